@@ -1,0 +1,204 @@
+//! `ShardHost`: the retailers of this node, started when first asked for, found without asking anyone.
+//!
+//! Limits: [`MOST_WAITING`] requests wait at one retailer; more are told that it is busy.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use messages::version::Epoch;
+use messages::{ErrorCode, Problem, RetailerId, RunId};
+use ractor::rpc::CallResult;
+use ractor::{ActorId, ActorRef, MessagingErr};
+use tokio::sync::Semaphore;
+
+use crate::clock;
+use crate::domain::EntityId;
+use crate::retailer::actor::{Arguments, Asked, Retailer, RetailerMsg, Tools};
+use crate::retailer::request::{Request, Response, Router};
+use crate::supervise::supervisor::{Absent, EnsureError};
+use crate::supervise::{ChildSpec, RestartPolicy, SupervisorHandle};
+
+/// Beyond this a retailer's callers would wait longer than their deadlines anyway.
+pub const MOST_WAITING: usize = 256;
+/// Times a request is sent again that has certainly not been carried out.
+const MOST_TRIES: usize = 3;
+
+/// Says which epoch this node owns a retailer with, if it does.
+pub type Ownership = Arc<dyn Fn(RetailerId) -> Option<Epoch> + Send + Sync>;
+
+#[derive(Clone)]
+struct Address {
+    actor: ActorRef<RetailerMsg>,
+    room: Arc<Semaphore>,
+}
+
+/// Where the actors of this node's retailers live.
+#[derive(Clone, Default)]
+pub struct Addresses(Arc<Mutex<HashMap<RetailerId, Address>>>);
+
+impl Addresses {
+    fn get(&self, retailer: RetailerId) -> Option<Address> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&retailer).cloned()
+    }
+
+    fn put(&self, retailer: RetailerId, actor: ActorRef<RetailerMsg>) {
+        let address = Address { actor, room: Arc::new(Semaphore::new(MOST_WAITING)) };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(retailer, address);
+    }
+
+    fn remove(&self, retailer: RetailerId, actor: ActorId) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.get(&retailer).is_some_and(|known| known.actor.get_id() == actor) {
+            all.remove(&retailer);
+        }
+    }
+
+    /// Asks a retailer to look at a run again; false when it does not live here now.
+    #[must_use]
+    pub fn review(&self, retailer: RetailerId, run: RunId) -> bool {
+        self.get(retailer).is_some_and(|address| address.actor.cast(RetailerMsg::Review(run)).is_ok())
+    }
+}
+
+pub struct Host {
+    supervisor: SupervisorHandle,
+    addresses: Addresses,
+    ownership: Ownership,
+    tools: Tools,
+}
+
+impl Host {
+    #[must_use]
+    pub const fn new(
+        supervisor: SupervisorHandle,
+        addresses: Addresses,
+        ownership: Ownership,
+        tools: Tools,
+    ) -> Self {
+        Self { supervisor, addresses, ownership, tools }
+    }
+
+    /// Starts the retailer's actor without asking it anything: it has runs to look after.
+    pub async fn wake(&self, retailer: RetailerId, patience: Duration) -> Result<(), Problem> {
+        self.supervisor.ensure(self.spec(retailer), patience).await.map_err(absent)
+    }
+
+    fn spec(&self, retailer: RetailerId) -> ChildSpec {
+        let (ownership, tools) = (self.ownership.clone(), self.tools.clone());
+        let make = move || (Retailer, Arguments { retailer, epoch: ownership(retailer), tools: tools.clone() });
+        let addresses = self.addresses.clone();
+        let announce = move |actor| addresses.put(retailer, actor);
+        let addresses = self.addresses.clone();
+        let end = Arc::new(move |actor| addresses.remove(retailer, actor));
+        let id = format!("retailer:{retailer}");
+        ChildSpec::announced(id, "retailer", RestartPolicy::ONE_OF_MANY, make, announce).on_end(end)
+    }
+
+    /// The actor's address, starting it if need be.
+    async fn find(&self, retailer: RetailerId, request: &Request, until: Instant) -> Result<Address, Tried> {
+        let refused = |problem: Problem| Tried::Answered(Err(problem));
+        if let Some(address) = self.addresses.get(retailer) {
+            return Ok(address);
+        }
+        // An identifier from outside must not make an actor, let alone a fence, for a retailer that is not there.
+        let makes = matches!(request, Request::Create { id: EntityId::Retailer, .. });
+        if !makes {
+            let exists = tokio::time::timeout_at(until.into(), self.tools.store.exists(retailer)).await;
+            match exists {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => {
+                    return Err(refused(Problem::new(ErrorCode::NotFound, "there is no such retailer")));
+                }
+                Ok(Err(error)) => return Err(refused(error.into())),
+                Err(_) => return Err(refused(ErrorCode::DeadlineExceeded.into())),
+            }
+        }
+        let patience = until.saturating_duration_since(clock::now());
+        match self.supervisor.ensure(self.spec(retailer), patience).await {
+            Ok(()) => self.addresses.get(retailer).ok_or(Tried::NotSent),
+            // It was just ending in good order, or this node does not own it: the next try finds out which.
+            Err(EnsureError::Absent(Absent::Removed)) => Err(Tried::NotSent),
+            Err(error) => Err(refused(absent(error))),
+        }
+    }
+
+    async fn try_ask(&self, retailer: RetailerId, request: &Request, until: Instant) -> Tried {
+        if (self.ownership)(retailer).is_none() {
+            return Tried::Answered(Err(ErrorCode::NotOwner.into()));
+        }
+        let address = match self.find(retailer, request, until).await {
+            Ok(address) => address,
+            Err(tried) => return tried,
+        };
+        let Ok(permit) = address.room.clone().try_acquire_owned() else {
+            let detail = format!("{MOST_WAITING} requests wait at this retailer already; try again in a moment");
+            return Tried::Answered(Err(Problem::new(ErrorCode::Busy, detail)));
+        };
+        let left = until.saturating_duration_since(clock::now());
+        let request = request.clone();
+        let message =
+            |reply| RetailerMsg::Ask(Box::new(Asked { request, reply, deadline: until, permit }));
+        match address.actor.call(message, Some(left)).await {
+            Ok(CallResult::Success(answer)) => Tried::Answered(answer),
+            Ok(CallResult::Timeout) => Tried::Unknown(ErrorCode::DeadlineExceeded),
+            // It failed while the request was with it.
+            Ok(CallResult::SenderError) => {
+                self.addresses.remove(retailer, address.actor.get_id());
+                Tried::Unknown(ErrorCode::OutcomeUnknown)
+            }
+            Err(MessagingErr::SendErr(_) | MessagingErr::ChannelClosed | MessagingErr::InvalidActorType) => {
+                self.addresses.remove(retailer, address.actor.get_id());
+                Tried::NotSent
+            }
+        }
+    }
+}
+
+enum Tried {
+    Answered(Result<Response, Problem>),
+    /// The actor was gone before it got the request.
+    NotSent,
+    Unknown(ErrorCode),
+}
+
+fn absent(error: EnsureError) -> Problem {
+    match error {
+        EnsureError::Absent(Absent::GivenUp) => Problem::new(
+            ErrorCode::Internal,
+            "this retailer's actor failed again and again and was given up for five minutes; see the actors page",
+        ),
+        EnsureError::Absent(_) => ErrorCode::Busy.into(),
+        EnsureError::Timeout => Problem::new(ErrorCode::StoreUnavailable, "the retailer could not be loaded in time"),
+        EnsureError::Stopping => ErrorCode::ShuttingDown.into(),
+    }
+}
+
+impl Router for Host {
+    fn ask(
+        &self,
+        retailer: RetailerId,
+        request: Request,
+        deadline: Duration,
+    ) -> BoxFuture<'_, Result<Response, Problem>> {
+        Box::pin(async move {
+            let until = clock::now() + deadline;
+            // What happens twice to the same effect may be asked again even when its outcome is not known.
+            let harmless = request.is_read() || request.is_repeatable();
+            let mut unknown = ErrorCode::NotOwner;
+            for _ in 0..MOST_TRIES {
+                match self.try_ask(retailer, &request, until).await {
+                    Tried::Answered(answer) => return answer,
+                    Tried::NotSent => {}
+                    Tried::Unknown(ErrorCode::OutcomeUnknown) if harmless => unknown = ErrorCode::OutcomeUnknown,
+                    Tried::Unknown(code) => return Err(code.into()),
+                }
+                if clock::now() >= until {
+                    return Err(ErrorCode::DeadlineExceeded.into());
+                }
+            }
+            Err(unknown.into())
+        })
+    }
+}

@@ -1,0 +1,1 @@
+//! The console connection against a scripted hub.

@@ -1,0 +1,139 @@
+//! What follows a commit: consoles are told, agents sent to, runs watched.
+
+use std::sync::Arc;
+
+use messages::agent::{RunCommand, ToAgent};
+use messages::live::{Change, Topic};
+use messages::run::RunFailure;
+use messages::{ErrorCode, Problem, RunId, Version};
+use ractor::ActorRef;
+
+use super::super::decide::Effect;
+use super::super::watch::{self, Commit};
+use super::{RetailerMsg, State, Work, goodbye};
+use crate::clock;
+use crate::domain::{EntityId, Run, Write};
+use crate::ports::Publication;
+
+/// Tells the consoles of a commit.
+pub(super) fn publish(state: &mut State, writes: &[Write]) {
+    if writes.is_empty() {
+        return;
+    }
+    for write in writes {
+        // Before its last word, so that no progress of an ended run is shown after it.
+        if let Write::Run(run) = write
+            && run.state.is_over()
+        {
+            state.tools.watchers.release(run.id);
+        }
+    }
+    let (version, now) = (state.documents.version, clock::now());
+    let after = Version(version.0 - 1);
+    let changes: Arc<[Change]> = writes
+        .iter()
+        .filter_map(|write| watch::change(write, state.retailer, &state.connections, now))
+        .collect();
+    state.history.push(Commit { version, changes: changes.clone() });
+    let topic = Topic::Retailer(state.retailer);
+    state.tools.feed.publish(Publication::Committed { topic, after, version, changes });
+    for write in writes {
+        match write {
+            Write::Run(run) => publish_run(state, run),
+            Write::Delete(EntityId::Retailer) => {
+                state.tools.feed.publish(Publication::Gone(state.retailer));
+            }
+            _ => {}
+        }
+    }
+    publish_summary(state);
+}
+
+/// A run's topic has its own watchers; and an open run has an actor that watches it.
+fn publish_run(state: &State, run: &Run) {
+    let view = run.view(state.retailer);
+    let retailer_name = state.documents.retailer.as_ref().map(|r| r.spec.name.clone()).unwrap_or_default();
+    state.tools.feed.publish(Publication::Run { retailer_name, run: Arc::new(view) });
+    // A commit may tell of a run's end after its start.
+    if state.documents.runs.get(&run.id).is_some_and(|latest| !latest.state.is_over()) {
+        state.tools.watchers.watch(state.retailer, run.id);
+    }
+}
+
+pub(super) fn publish_summary(state: &State) {
+    let online = state.connections.online(clock::now());
+    if let Some(summary) = state.documents.summary(state.retailer, online) {
+        state.tools.feed.publish(Publication::Summary(summary));
+    }
+}
+
+/// Says goodbye to the agent's socket and forgets it, if that is the effect.
+pub(super) fn dismiss(state: &mut State, effect: &Effect) {
+    if let Effect::Dismiss(agent, code) = effect
+        && let Some(conn) = state.connections.forget(*agent)
+    {
+        state.tools.downlink.send(conn, goodbye(*code));
+    }
+}
+
+pub(super) fn carry_out(me: &ActorRef<RetailerMsg>, state: &mut State, effect: Effect) {
+    match effect {
+        Effect::SendRun(run) => send_run(state, run),
+        Effect::SendCancel(run) => send_cancel(state, run),
+        Effect::Send(agent, frame) => {
+            if let Some(conn) = state.connections.conn(agent) {
+                state.tools.downlink.send(conn, frame);
+            }
+        }
+        Effect::Dismiss(..) => {}
+        Effect::End => me.stop(Some("the retailer has been deleted".into())),
+    }
+}
+
+fn send_run(state: &mut State, id: RunId) {
+    let Some(run) = state.documents.runs.get(&id).filter(|run| !run.state.is_over()) else { return };
+    let Some(conn) = state.connections.conn(run.agent_id) else { return };
+    match command(state, run) {
+        Ok(command) => state.tools.downlink.send(conn, ToAgent::Run(command)),
+        Err(problem) => {
+            tracing::error!(run = %id, %problem, "a run cannot be sent");
+            let failure = RunFailure { code: problem.code, detail: problem.detail };
+            // Effects are carried out within a look at the queue, which goes on afterwards.
+            state.queue.push_back(Work::Impossible(id, failure));
+        }
+    }
+}
+
+/// The run as its agent gets it. Only here are its credentials opened.
+fn command(state: &State, run: &Run) -> Result<RunCommand, Problem> {
+    let sealed = if run.plan.destination.needs_credentials() {
+        let gone = || Problem::new(ErrorCode::NotFound, "the destination has been deleted since the run was made");
+        let destination = state.documents.destinations.get(&run.destination_id).ok_or_else(gone)?;
+        destination.credentials.as_ref()
+    } else {
+        None
+    };
+    let credentials = sealed
+        .map(|sealed| state.tools.unsealer.open(state.retailer, run.destination_id, sealed))
+        .transpose()?;
+    Ok(RunCommand {
+        command_id: run.command_id,
+        epoch: state.epoch,
+        run_id: run.id,
+        job_id: run.job_id,
+        job_name: run.job_name.clone(),
+        source: run.plan.source.clone(),
+        destination: run.plan.destination.clone(),
+        credentials,
+        reject_rule: run.plan.reject_rule,
+        timeout_s: run.plan.timeout_s,
+    })
+}
+
+fn send_cancel(state: &State, id: RunId) {
+    let Some(run) = state.documents.runs.get(&id) else { return };
+    if let (Some(command_id), Some(conn)) = (run.cancel_id, state.connections.conn(run.agent_id)) {
+        let cancel = ToAgent::Cancel { command_id, epoch: state.epoch, run_id: id };
+        state.tools.downlink.send(conn, cancel);
+    }
+}

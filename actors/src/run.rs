@@ -1,0 +1,5 @@
+//! Runs: the pure state machine, and the actor that watches one run.
+
+pub mod actor;
+pub mod machine;
+pub mod watchers;

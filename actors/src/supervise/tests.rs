@@ -1,0 +1,163 @@
+//! The supervisor against real actors that panic, hang while starting and fail to start.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use messages::http::admin::ActorStatus;
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use serde_json::{Value, json};
+
+use super::supervisor::{Absent, EnsureError};
+use super::{ChildSpec, Restart, RestartPolicy, SupervisorArgs, SupervisorHandle};
+use crate::observe::{Observable, Register};
+
+/// Does what its message says; fails its first `bad_starts` starts.
+struct Worker;
+
+enum Order {
+    Panic,
+    Stop,
+    Observe(RpcReplyPort<Value>),
+}
+
+impl ractor::Message for Order {}
+
+impl Observable for Order {
+    fn observe(reply: RpcReplyPort<Value>) -> Self {
+        Self::Observe(reply)
+    }
+}
+
+impl Actor for Worker {
+    type Msg = Order;
+    type State = u32;
+    type Arguments = (Arc<AtomicU32>, u32);
+
+    async fn pre_start(&self, _: ActorRef<Order>, (starts, bad): Self::Arguments) -> Result<u32, ActorProcessingErr> {
+        let start = starts.fetch_add(1, Ordering::SeqCst) + 1;
+        if start <= bad { Err("not yet".into()) } else { Ok(start) }
+    }
+
+    async fn handle(&self, me: ActorRef<Order>, order: Order, state: &mut u32) -> Result<(), ActorProcessingErr> {
+        match order {
+            Order::Panic => panic!("as told"),
+            Order::Stop => me.stop(None),
+            Order::Observe(reply) => reply.send(json!({"start": *state})).unwrap(),
+        }
+        Ok(())
+    }
+}
+
+const QUICK: RestartPolicy = RestartPolicy {
+    restart: Restart::OnFailure,
+    first_wait: Duration::from_millis(1),
+    longest_wait: Duration::from_millis(4),
+    most_failures: 3,
+    window: Duration::from_secs(60),
+};
+
+struct Bench {
+    supervisor: SupervisorHandle,
+    register: Register,
+    starts: Arc<AtomicU32>,
+    address: Arc<std::sync::Mutex<Option<ActorRef<Order>>>>,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let register = Register::default();
+        let args = SupervisorArgs { path: "top".into(), register: register.clone(), children: vec![] };
+        let supervisor = SupervisorHandle::root(args).await.unwrap();
+        Self { supervisor, register, starts: Arc::default(), address: Arc::default() }
+    }
+
+    fn spec(&self, policy: RestartPolicy, bad_starts: u32) -> ChildSpec {
+        let (starts, address) = (self.starts.clone(), self.address.clone());
+        ChildSpec::announced(
+            "w",
+            "worker",
+            policy,
+            move || (Worker, (starts.clone(), bad_starts)),
+            move |worker| *address.lock().unwrap() = Some(worker),
+        )
+    }
+
+    fn tell(&self, order: Order) {
+        let worker = self.address.lock().unwrap().clone().unwrap();
+        worker.cast(order).unwrap();
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let waited = tokio::time::timeout(Duration::from_secs(10), async {
+            while !holds(self) {
+                tokio::task::yield_now().await;
+            }
+        });
+        waited.await.unwrap_or_else(|_| panic!("never {what}"));
+    }
+
+    fn starts(&self) -> u32 {
+        self.starts.load(Ordering::SeqCst)
+    }
+
+    async fn status(&self) -> Option<ActorStatus> {
+        self.register.list().await.actors.into_iter().find(|a| a.path == "top/w").map(|a| a.status)
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_panics_comes_back_and_says_so() {
+    let bench = Bench::new().await;
+    bench.supervisor.ensure(bench.spec(QUICK, 0), Duration::from_secs(5)).await.unwrap();
+    bench.tell(Order::Panic);
+    bench.until("restarted", |b| b.starts() == 2).await;
+    bench.supervisor.ensure(bench.spec(QUICK, 0), Duration::from_secs(5)).await.unwrap();
+    let actors = bench.register.list().await.actors;
+    let worker = actors.iter().find(|a| a.path == "top/w").unwrap();
+    assert_eq!((worker.restarts, worker.status), (1, ActorStatus::Running));
+    assert_eq!(worker.snapshot, json!({"start": 2}));
+    assert!(worker.last_failure.as_deref().unwrap().contains("as told"));
+}
+
+#[tokio::test]
+async fn callers_wait_through_failed_starts() {
+    let bench = Bench::new().await;
+    bench.supervisor.ensure(bench.spec(QUICK, 2), Duration::from_secs(5)).await.unwrap();
+    assert_eq!(bench.starts(), 3);
+}
+
+#[tokio::test]
+async fn too_many_failures_give_up_this_child_only() {
+    let bench = Bench::new().await;
+    let told = Arc::new(AtomicU32::new(0));
+    let seen = told.clone();
+    let spec = bench.spec(QUICK, u32::MAX).on_give_up(Arc::new(move |id| {
+        assert_eq!(id, "w");
+        seen.fetch_add(1, Ordering::SeqCst);
+    }));
+    let outcome = bench.supervisor.ensure(spec.clone(), Duration::from_secs(5)).await;
+    assert_eq!(outcome, Err(EnsureError::Absent(Absent::GivenUp)));
+    assert_eq!(bench.starts(), 4, "one start and three restarts");
+    bench.until("told", |_| told.load(Ordering::SeqCst) == 1).await;
+    assert_eq!(bench.status().await, Some(ActorStatus::GivenUp));
+}
+
+#[tokio::test]
+async fn an_orderly_end_removes_the_child() {
+    let bench = Bench::new().await;
+    bench.supervisor.ensure(bench.spec(QUICK, 0), Duration::from_secs(5)).await.unwrap();
+    bench.tell(Order::Stop);
+    bench.until("removed", |b| b.register.paths() == ["top"]).await;
+    assert_eq!(bench.starts(), 1);
+}
+
+#[tokio::test]
+async fn stopping_waits_for_children_and_leaves_nothing() {
+    let bench = Bench::new().await;
+    bench.supervisor.ensure(bench.spec(QUICK, 0), Duration::from_secs(5)).await.unwrap();
+    bench.supervisor.stop("test").await;
+    assert_eq!(bench.register.paths(), Vec::<String>::new());
+    let worker = bench.address.lock().unwrap().clone().unwrap();
+    assert_eq!(worker.get_status(), ractor::ActorStatus::Stopped);
+}

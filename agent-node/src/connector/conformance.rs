@@ -1,0 +1,121 @@
+//! What every connector must hold to, as a run that finds the breaches. Tests use it; so will plugins.
+
+use futures_util::StreamExt as _;
+use messages::RunId;
+use messages::item::Item;
+
+use super::{DestinationConnector, PosConnector};
+
+/// Rules that were broken; empty is good.
+pub type Breaches = Vec<String>;
+
+/// How to look at a destination from outside.
+pub trait Outside {
+    /// The finished file, if there is one.
+    fn finished(&self) -> Option<Vec<u8>>;
+    /// Names of everything else beside it.
+    fn leftovers(&self) -> Vec<String>;
+}
+
+fn item(number: usize) -> Option<Item> {
+    Some(Item {
+        sku: number.to_string(),
+        name: format!("Article {number}"),
+        barcode: None,
+        price: "1.50".parse().ok()?,
+        tax_rate: None,
+        stock: None,
+        unit: None,
+        category: None,
+        description: Some("x".repeat(200)),
+    })
+}
+
+/// Tries a destination whose place is empty.
+pub async fn destination(connector: &dyn DestinationConnector, outside: &dyn Outside) -> Breaches {
+    let mut breaches = Vec::new();
+    let mut must = |holds: bool, rule: &str| {
+        if !holds {
+            breaches.push(rule.to_owned());
+        }
+    };
+    let items: Vec<_> = (0..5_000).filter_map(item).collect();
+    must(connector.check().await.is_ok(), "check passes when the destination is there");
+    must(outside.finished().is_none() && outside.leftovers().is_empty(), "check changes nothing");
+
+    let run = RunId::new();
+    if let Ok(mut sink) = connector.open(run).await {
+        must(sink.write(&items).await.is_ok(), "items can be written");
+        must(outside.finished().is_none(), "nothing is visible before finish");
+        sink.abort().await;
+    }
+    must(outside.finished().is_none(), "nothing is visible after abort");
+    must(outside.leftovers().is_empty(), "abort leaves nothing behind");
+
+    let mut dropped = connector.open(run).await.ok();
+    if let Some(sink) = &mut dropped {
+        must(sink.write(&items).await.is_ok(), "items can be written");
+    }
+    drop(dropped);
+    for expected in [&items[..], &items[..10], &[]] {
+        let Ok(mut sink) = connector.open(run).await else {
+            must(false, "a run can be begun again");
+            continue;
+        };
+        let written = if expected.is_empty() { Ok(0) } else { sink.write(expected).await };
+        let receipt = sink.finish().await;
+        let bytes = outside.finished().unwrap_or_default();
+        must(written.is_ok() && receipt.is_ok(), "a finished run succeeds");
+        must(receipt.is_ok_and(|receipt| receipt.bytes == bytes.len() as u64), "the receipt names the bytes");
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        must(lines == expected.len() + 1, "finish replaces what was there by exactly the items written");
+        must(outside.leftovers().is_empty(), "finish leaves nothing behind, not even of an attempt that was dropped");
+    }
+    breaches
+}
+
+/// Tries a source that holds `sound` items and `rejected` other rows.
+pub async fn source(connector: &dyn PosConnector, sound: usize, rejected: usize) -> Breaches {
+    let mut breaches = Vec::new();
+    let mut must = |holds: bool, rule: &str| {
+        if !holds {
+            breaches.push(rule.to_owned());
+        }
+    };
+    must(connector.check().await.is_ok(), "check passes when the source is there");
+    let columns = connector.discover().await.unwrap_or_default();
+    let required = messages::item::ItemField::ALL.into_iter().filter(|field| field.required());
+    for field in required {
+        must(columns.iter().any(|column| column.field == Some(field)), "discover finds the required fields");
+    }
+    for _ in 0..2 {
+        let Ok(mut reading) = connector.open().await else {
+            must(false, "a source can be opened again");
+            continue;
+        };
+        let (mut items, mut rejects, mut last_bytes) = (0, Vec::new(), 0);
+        while let Some(batch) = reading.batches.next().await {
+            let Ok(batch) = batch else {
+                must(false, "a sound source reads to its end");
+                break;
+            };
+            must(batch.rows.len() <= super::BATCH_ROWS, "batches are bounded");
+            must(batch.bytes_read >= last_bytes, "bytes read never shrink");
+            last_bytes = batch.bytes_read;
+            for row in batch.rows {
+                match row {
+                    Ok(item) => {
+                        items += 1;
+                        must(item.check().is_ok(), "every item is sound");
+                    }
+                    Err(reject) => rejects.push(reject),
+                }
+            }
+        }
+        must(items == sound, "every sound item is read, every time");
+        must(rejects.len() == rejected, "every other row is rejected");
+        must(rejects.iter().all(|reject| reject.row > 0 && !reject.reason.is_empty()), "a reject has its row and reason");
+        must(reading.bytes_total == 0 || last_bytes == reading.bytes_total, "all bytes are counted");
+    }
+    breaches
+}

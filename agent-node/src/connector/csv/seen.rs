@@ -1,0 +1,91 @@
+//! Which article numbers have been read: 64 bits of each, so that a million take 19 MiB and not 60.
+//!
+//! Two different numbers look the same once in 37 million files of a million rows.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
+
+/// More are not checked: they would need more memory than an agent may take.
+pub(super) const MAX_SEEN: usize = 2_000_000;
+
+/// The set grows by doubling; in shares, which double one after the other, the peak stays near the sum.
+const SHARES: usize = 64;
+
+#[derive(Default)]
+pub(super) struct Seen {
+    hash: RandomState,
+    shares: Vec<HashSet<u64, BuildHasherDefault<Same>>>,
+    count: usize,
+}
+
+/// What is known of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    New,
+    Repeated,
+    /// The set is full and says nothing of further numbers.
+    Unchecked,
+}
+
+/// The values are hashes already.
+#[derive(Default)]
+pub(super) struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+impl Seen {
+    pub(super) fn note(&mut self, sku: &str) -> Known {
+        let hash = self.hash.hash_one(sku);
+        if self.shares.is_empty() {
+            self.shares.resize_with(SHARES, HashSet::default);
+        }
+        // Bits from the middle: the set itself uses the lowest and the highest.
+        let share = usize::try_from((hash >> 40) % SHARES as u64).unwrap_or(0);
+        let set = &mut self.shares[share];
+        if set.contains(&hash) {
+            return Known::Repeated;
+        }
+        if self.count == MAX_SEEN {
+            return Known::Unchecked;
+        }
+        set.insert(hash);
+        self.count += 1;
+        Known::New
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_is_new_once() {
+        let mut seen = Seen::default();
+        for n in 0..10_000 {
+            assert_eq!(seen.note(&n.to_string()), Known::New);
+        }
+        for n in 0..10_000 {
+            assert_eq!(seen.note(&n.to_string()), Known::Repeated);
+        }
+    }
+
+    #[test]
+    fn a_full_set_says_so() {
+        let mut seen = Seen { count: MAX_SEEN, ..Seen::default() };
+        assert_eq!(seen.note("1"), Known::Unchecked);
+    }
+}

@@ -1,0 +1,35 @@
+//! The agent's process: sets up cryptography and the runtime, and leaves the rest to the library.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use agent_node::cli::{self, Cli};
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // Twice is harmless: the first one stays.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            // With standard error closed there is nobody left to tell.
+            let _unheard = writeln!(std::io::stderr(), "agent-node: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> anyhow::Result<ExitCode> {
+    // One thread: an idle agent should cost a till nothing. Disk work gets threads that go when it is done.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_keep_alive(std::time::Duration::from_secs(2))
+        // Each run at work reads on one of them; sixteen runs leave room for the spool and the journal.
+        .max_blocking_threads(64)
+        .build()?;
+    let code = runtime.block_on(cli::execute(cli, &mut std::io::stdout()))?;
+    // A read of standard input cannot be interrupted and must not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    Ok(code)
+}

@@ -1,0 +1,232 @@
+//! One attempt at a run: source → checks → destination, with its deadline, its stop and its report.
+//!
+//! Everything up to the commit can be stopped and leaves no trace. The commit itself is not stopped: a file
+//! that is being put in place is a success or a failure, never half of either.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use messages::agent::RunCommand;
+use messages::http::jobs::RejectRule;
+use messages::run::{LogLevel, Progress, RunOutcome};
+use messages::{ErrorCode, RunId};
+use tokio::sync::watch;
+use tokio::time::{sleep_until, timeout};
+
+use super::reporter::Reporter;
+use super::worker::{StopReason, WorkerEnd};
+use crate::connector::{Batch, Failure, ItemSink, Receipt, registry};
+use crate::journal::entry::End;
+
+/// A server may have to write out what it cached.
+const COMMIT_DEADLINE: Duration = Duration::from_secs(300);
+const ABORT_DEADLINE: Duration = Duration::from_secs(10);
+/// Between two lines that say how far a long run has come.
+const MILESTONE: Duration = Duration::from_secs(30);
+
+/// What happened to the transfer.
+enum Transfer {
+    Complete,
+    Failed(Failure),
+    TimedOut,
+    Stopped(StopReason),
+}
+
+struct Work<'c> {
+    command: &'c RunCommand,
+    reporter: Reporter,
+    began: Instant,
+    progress: Progress,
+    milestone: Instant,
+}
+
+/// Works at the run until it ends one way or another.
+pub async fn run(
+    command: &RunCommand,
+    attempt: u32,
+    reporter: Reporter,
+    mut stopped: watch::Receiver<Option<StopReason>>,
+) -> WorkerEnd {
+    let began = Instant::now();
+    let deadline = began + Duration::from_secs(command.timeout_s.into());
+    let mut work = Work { command, reporter, began, progress: Progress::default(), milestone: began };
+    let mut sink = None;
+    let transfer = tokio::select! {
+        done = work.transfer(attempt, &mut sink) => done.map_or_else(Transfer::Failed, |()| Transfer::Complete),
+        () = sleep_until(deadline.into()) => Transfer::TimedOut,
+        reason = stop_asked(&mut stopped) => Transfer::Stopped(reason),
+    };
+    let outcome = match (transfer, sink.as_mut()) {
+        (Transfer::Complete, Some(sink)) => work.commit(sink.as_mut()).await,
+        (Transfer::Complete, None) => RunOutcome::Failed(Failure::new(ErrorCode::Internal, "nothing was opened").into()),
+        (Transfer::Failed(failure), _) => RunOutcome::Failed(failure.into()),
+        (Transfer::TimedOut, _) => RunOutcome::TimedOut,
+        (Transfer::Stopped(StopReason::Cancelled), _) => RunOutcome::Cancelled,
+        (Transfer::Stopped(StopReason::Interrupted), sink) => {
+            abort(command.run_id, sink).await;
+            return WorkerEnd::Interrupted;
+        }
+    };
+    if outcome != RunOutcome::Succeeded {
+        abort(command.run_id, sink.as_mut()).await;
+        // Nothing of it is visible there.
+        (work.progress.sent, work.progress.bytes_sent) = (0, 0);
+    }
+    WorkerEnd::Finished(work.end(outcome).await)
+}
+
+async fn stop_asked(stopped: &mut watch::Receiver<Option<StopReason>>) -> StopReason {
+    match stopped.wait_for(Option::is_some).await {
+        Ok(reason) => reason.unwrap_or(StopReason::Interrupted),
+        // The worker is gone, and with it everybody who would want the result.
+        Err(_) => StopReason::Interrupted,
+    }
+}
+
+async fn abort(run_id: RunId, sink: Option<&mut Box<dyn ItemSink>>) {
+    if let Some(sink) = sink
+        && timeout(ABORT_DEADLINE, sink.abort()).await.is_err()
+    {
+        tracing::warn!(%run_id, "the destination did not let the run be taken back in time");
+    }
+}
+
+impl Work<'_> {
+    async fn transfer(&mut self, attempt: u32, slot: &mut Option<Box<dyn ItemSink>>) -> Result<(), Failure> {
+        let RunCommand { source, destination, credentials, run_id, .. } = self.command;
+        self.reporter.started(attempt).await?;
+        if attempt > 1 {
+            self.say(LogLevel::Warn, format!("beginning again, attempt {attempt}"));
+        }
+        let mut reading = registry::source(source).open().await?;
+        self.progress.bytes_total = reading.bytes_total;
+        self.say(LogLevel::Info, format!("reading {} ({})", source.summary(), size(reading.bytes_total)));
+        let sink = slot.insert(registry::destination(destination, credentials.as_ref()).open(*run_id).await?);
+        self.say(LogLevel::Info, format!("sending to {}", destination.summary()));
+        while let Some(batch) = reading.batches.next().await {
+            self.take(batch?, sink.as_mut()).await?;
+        }
+        self.reporter.flush().await
+    }
+
+    async fn take(&mut self, batch: Batch, sink: &mut dyn ItemSink) -> Result<(), Failure> {
+        let Batch { rows, bytes_read, notes } = batch;
+        for note in notes {
+            self.reporter.log(LogLevel::Warn, note);
+        }
+        self.progress.read += rows.len() as u64;
+        self.progress.bytes_read = bytes_read;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in rows {
+            match row {
+                Ok(item) => items.push(item),
+                Err(reject) => {
+                    self.progress.rejected += 1;
+                    self.reporter.reject(reject);
+                }
+            }
+        }
+        self.hold_to_the_rule()?;
+        self.progress.bytes_sent = sink.write(&items).await?;
+        self.progress.sent += items.len() as u64;
+        self.progress.elapsed_ms = millis(self.began);
+        if self.milestone.elapsed() >= MILESTONE {
+            self.milestone = Instant::now();
+            let Progress { read, bytes_read, .. } = self.progress;
+            self.say(LogLevel::Debug, format!("{read} rows read so far ({})", size(bytes_read)));
+        }
+        self.reporter.pace(&self.progress).await
+    }
+
+    fn hold_to_the_rule(&self) -> Result<(), Failure> {
+        let rejected = self.progress.rejected;
+        match self.command.reject_rule {
+            RejectRule::StopAbove { items } if rejected > items => {
+                let detail = format!(
+                    "{rejected} of the first {} items were rejected, and the job allows {items}; nothing was sent",
+                    self.progress.read
+                );
+                Err(Failure::new(ErrorCode::RejectLimit, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn commit(&mut self, sink: &mut dyn ItemSink) -> RunOutcome {
+        let done = timeout(COMMIT_DEADLINE, sink.finish()).await;
+        let done = done.unwrap_or_else(|_| {
+            Err(Failure::new(ErrorCode::DestinationFailed, "the destination did not complete the file in time"))
+        });
+        match done {
+            Ok(Receipt { bytes, place }) => {
+                self.progress.bytes_sent = bytes;
+                self.say(LogLevel::Info, format!("the file is complete: {place} ({})", size(bytes)));
+                RunOutcome::Succeeded
+            }
+            Err(failure) => RunOutcome::Failed(failure.into()),
+        }
+    }
+
+    /// The last words of a run.
+    async fn end(&mut self, outcome: RunOutcome) -> End {
+        self.progress.elapsed_ms = millis(self.began);
+        let Progress { read, sent, rejected, elapsed_ms, .. } = self.progress;
+        if let Some(all) = self.reporter.unnamed_rejects() {
+            self.say(LogLevel::Warn, format!("{all} items were rejected; see the list of rejected items"));
+        }
+        let seconds = elapsed_ms / 1_000;
+        let counts = format!("{read} rows read, {sent} items sent, {rejected} rejected, in {seconds} s");
+        match &outcome {
+            RunOutcome::Succeeded => self.say(LogLevel::Info, format!("done: {counts}")),
+            RunOutcome::Failed(failure) => self.say(LogLevel::Error, format!("failed: {}", failure.detail)),
+            RunOutcome::Cancelled => self.say(LogLevel::Warn, format!("cancelled: {counts}")),
+            RunOutcome::TimedOut => {
+                let limit = self.command.timeout_s;
+                self.say(LogLevel::Error, format!("stopped after the {limit} s that the job allows: {counts}"));
+            }
+        }
+        if let Err(failure) = self.reporter.flush().await {
+            tracing::warn!(run_id = %self.command.run_id, %failure, "the last lines of a run were lost");
+        }
+        End { progress: self.progress, outcome }
+    }
+
+    /// Into the run's log, and into the agent's own.
+    fn say(&mut self, level: LogLevel, text: String) {
+        tracing::info!(run_id = %self.command.run_id, level = level.as_str(), "{text}");
+        self.reporter.log(level, text);
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A size as people say it.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["bytes", "KB", "MB", "GB"];
+    let mut unit = 0;
+    let mut tenths = bytes.saturating_mul(10);
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        tenths /= 1_000;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} bytes") } else { format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sizes_as_people_say_them() {
+        for (bytes, said) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1_000, "1.0 KB"),
+            (12_345_678, "12.3 MB"),
+            (5_000_000_000, "5.0 GB"),
+            (7_000_000_000_000, "7000.0 GB"),
+        ] {
+            assert_eq!(super::size(bytes), said);
+        }
+    }
+}

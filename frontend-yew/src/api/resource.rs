@@ -1,0 +1,157 @@
+//! What can be made, read, changed and deleted by REST, all in one manner: a collection, a spec, a view with its revision.
+
+use messages::http::access::{UserSpec, UserView};
+use messages::http::agents::{AgentSpec, AgentView};
+use messages::http::destinations::{DestinationSpec, DestinationView};
+use messages::http::jobs::{JobSpec, JobView};
+use messages::http::paging::{ListQuery, Page};
+use messages::http::retailers::{RetailerSpec, RetailerSummary, RetailerView};
+use messages::http::stores::{StoreSpec, StoreView};
+use messages::live::Topic;
+use messages::{RetailerId, Version};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::client::{Api, Call};
+use super::error::ApiError;
+use crate::state::query::with_query;
+
+/// A kind of document.
+pub trait Resource: PartialEq + 'static {
+    type Spec: Serialize + DeserializeOwned + Clone + PartialEq + 'static;
+    type View: Serialize + DeserializeOwned + Clone + PartialEq + 'static;
+    /// As it is called in a sentence.
+    const NOUN: &'static str;
+
+    /// Where its documents are; `retailer` is theirs, or nothing for those of nobody.
+    fn collection(retailer: Option<RetailerId>) -> String;
+    fn id(view: &Self::View) -> String;
+    fn rev(view: &Self::View) -> Version;
+    fn title(view: &Self::View) -> String;
+    fn spec(view: &Self::View) -> Self::Spec;
+
+    /// What shows a change of it.
+    fn topic(retailer: Option<RetailerId>) -> Option<Topic> {
+        retailer.map(Topic::Retailer)
+    }
+}
+
+fn inside(retailer: Option<RetailerId>, name: &str) -> String {
+    match retailer {
+        Some(id) => format!("/retailers/{id}/{name}"),
+        None => format!("/{name}"),
+    }
+}
+
+macro_rules! resource {
+    ($kind:ident, $noun:literal, $collection:literal, $spec:ty, $view:ty, $title:expr, $to_spec:expr) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $kind;
+
+        impl Resource for $kind {
+            type Spec = $spec;
+            type View = $view;
+            const NOUN: &'static str = $noun;
+
+            fn collection(retailer: Option<RetailerId>) -> String {
+                inside(retailer, $collection)
+            }
+
+            fn id(view: &Self::View) -> String {
+                view.id.to_string()
+            }
+
+            fn rev(view: &Self::View) -> Version {
+                view.rev
+            }
+
+            fn title(view: &Self::View) -> String {
+                let title: fn(&Self::View) -> &String = $title;
+                title(view).clone()
+            }
+
+            fn spec(view: &Self::View) -> Self::Spec {
+                let to_spec: fn(&Self::View) -> Self::Spec = $to_spec;
+                to_spec(view)
+            }
+        }
+    };
+}
+
+resource!(Retailer, "retailer", "retailers", RetailerSpec, RetailerView, |v| &v.spec.name, |v| v.spec.clone());
+resource!(Store, "store", "stores", StoreSpec, StoreView, |v| &v.spec.name, |v| v.spec.clone());
+resource!(Agent, "agent", "agents", AgentSpec, AgentView, |v| &v.spec.name, |v| v.spec.clone());
+resource!(Job, "job", "jobs", JobSpec, JobView, |v| &v.spec.name, |v| v.spec.clone());
+resource!(Destination, "destination", "destinations", DestinationSpec, DestinationView, |v| &v.name, |v| {
+    DestinationSpec { name: v.name.clone(), config: v.config.clone(), enabled: v.enabled, credentials: None }
+});
+resource!(User, "user", "users", UserSpec, UserView, |v| &v.name, |v| UserSpec {
+    login: v.login.clone(),
+    name: v.name.clone(),
+    role: v.role,
+    scope: v.scope.clone(),
+    enabled: v.enabled,
+    password: None,
+});
+
+impl Api {
+    pub async fn list<R: Resource>(
+        &self,
+        retailer: Option<RetailerId>,
+        query: &ListQuery,
+    ) -> Result<Page<R::View>, ApiError> {
+        self.fetch(Call::get(listed(&R::collection(retailer), query))).await
+    }
+
+    pub async fn read<R: Resource>(&self, retailer: Option<RetailerId>, id: &str) -> Result<R::View, ApiError> {
+        self.fetch(Call::get(format!("{}/{id}", R::collection(retailer)))).await
+    }
+
+    pub async fn create<R: Resource>(
+        &self,
+        retailer: Option<RetailerId>,
+        spec: &R::Spec,
+        key: String,
+    ) -> Result<R::View, ApiError> {
+        self.fetch(Call::post(R::collection(retailer)).json(spec).once(key)).await
+    }
+
+    pub async fn update<R: Resource>(
+        &self,
+        retailer: Option<RetailerId>,
+        id: &str,
+        rev: Version,
+        spec: &R::Spec,
+    ) -> Result<R::View, ApiError> {
+        self.fetch(Call::put(format!("{}/{id}", R::collection(retailer))).json(spec).if_match(rev)).await
+    }
+
+    pub async fn remove<R: Resource>(
+        &self,
+        retailer: Option<RetailerId>,
+        id: &str,
+        rev: Version,
+    ) -> Result<(), ApiError> {
+        self.perform(Call::delete(format!("{}/{id}", R::collection(retailer))).if_match(rev)).await
+    }
+
+    /// A page of the retailers list, which has rows of its own.
+    pub async fn summaries(&self, query: &ListQuery) -> Result<Page<RetailerSummary>, ApiError> {
+        self.fetch(Call::get(listed("/retailers", query))).await
+    }
+}
+
+/// The address of a page of a list.
+#[must_use]
+pub fn listed(path: &str, query: &ListQuery) -> String {
+    with_query(
+        path,
+        &[
+            ("q", query.q.clone()),
+            ("sort", query.sort.clone()),
+            ("state", query.state.clone()),
+            ("cursor", query.cursor.clone()),
+            ("limit", query.limit.map(|n| n.to_string())),
+        ],
+    )
+}

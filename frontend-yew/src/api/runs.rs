@@ -1,0 +1,89 @@
+//! Runs, their logs and rejected items; agents' enrolment; the running system.
+
+use messages::http::admin::ActorList;
+use messages::http::agents::EnrolmentToken;
+use messages::http::paging::{ListQuery, Page};
+use messages::http::runs::{LogQuery, RunView};
+use messages::live::Totals;
+use messages::run::{LogLine, Reject};
+use messages::{AgentId, JobId, RetailerId, RunId};
+
+use super::client::{Api, Call};
+use super::error::ApiError;
+use crate::state::query::with_query;
+
+impl Api {
+    pub async fn start_run(&self, retailer: RetailerId, job: JobId, key: String) -> Result<RunView, ApiError> {
+        self.fetch(Call::post(format!("/retailers/{retailer}/jobs/{job}/runs")).once(key)).await
+    }
+
+    pub async fn cancel_run(&self, retailer: RetailerId, run: RunId) -> Result<RunView, ApiError> {
+        self.fetch(Call::post(format!("/retailers/{retailer}/runs/{run}/cancel"))).await
+    }
+
+    pub async fn run(&self, retailer: RetailerId, run: RunId) -> Result<RunView, ApiError> {
+        self.fetch(Call::get(format!("/retailers/{retailer}/runs/{run}"))).await
+    }
+
+    /// Newest first.
+    pub async fn runs(
+        &self,
+        retailer: RetailerId,
+        job: Option<JobId>,
+        query: &ListQuery,
+    ) -> Result<Page<RunView>, ApiError> {
+        let parts = [
+            ("job", job.map(|id| id.to_string())),
+            ("state", query.state.clone()),
+            ("cursor", query.cursor.clone()),
+            ("limit", query.limit.map(|n| n.to_string())),
+        ];
+        self.fetch(Call::get(with_query(&format!("/retailers/{retailer}/runs"), &parts))).await
+    }
+
+    pub async fn log(&self, retailer: RetailerId, run: RunId, query: &LogQuery) -> Result<Page<LogLine>, ApiError> {
+        let parts = [
+            ("q", query.q.clone()),
+            ("level", query.level.map(|level| level.as_str().to_owned())),
+            ("cursor", query.cursor.clone()),
+            ("limit", query.limit.map(|n| n.to_string())),
+        ];
+        self.fetch(Call::get(with_query(&format!("/retailers/{retailer}/runs/{run}/log"), &parts))).await
+    }
+
+    pub async fn rejects(
+        &self,
+        retailer: RetailerId,
+        run: RunId,
+        cursor: Option<String>,
+        limit: u32,
+    ) -> Result<Page<Reject>, ApiError> {
+        let parts = [("cursor", cursor), ("limit", Some(limit.to_string()))];
+        self.fetch(Call::get(with_query(&format!("/retailers/{retailer}/runs/{run}/rejects"), &parts))).await
+    }
+
+    pub async fn rejects_csv(&self, retailer: RetailerId, run: RunId) -> Result<String, ApiError> {
+        self.text(Call::get(format!("/retailers/{retailer}/runs/{run}/rejects.csv"))).await
+    }
+
+    /// A one-time token; any earlier one is void.
+    pub async fn make_enrolment(&self, retailer: RetailerId, agent: AgentId) -> Result<EnrolmentToken, ApiError> {
+        self.fetch(Call::post(format!("/retailers/{retailer}/agents/{agent}/enrolment"))).await
+    }
+
+    pub async fn revoke_agent(&self, retailer: RetailerId, agent: AgentId) -> Result<(), ApiError> {
+        self.perform(Call::delete(format!("/retailers/{retailer}/agents/{agent}/enrolment"))).await
+    }
+
+    pub async fn rotate_agent(&self, retailer: RetailerId, agent: AgentId) -> Result<(), ApiError> {
+        self.perform(Call::post(format!("/retailers/{retailer}/agents/{agent}/rotation"))).await
+    }
+
+    pub async fn actors(&self) -> Result<ActorList, ApiError> {
+        self.fetch(Call::get("/admin/actors")).await
+    }
+
+    pub async fn totals(&self) -> Result<Totals, ApiError> {
+        self.fetch(Call::get("/dashboard")).await
+    }
+}

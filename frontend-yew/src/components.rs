@@ -1,0 +1,24 @@
+//! What pages are built of. Components draw what they are given and never fetch.
+
+pub mod async_view;
+pub mod badge;
+pub mod button;
+pub mod confirm;
+pub mod conflict;
+pub mod copy;
+pub mod dialog;
+pub mod field;
+pub mod form_dialog;
+pub mod icon;
+pub mod layout;
+pub mod live_state;
+pub mod nav_link;
+pub mod pager;
+pub mod progress;
+pub mod rejects_table;
+pub mod run_table;
+pub mod stepper;
+pub mod tabs;
+pub mod theme;
+pub mod time;
+pub mod toasts;

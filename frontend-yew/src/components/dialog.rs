@@ -1,0 +1,74 @@
+//! A native modal dialog: the browser keeps the focus inside; this gives it back when it goes.
+
+use web_sys::{Element, HtmlDialogElement};
+use yew::prelude::*;
+
+use super::button::{Button, Tone};
+use super::icon::Icon;
+use crate::api::browser;
+
+#[derive(Properties, PartialEq)]
+pub struct Props {
+    pub title: AttrValue,
+    #[prop_or_default]
+    pub subtitle: AttrValue,
+    /// Escape, the cross, or the page's own buttons.
+    pub on_close: Callback<()>,
+    #[prop_or_default]
+    pub wide: bool,
+    #[prop_or_default]
+    pub testid: Option<AttrValue>,
+    pub children: Html,
+}
+
+#[component]
+pub fn Dialog(props: &Props) -> Html {
+    let node = use_node_ref();
+    // Held from the first drawing on, for opening moves the focus.
+    let opener = use_memo((), |()| browser::focused());
+    {
+        let node = node.clone();
+        use_effect_with((), move |()| {
+            if let Some(dialog) = node.cast::<HtmlDialogElement>() {
+                // It can only fail on one that is open already.
+                dialog.show_modal().ok();
+            }
+            move || give_back(opener.as_ref().as_ref())
+        });
+    }
+    let oncancel = {
+        let on_close = props.on_close.clone();
+        Callback::from(move |event: Event| {
+            event.prevent_default();
+            on_close.emit(());
+        })
+    };
+    html! {
+        <dialog
+            ref={node}
+            class={classes!("dialog", props.wide.then_some("wide"))}
+            aria-labelledby="dialog-title"
+            data-testid={props.testid.clone()}
+            {oncancel}
+        >
+            <header class="dialog-head">
+                <div>
+                    <h2 id="dialog-title">{ &props.title }</h2>
+                    if !props.subtitle.is_empty() {
+                        <p class="dim">{ &props.subtitle }</p>
+                    }
+                </div>
+                <Button icon={Icon::Close} name="Close" tone={Tone::Ghost} onclick={props.on_close.clone()} />
+            </header>
+            { props.children.clone() }
+        </dialog>
+    }
+}
+
+fn give_back(opener: Option<&Element>) {
+    // What opened it may be gone, such as the row of a deleted thing.
+    match opener.filter(|element| element.is_connected()) {
+        Some(element) => browser::focus_element(element),
+        None => browser::focus("main"),
+    }
+}

@@ -1,0 +1,32 @@
+//! How fresh the page is, always in sight.
+
+use yew::prelude::*;
+
+use crate::api::browser;
+use crate::hooks::{use_clock, use_status};
+use crate::state::link::Status;
+
+#[component]
+pub fn LiveState() -> Html {
+    let (status, _) = use_status();
+    // The countdown needs seconds; the words change only with them.
+    use_clock(1_000);
+    let (class, words, title) = match status {
+        Status::Live => ("good", "Live".to_owned(), "Changes appear by themselves."),
+        Status::Idle | Status::Connecting => ("busy", "Connecting".to_owned(), "The live connection is being made."),
+        Status::Waiting { until_ms } => {
+            let seconds = ((until_ms - browser::now_ms()) / 1_000.0).ceil().max(0.0);
+            ("warn", format!("Reconnecting in {seconds} s"), "The live connection was lost. It comes back by itself.")
+        }
+        Status::Polling => {
+            ("warn", "Polling".to_owned(), "The live connection does not come through. The page asks every 15 seconds.")
+        }
+        Status::Offline => ("bad", "Offline".to_owned(), "This computer has no network. The page shows what it last knew."),
+    };
+    html! {
+        <span class={classes!("live", class)} {title} role="status" data-testid="live-state">
+            <i aria-hidden="true" />
+            <span>{ words }</span>
+        </span>
+    }
+}

@@ -1,0 +1,14 @@
+//! The pages: one a route, and those before the door.
+
+pub mod account;
+pub mod actors;
+pub mod dashboard;
+pub mod login;
+pub mod missing;
+pub mod retailer;
+pub mod retailers;
+pub mod run;
+pub mod setup;
+pub mod shell;
+pub mod unreachable;
+pub mod users;

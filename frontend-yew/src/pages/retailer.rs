@@ -1,0 +1,158 @@
+//! A retailer's page: one live topic feeds all its tabs.
+
+use messages::live::Topic;
+use messages::permission::Permission;
+use messages::RetailerId;
+use yew::prelude::*;
+
+use super::missing::refused;
+use crate::components::badge::Badge;
+use crate::components::button::Button;
+use crate::components::icon::Icon;
+use crate::components::layout::{Card, PageHead, Skeleton};
+use crate::components::tabs::{TabItem, Tabs};
+use crate::hooks::{use_console, use_title, use_topic};
+use crate::route::{Route, Tab};
+use crate::state::topic::TopicState;
+use crate::state::words::Hue;
+
+mod agents;
+mod delete;
+mod destination_form;
+mod destinations;
+pub mod edit_retailer;
+mod enrolment;
+mod job_form;
+mod jobs;
+mod overview;
+mod runs;
+mod stores;
+
+#[derive(Properties, PartialEq)]
+pub struct Props {
+    pub id: RetailerId,
+    pub tab: Tab,
+}
+
+#[component]
+pub fn RetailerPage(props: &Props) -> Html {
+    let console = use_console();
+    let topic = use_topic(Some(Topic::Retailer(props.id)));
+    let editing = use_state_eq(|| false);
+    let name = topic.as_ref().and_then(|t| t.retailer()).map(|r| r.spec.name.clone());
+    use_title(format!("{} · {}", name.clone().unwrap_or_else(|| "Retailer".to_owned()), props.tab.label()));
+    if let Some((code, _)) = topic.as_ref().and_then(|topic| topic.refused.clone()) {
+        return refused(code);
+    }
+    let Some((topic, retailer)) = topic.as_ref().and_then(|topic| Some((topic, topic.retailer()?.clone()))) else {
+        return html! {
+            <Card><Skeleton rows=8 /></Card>
+        };
+    };
+    let edit = |on: bool| {
+        let editing = editing.clone();
+        Callback::from(move |()| editing.set(on))
+    };
+    let beside = html! {
+        <>
+            <span class="mono dim">{ &retailer.spec.code }</span>
+            if !retailer.spec.enabled {
+                <Badge word="Disabled" hue={Hue::Quiet} title="While disabled, no run starts." />
+            }
+        </>
+    };
+    let subtitle = html! { format!("{} · {}", retailer.spec.currency, retailer.spec.time_zone) };
+    html! {
+        <>
+            <PageHead title={retailer.spec.name.clone()} {subtitle} {beside} trail={vec![(Route::Retailers, "Retailers".into())]}>
+                if console.may(Permission::RetailerWrite) {
+                    <Button label="Edit" icon={Icon::Edit} onclick={edit(true)} testid="edit-retailer" />
+                }
+            </PageHead>
+            <Tabs label="Parts of the retailer" selected={props.tab.slug()} tabs={tabs(props.id, topic, console.may(Permission::ConfigRead))} />
+            <div id="tab-panel" role="tabpanel" aria-labelledby={format!("tab-{}", props.tab.slug())} tabindex="-1">
+                { panel(props, topic) }
+            </div>
+            if *editing {
+                <edit_retailer::RetailerForm existing={retailer} on_close={edit(false)} on_done={edit(false).reform(|_| ())} />
+            }
+        </>
+    }
+}
+
+fn tabs(id: RetailerId, topic: &TopicState, config: bool) -> Vec<TabItem> {
+    let count = |tab: Tab| match tab {
+        Tab::Overview | Tab::Runs => None,
+        Tab::Stores => Some(topic.stores().len()),
+        Tab::Agents => Some(topic.agents().len()),
+        Tab::Destinations => Some(topic.destinations().len()),
+        Tab::Jobs => Some(topic.jobs().len()),
+    };
+    Tab::ALL
+        .into_iter()
+        .filter(|tab| config || !matches!(tab, Tab::Agents | Tab::Destinations | Tab::Jobs))
+        .map(|tab| TabItem {
+            slug: tab.slug(),
+            label: tab.label(),
+            count: count(tab),
+            to: if tab == Tab::Overview { Route::Retailer { id } } else { Route::RetailerTab { id, tab } },
+        })
+        .collect()
+}
+
+fn panel(props: &Props, topic: &std::rc::Rc<TopicState>) -> Html {
+    let (id, topic) = (props.id, topic.clone());
+    match props.tab {
+        Tab::Overview => html! { <overview::Overview {id} {topic} /> },
+        Tab::Stores => html! { <stores::Stores {id} {topic} /> },
+        Tab::Agents => html! { <agents::Agents {id} {topic} /> },
+        Tab::Destinations => html! { <destinations::Destinations {id} {topic} /> },
+        Tab::Jobs => html! { <jobs::Jobs {id} {topic} /> },
+        Tab::Runs => html! { <runs::Runs {id} {topic} /> },
+    }
+}
+
+/// What each tab is given.
+#[derive(Properties, PartialEq)]
+pub struct TabProps {
+    pub id: RetailerId,
+    pub topic: std::rc::Rc<TopicState>,
+}
+
+/// Which dialog of a tab is open, and over what.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Open<T> {
+    #[default]
+    Nothing,
+    New,
+    Edit(T),
+    Delete(T),
+}
+
+/// Opens one of a tab's dialogs.
+pub(crate) fn opener<T: Clone + 'static>(state: &UseStateHandle<Open<T>>, what: Open<T>) -> Callback<()> {
+    let state = state.clone();
+    Callback::from(move |()| state.set(what.clone()))
+}
+
+/// "Edit" and "Delete" at the end of a row.
+pub(crate) fn row_actions(name: &str, edit: Callback<()>, delete: Callback<()>) -> Html {
+    use crate::components::button::Tone;
+    html! {
+        <>
+            <Button icon={Icon::Edit} tone={Tone::Ghost} small=true name={format!("Edit {name}")} title="Edit" onclick={edit} />
+            <Button icon={Icon::Trash} tone={Tone::Ghost} small=true name={format!("Delete {name}")} title="Delete" onclick={delete} />
+        </>
+    }
+}
+
+/// "Enabled" or "Disabled".
+pub(crate) fn enabled_badge(enabled: bool) -> Html {
+    let (word, hue) = if enabled { ("Enabled", Hue::Good) } else { ("Disabled", Hue::Quiet) };
+    html! {
+        <Badge {word} {hue} />
+    }
+}
+
+/// The dialog that deletes a user is the same as for everything else.
+pub(crate) type DeleteUser = delete::DeleteDialog<crate::api::resource::User>;

@@ -1,0 +1,210 @@
+//! The agents of a retailer: presence in words, enrolment, revoking and rotating their secret.
+
+use messages::RetailerId;
+use messages::http::agents::{AgentView, Enrolment};
+use messages::permission::Permission;
+use yew::prelude::*;
+
+use super::delete::DeleteDialog;
+use super::enrolment::{EnrolDialog, RevokeDialog};
+use super::{Open, TabProps, opener, row_actions};
+use crate::api::resource::Agent;
+use crate::components::badge::Badge;
+use crate::components::button::{Button, Tone};
+use crate::components::field::{CheckField, Choice, SelectField, TextField};
+use crate::components::form_dialog::FormDialog;
+use crate::components::icon::Icon;
+use crate::components::layout::{Card, Empty};
+use crate::components::time::maybe;
+use crate::hooks::{Action, use_action, use_console, use_save};
+use crate::state::draft;
+use crate::state::form::FormValues;
+use crate::state::topic::TopicState;
+use crate::state::words::{self, Hue};
+
+/// Dialogs that only agents have.
+#[derive(Debug, Clone, PartialEq)]
+enum Extra {
+    Nothing,
+    Enrol(AgentView),
+    Revoke(AgentView),
+}
+
+#[component]
+pub fn Agents(props: &TabProps) -> Html {
+    let console = use_console();
+    let open = use_state(Open::<AgentView>::default);
+    let extra = use_state(|| Extra::Nothing);
+    let may = console.may(Permission::ConfigWrite);
+    let may_enrol = console.may(Permission::AgentEnrol);
+    let rotate = {
+        let (console, retailer) = (console.clone(), props.id);
+        use_action(move |agent: AgentView| {
+            let console = console.clone();
+            async move {
+                console.api.rotate_agent(retailer, agent.id).await?;
+                console.good(format!("“{}” gets a new secret; the old one stays good until it has it", agent.spec.name));
+                Ok(())
+            }
+        })
+    };
+    let agents = props.topic.agents();
+    let new = html! {
+        if may {
+            <Button label="New agent" icon={Icon::Plus} tone={Tone::Primary} small=true onclick={opener(&open, Open::New)} testid="new-agent" />
+        }
+    };
+    let close = opener(&open, Open::Nothing);
+    let show = |what: Extra| {
+        let extra = extra.clone();
+        Callback::from(move |()| extra.set(what.clone()))
+    };
+    let actions = |agent: &AgentView| html! {
+        <>
+            if may_enrol {
+                { enrol_actions(agent, show(Extra::Enrol(agent.clone())), show(Extra::Revoke(agent.clone())), &rotate) }
+            }
+            if may {
+                { row_actions(&agent.spec.name, opener(&open, Open::Edit(agent.clone())), opener(&open, Open::Delete(agent.clone()))) }
+            }
+        </>
+    };
+    // A new agent is of no use before it is enrolled: go on at once.
+    let created = {
+        let (extra, open) = (extra.clone(), open.clone());
+        Callback::from(move |view: AgentView| {
+            open.set(Open::Nothing);
+            if may_enrol {
+                extra.set(Extra::Enrol(view));
+            }
+        })
+    };
+    html! {
+        <Card title="Agents" count={agents.len() as u64} actions={new.clone()}>
+            if agents.is_empty() {
+                <Empty icon={Icon::Agent} title="No agent yet" detail="An agent runs on a machine at the shop, reads the point of sale and sends its items. It only connects outwards: no port has to be opened.">{ new }</Empty>
+            } else {
+                { table(&agents, &props.topic, actions) }
+            }
+            { match &*open {
+                Open::Nothing => Html::default(),
+                Open::New => html! { <AgentForm retailer={props.id} topic={props.topic.clone()} on_close={close} on_done={created} /> },
+                Open::Edit(view) => html! { <AgentForm retailer={props.id} topic={props.topic.clone()} existing={view.clone()} on_close={close.clone()} on_done={close.reform(|_| ())} /> },
+                Open::Delete(view) => html! {
+                    <DeleteDialog<Agent> retailer={Some(props.id)} view={view.clone()} on_close={close} consequence="Its connection is closed and its secret is void. This cannot be undone." />
+                },
+            } }
+            { match &*extra {
+                Extra::Nothing => Html::default(),
+                Extra::Enrol(agent) => html! { <EnrolDialog retailer={props.id} agent={agent.clone()} on_close={show(Extra::Nothing)} /> },
+                Extra::Revoke(agent) => html! { <RevokeDialog retailer={props.id} agent={agent.clone()} on_close={show(Extra::Nothing)} /> },
+            } }
+        </Card>
+    }
+}
+
+fn table(agents: &[&AgentView], topic: &TopicState, actions: impl Fn(&AgentView) -> Html) -> Html {
+    html! {
+        <div class="table-box">
+            <table class="table cards">
+                <thead><tr><th>{ "Agent" }</th><th>{ "Presence" }</th><th>{ "Enrolment" }</th><th>{ "Store" }</th><th>{ "Machine" }</th><th>{ "Last seen" }</th><th><span class="visually-hidden">{ "Actions" }</span></th></tr></thead>
+                <tbody>
+                    { for agents.iter().map(|agent| {
+                        let (presence, hue) = words::presence(agent.presence);
+                        let (enrolment, enrolment_hue) = words::enrolment(agent.enrolment);
+                        html! {
+                            <tr key={agent.id.to_string()} data-testid="agent-row">
+                                <td data-label="Agent">
+                                    <span class="strong">{ &agent.spec.name }</span>
+                                    if !agent.spec.enabled {
+                                        { " " }<Badge word="Disabled" hue={Hue::Quiet} title="Stays connected but gets no work." />
+                                    }
+                                </td>
+                                <td data-label="Presence"><Badge word={presence} {hue} testid="presence" /></td>
+                                <td data-label="Enrolment"><Badge word={enrolment} hue={enrolment_hue} /></td>
+                                <td data-label="Store">{ store_name(topic, agent) }</td>
+                                <td data-label="Machine">{ machine(agent) }</td>
+                                <td data-label="Last seen">{ maybe(agent.last_seen_at) }</td>
+                                <td class="actions">{ actions(agent) }</td>
+                            </tr>
+                        }
+                    }) }
+                </tbody>
+            </table>
+        </div>
+    }
+}
+
+fn store_name(topic: &TopicState, agent: &AgentView) -> String {
+    let Some(id) = agent.spec.store_id else { return "All stores".to_owned() };
+    topic.stores().iter().find(|store| store.id == id).map_or_else(|| "—".to_owned(), |store| store.spec.name.clone())
+}
+
+fn machine(agent: &AgentView) -> Html {
+    match &agent.machine {
+        Some(machine) => html! {
+            <span title={machine.capabilities.join(", ")}>
+                { &machine.host }
+                <small class="dim">{ format!("{} · {}", machine.os, machine.agent_version) }</small>
+            </span>
+        },
+        None => html! {
+            <span class="dim">{ "—" }</span>
+        },
+    }
+}
+
+fn enrol_actions(agent: &AgentView, enrol: Callback<()>, revoke: Callback<()>, rotate: &Action<AgentView>) -> Html {
+    let name = &agent.spec.name;
+    let turn = {
+        let (run, agent) = (rotate.run.clone(), agent.clone());
+        Callback::from(move |()| run.emit(agent.clone()))
+    };
+    if agent.enrolment == Enrolment::Enrolled {
+        return html! {
+            <>
+                <Button label="Rotate" icon={Icon::Key} small=true busy={rotate.busy} name={format!("Rotate the secret of {name}")} title="Give it a new secret" onclick={turn} />
+                <Button label="Revoke" small=true name={format!("Revoke {name}")} onclick={revoke} testid="revoke" />
+            </>
+        };
+    }
+    html! {
+        <>
+            <Button label="Enrol" icon={Icon::Key} tone={Tone::Primary} small=true name={format!("Enrol {name}")} onclick={enrol} testid="enrol" />
+            if agent.enrolment == Enrolment::Pending {
+                <Button label="Void token" small=true name={format!("Void the token of {name}")} onclick={revoke} />
+            }
+        </>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct FormProps {
+    retailer: RetailerId,
+    topic: std::rc::Rc<TopicState>,
+    #[prop_or_default]
+    existing: Option<AgentView>,
+    on_close: Callback<()>,
+    on_done: Callback<AgentView>,
+}
+
+#[component]
+fn AgentForm(props: &FormProps) -> Html {
+    let save = use_save::<Agent>(Some(props.retailer), props.existing.clone(), props.on_done.clone());
+    let spec = props.existing.as_ref().map(|view| &view.spec);
+    let mut choices: Vec<Choice> = vec![("".into(), "All stores of the retailer".into())];
+    choices.extend(props.topic.stores().iter().map(|store| (store.id.to_string().into(), store.spec.name.clone().into())));
+    let chosen = spec.and_then(|s| s.store_id).map(|id| id.to_string()).unwrap_or_default();
+    let on_submit = save.submit.reform(|form: FormValues| draft::agent(&form));
+    let (title, action) = if spec.is_some() { ("Edit agent", "Save") } else { ("New agent", "Create agent") };
+    html! {
+        <FormDialog
+            {title} {action} busy={save.busy} errors={save.errors.clone()} error={save.error.clone()} conflict={save.conflict.clone()}
+            {on_submit} on_resolve={save.resolve.clone()} on_close={props.on_close.clone()}
+        >
+            <TextField name="name" label="Name" required=true autofocus=true value={spec.map(|s| s.name.clone()).unwrap_or_default()} placeholder="Back office PC" testid="agent-name" />
+            <SelectField name="store_id" label="Store" {choices} value={chosen} hint={html! { "Where it stands, if it serves one store only." }} />
+            <CheckField name="enabled" label="Enabled" checked={spec.is_none_or(|s| s.enabled)} hint="While disabled, it stays connected but gets no work." />
+        </FormDialog>
+    }
+}

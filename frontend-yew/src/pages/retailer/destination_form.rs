@@ -1,0 +1,121 @@
+//! The form of a destination: SFTP or a local file. Credentials go in and never come back.
+
+use messages::RetailerId;
+use messages::connector::{DestinationConfig, FileFormat};
+use messages::http::destinations::DestinationView;
+use yew::prelude::*;
+
+use crate::api::resource::Destination;
+use crate::components::field::{CheckField, Choice, RadioRow, SelectField, TextField};
+use crate::components::form_dialog::FormDialog;
+use crate::hooks::use_save;
+use crate::state::draft;
+use crate::state::form::FormValues;
+use crate::state::words::FORMATS;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct Props {
+    pub retailer: RetailerId,
+    #[prop_or_default]
+    pub existing: Option<DestinationView>,
+    pub on_close: Callback<()>,
+}
+
+/// A choice's values as the select wants them.
+pub(super) fn choices<T>(all: &[(T, &'static str, &'static str)]) -> Vec<Choice> {
+    all.iter().map(|(_, value, label)| (AttrValue::Static(value), AttrValue::Static(label))).collect()
+}
+
+/// The wire's name of a chosen value.
+pub(super) fn chosen<T: PartialEq>(all: &[(T, &'static str, &'static str)], value: &T) -> &'static str {
+    all.iter().find(|(choice, ..)| choice == value).map_or("", |(_, name, _)| name)
+}
+
+#[component]
+pub(crate) fn DestinationForm(props: &Props) -> Html {
+    let save = use_save::<Destination>(Some(props.retailer), props.existing.clone(), props.on_close.reform(|_| ()));
+    let existing = props.existing.as_ref();
+    let kind = use_state_eq(|| existing.map_or("sftp", |view| view.config.kind()).to_owned());
+    let stored = existing.is_some_and(|view| view.has_credentials);
+    let on_submit = save.submit.reform(move |form: FormValues| draft::destination(&form, stored));
+    let on_kind = {
+        let kind = kind.clone();
+        Callback::from(move |value: String| kind.set(value))
+    };
+    let (format, path) = match existing.map(|view| &view.config) {
+        Some(DestinationConfig::Sftp(to)) => (to.format, to.path.clone()),
+        Some(DestinationConfig::LocalFile(to)) => (to.format, to.path.clone()),
+        None => (FileFormat::Csv, String::new()),
+    };
+    let (title, action) = if existing.is_some() { ("Edit destination", "Save") } else { ("New destination", "Create destination") };
+    let kinds: Vec<Choice> = vec![("sftp".into(), "SFTP server".into()), ("local_file".into(), "Local file".into())];
+    html! {
+        <FormDialog
+            {title} {action} wide=true busy={save.busy} errors={save.errors.clone()} error={save.error.clone()} conflict={save.conflict.clone()}
+            {on_submit} on_resolve={save.resolve.clone()} on_close={props.on_close.clone()}
+        >
+            <TextField name="name" label="Name" required=true autofocus=true value={existing.map(|v| v.name.clone()).unwrap_or_default()} placeholder="Web shop import" testid="destination-name" />
+            <RadioRow name="config.kind" legend="Kind" choices={kinds} value={(*kind).clone()} onchange={on_kind} />
+            if *kind == "sftp" {
+                <Sftp existing={props.existing.clone()} {path} />
+            } else {
+                <TextField name="config.path" label="File" required=true mono=true value={path} placeholder="/srv/export/items.csv"
+                    hint={html! { "On the agent's machine. It is replaced in one step when the export is complete." }} testid="destination-path" />
+            }
+            <SelectField name="config.format" label="Format" choices={choices(&FORMATS)} value={chosen(&FORMATS, &format)} />
+            <CheckField name="enabled" label="Enabled" checked={existing.is_none_or(|v| v.enabled)} />
+        </FormDialog>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct SftpProps {
+    existing: Option<DestinationView>,
+    path: String,
+}
+
+#[component]
+fn Sftp(props: &SftpProps) -> Html {
+    let to = match props.existing.as_ref().map(|view| &view.config) {
+        Some(DestinationConfig::Sftp(to)) => Some(to),
+        _ => None,
+    };
+    let stored = props.existing.as_ref().is_some_and(|view| view.has_credentials);
+    let auth = use_state_eq(|| "password".to_owned());
+    let host = use_state_eq(|| to.map(|to| to.host.clone()).unwrap_or_default());
+    let port = use_state_eq(|| to.map_or(22, |to| to.port).to_string());
+    let set = |state: &UseStateHandle<String>| {
+        let state = state.clone();
+        Callback::from(move |value: String| state.set(value))
+    };
+    let scan = format!("ssh-keyscan -t ed25519 -p {} {}", *port, if host.trim().is_empty() { "HOST" } else { host.trim() });
+    let key_hint = html! {
+        <>
+            { "Pins the server, so that nobody can pose as it. On a machine you trust, run " }
+            <code>{ scan }</code>
+            { " and paste the line, or ask the server's administrator for it." }
+        </>
+    };
+    let kept = if stored { "Leave blank to keep the stored one." } else { "Sealed at rest; nobody can read it back." };
+    let ways: Vec<Choice> = vec![("password".into(), "Password".into()), ("private_key".into(), "Private key".into())];
+    html! {
+        <>
+            <div class="fields-host">
+                <TextField name="config.host" label="Host" required=true mono=true value={(*host).clone()} oninput={set(&host)} placeholder="sftp.example.com" testid="sftp-host" />
+                <TextField name="config.port" label="Port" required=true mono=true value={(*port).clone()} oninput={set(&port)} testid="sftp-port" />
+            </div>
+            <div class="fields-2">
+                <TextField name="config.user" label="User" required=true mono=true value={to.map(|to| to.user.clone()).unwrap_or_default()} testid="sftp-user" />
+                <TextField name="config.path" label="File on the server" required=true mono=true value={props.path.clone()} placeholder="/upload/items.csv" testid="destination-path" />
+            </div>
+            <TextField name="config.host_key" label="Host key" required=true mono=true rows=2 value={to.map(|to| to.host_key.clone()).unwrap_or_default()} placeholder="ssh-ed25519 AAAA…" hint={key_hint} testid="sftp-host-key" />
+            <RadioRow name="auth" legend="Signs in with" choices={ways} value={(*auth).clone()} onchange={set(&auth)} />
+            if *auth == "password" {
+                <TextField key="password" name="credentials.password" label="Password" kind="password" autocomplete="new-password" required={!stored} hint={html! { kept }} testid="sftp-password" />
+            } else {
+                <TextField key="key" name="credentials.private_key" label="Private key" mono=true rows=4 required={!stored} placeholder="-----BEGIN OPENSSH PRIVATE KEY-----" hint={html! { kept }} testid="sftp-private-key" />
+                <TextField key="phrase" name="credentials.passphrase" label="Passphrase of the key" kind="password" autocomplete="new-password" />
+            }
+        </>
+    }
+}

@@ -1,0 +1,124 @@
+//! Enrolling an agent: the exact command to run at the shop, and the moment it arrives.
+
+use messages::RetailerId;
+use messages::http::agents::{AgentView, Enrolment};
+use messages::live::Topic;
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+
+use crate::api::ApiError;
+use crate::components::async_view;
+use crate::components::button::{Button, Tone};
+use crate::components::confirm::Confirm;
+use crate::components::copy::CopyButton;
+use crate::components::dialog::Dialog;
+use crate::components::icon::{Glyph, Icon};
+use crate::hooks::{use_clock, use_console, use_fetch, use_topic};
+use crate::state::format::within;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct Props {
+    pub retailer: RetailerId,
+    pub agent: AgentView,
+    pub on_close: Callback<()>,
+}
+
+#[component]
+pub(crate) fn EnrolDialog(props: &Props) -> Html {
+    let console = use_console();
+    let topic = use_topic(Some(Topic::Retailer(props.retailer)));
+    let now = use_clock(1_000);
+    let fetched = {
+        let (console, retailer, agent) = (console.clone(), props.retailer, props.agent.id);
+        use_fetch(agent, 0, move |agent| {
+            let console = console.clone();
+            async move {
+                let token = console.api.make_enrolment(retailer, agent).await?;
+                console.live.touched(Topic::Retailer(retailer));
+                Ok(token)
+            }
+        })
+    };
+    let agent = topic.as_ref().and_then(|topic| topic.agent(props.agent.id)).unwrap_or(&props.agent);
+    let enrolled = fetched.data.is_some() && agent.enrolment == Enrolment::Enrolled;
+    let connected = enrolled && agent.presence.is_connected();
+    html! {
+        <Dialog title={format!("Enrol “{}”", props.agent.spec.name)} subtitle="Done once, on the machine at the shop." wide=true on_close={props.on_close.clone()} testid="enrol-dialog">
+            <div class="dialog-body">
+                if connected {
+                    { arrived(agent) }
+                } else {
+                    { async_view::view(&fetched, 3, |token| html! {
+                        <>
+                            <ol class="how">
+                                <li>{ "Install the agent on a machine that can read the point of sale's files." }</li>
+                                <li>{ "Run this command there, as the account under which the agent will run:" }</li>
+                            </ol>
+                            <div class="command">
+                                <code data-testid="enrol-command" tabindex="0">{ token.command.expose() }</code>
+                                <CopyButton text={token.command.expose().to_owned()} tone={Tone::Primary} testid="copy-command" />
+                            </div>
+                            <p class="hint">{ format!("The token works once and expires {}. It is not shown again; closing and enrolling anew makes another and voids this one.", within(token.expires_at, now)) }</p>
+                        </>
+                    }) }
+                    <div class="waiting" role="status" data-testid="enrol-state">
+                        <i class="spinner" aria-hidden="true" />
+                        <span>{ if enrolled { "Enrolled. Waiting for it to connect: start it with “agent-node run”." } else { "Waiting for the agent. This turns green by itself." } }</span>
+                    </div>
+                }
+            </div>
+            <footer class="dialog-foot">
+                <Button label={if connected { "Done" } else { "Close" }} tone={if connected { Tone::Primary } else { Tone::Plain }} onclick={props.on_close.clone()} testid="enrol-close" />
+            </footer>
+        </Dialog>
+    }
+}
+
+fn arrived(agent: &AgentView) -> Html {
+    let place = agent.machine.as_ref().map(|m| format!("{} · {} · version {}", m.host, m.os, m.agent_version)).unwrap_or_default();
+    html! {
+        <div class="arrived" role="status" data-testid="enrol-state">
+            <span class="empty-icon good"><Glyph icon={Icon::Check} /></span>
+            <h3>{ "Enrolled, connected" }</h3>
+            <p>{ place }</p>
+        </div>
+    }
+}
+
+/// Voids an agent's secret, or the token that waits.
+#[component]
+pub(crate) fn RevokeDialog(props: &Props) -> Html {
+    let console = use_console();
+    let busy = use_state_eq(|| false);
+    let error = use_state(|| None::<ApiError>);
+    let on_confirm = {
+        let (busy, error) = (busy.clone(), error.clone());
+        let (retailer, agent, on_close) = (props.retailer, props.agent.clone(), props.on_close.clone());
+        Callback::from(move |()| {
+            busy.set(true);
+            let (console, busy, error) = (console.clone(), busy.clone(), error.clone());
+            let (agent, on_close) = (agent.clone(), on_close.clone());
+            spawn_local(async move {
+                match console.api.revoke_agent(retailer, agent.id).await {
+                    Ok(()) => {
+                        console.good(format!("“{}” is revoked", agent.spec.name));
+                        console.live.touched(Topic::Retailer(retailer));
+                        on_close.emit(());
+                    }
+                    Err(refused) => {
+                        error.set(Some(refused));
+                        busy.set(false);
+                    }
+                }
+            });
+        })
+    };
+    html! {
+        <Confirm
+            title={format!("Revoke “{}”?", props.agent.spec.name)} action="Revoke" busy={*busy} error={(*error).clone()}
+            {on_confirm} on_close={props.on_close.clone()}
+        >
+            <p>{ "Its connection is closed at once and its secret or waiting token is void. A new token lets it enrol again." }</p>
+        </Confirm>
+    }
+}

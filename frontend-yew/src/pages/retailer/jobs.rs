@@ -1,0 +1,177 @@
+//! The jobs of a retailer, and the button that runs them.
+
+use messages::RetailerId;
+use messages::http::jobs::JobView;
+use messages::live::Topic;
+use messages::permission::Permission;
+use messages::run::Presence;
+use yew::prelude::*;
+use yew_router::prelude::*;
+
+use super::delete::DeleteDialog;
+use super::job_form::JobForm;
+use super::{Open, TabProps, enabled_badge, opener, row_actions};
+use crate::api::browser;
+use crate::api::resource::Job;
+use crate::components::button::{Button, Tone};
+use crate::components::icon::Icon;
+use crate::components::layout::{Card, Empty};
+use crate::components::nav_link::NavLink;
+use crate::components::time::Time;
+use crate::hooks::{use_action, use_console};
+use crate::route::{Route, Tab};
+use crate::state::format::count;
+use crate::state::toasts::Tone as Say;
+use crate::state::topic::TopicState;
+use crate::state::words;
+
+#[component]
+pub(crate) fn Jobs(props: &TabProps) -> Html {
+    let console = use_console();
+    let open = use_state(Open::<JobView>::default);
+    let may = console.may(Permission::ConfigWrite);
+    let jobs = props.topic.jobs();
+    let ready = !props.topic.agents().is_empty() && !props.topic.destinations().is_empty();
+    let new = html! {
+        if may {
+            <Button label="New job" icon={Icon::Plus} tone={Tone::Primary} small=true disabled={!ready} onclick={opener(&open, Open::New)} testid="new-job" />
+        }
+    };
+    let close = opener(&open, Open::Nothing);
+    let actions = |job: &JobView| html! {
+        <>
+            if console.may(Permission::RunControl) {
+                <RunButton retailer={props.id} job={job.clone()} presence={presence_of(&props.topic, job)} />
+            }
+            if may {
+                { row_actions(&job.spec.name, opener(&open, Open::Edit(job.clone())), opener(&open, Open::Delete(job.clone()))) }
+            }
+        </>
+    };
+    html! {
+        <Card title="Jobs" count={jobs.len() as u64} actions={new.clone()}>
+            if !ready && jobs.is_empty() {
+                { missing_parts(props) }
+            } else if jobs.is_empty() {
+                <Empty icon={Icon::Play} title="No job yet" detail="A job says what is read from where, by which agent, and where it goes.">{ new }</Empty>
+            } else {
+                { table(&jobs, &props.topic, actions) }
+            }
+            { match &*open {
+                Open::Nothing => Html::default(),
+                Open::New => html! { <JobForm retailer={props.id} topic={props.topic.clone()} on_close={close} /> },
+                Open::Edit(view) => html! { <JobForm retailer={props.id} topic={props.topic.clone()} existing={view.clone()} on_close={close} /> },
+                Open::Delete(view) => html! {
+                    <DeleteDialog<Job> retailer={Some(props.id)} view={view.clone()} on_close={close} consequence="Its earlier runs stay in the history. This cannot be undone." />
+                },
+            } }
+        </Card>
+    }
+}
+
+fn missing_parts(props: &TabProps) -> Html {
+    let link = |tab: Tab, label: &'static str| html! {
+        <NavLink to={Route::RetailerTab { id: props.id, tab }} class="btn plain">{ label }</NavLink>
+    };
+    html! {
+        <Empty icon={Icon::Play} title="A job needs an agent and a destination" detail="Make them first; then a job brings the two together.">
+            if props.topic.agents().is_empty() {
+                { link(Tab::Agents, "Go to agents") }
+            }
+            if props.topic.destinations().is_empty() {
+                { link(Tab::Destinations, "Go to destinations") }
+            }
+        </Empty>
+    }
+}
+
+fn presence_of(topic: &TopicState, job: &JobView) -> Option<Presence> {
+    topic.agent(job.spec.agent_id).map(|agent| agent.presence)
+}
+
+fn table(jobs: &[&JobView], topic: &TopicState, actions: impl Fn(&JobView) -> Html) -> Html {
+    html! {
+        <div class="table-box">
+            <table class="table cards">
+                <thead><tr><th>{ "Job" }</th><th>{ "From" }</th><th>{ "To" }</th><th>{ "Latest run" }</th><th class="num">{ "Sent" }</th><th>{ "State" }</th><th><span class="visually-hidden">{ "Actions" }</span></th></tr></thead>
+                <tbody>
+                    { for jobs.iter().map(|job| row(job, topic, actions(job))) }
+                </tbody>
+            </table>
+        </div>
+    }
+}
+
+fn row(job: &JobView, topic: &TopicState, actions: Html) -> Html {
+    let agent = topic.agent(job.spec.agent_id).map_or("—", |agent| agent.spec.name.as_str()).to_owned();
+    let destination = topic.destinations().iter().find(|d| d.id == job.spec.destination_id).map_or_else(|| "—".to_owned(), |d| d.name.clone());
+    html! {
+        <tr key={job.id.to_string()} data-testid="job-row">
+            <td data-label="Job" class="strong">{ &job.spec.name }</td>
+            <td data-label="From">{ agent }<small class="mono dim">{ job.spec.source.summary() }</small></td>
+            <td data-label="To">{ destination }</td>
+            <td data-label="Latest run">
+                if let Some(run) = &job.last_run {
+                    <NavLink to={Route::Run { id: job.retailer_id, run: run.id }} class="run-brief">
+                        <span class={classes!("dot", words::run_state(run.state).1.class())} aria-hidden="true" />
+                        { words::run_state(run.state).0 }{ " " }<Time at={run.at} />
+                    </NavLink>
+                } else {
+                    <span class="dim">{ "never" }</span>
+                }
+            </td>
+            <td data-label="Sent" class="num">{ job.last_run.as_ref().map_or_else(|| "—".to_owned(), |run| count(run.sent)) }</td>
+            <td data-label="State">{ enabled_badge(job.spec.enabled) }</td>
+            <td class="actions">{ actions }</td>
+        </tr>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct RunProps {
+    pub retailer: RetailerId,
+    pub job: JobView,
+    /// Of the job's agent.
+    pub presence: Option<Presence>,
+}
+
+/// Starts a run and goes to its page. Pressing twice starts one.
+#[component]
+pub(crate) fn RunButton(props: &RunProps) -> Html {
+    let console = use_console();
+    let navigator = use_navigator();
+    let waits = !props.presence.is_some_and(Presence::is_connected);
+    // One key until a run has been made of it: a request whose answer was lost is repeated, not doubled.
+    let key = use_mut_ref(browser::random_key);
+    let start = {
+        let (retailer, job) = (props.retailer, props.job.id);
+        use_action(move |()| {
+            let (console, navigator, key) = (console.clone(), navigator.clone(), key.clone());
+            async move {
+                let sent = key.borrow().clone();
+                let run = console.api.start_run(retailer, job, sent).await?;
+                *key.borrow_mut() = browser::random_key();
+                console.live.touched(Topic::Retailer(retailer));
+                if waits {
+                    console.say(Say::Plain, "The run waits for its agent", "The agent is not connected. The run starts as soon as it is.");
+                }
+                if let Some(navigator) = navigator {
+                    navigator.push(&Route::Run { id: retailer, run: run.id });
+                }
+                Ok(())
+            }
+        })
+    };
+    let title = if waits { "The agent is not connected: the run will wait for it." } else { "Run this job now" };
+    html! {
+        <span class="run-button">
+            if waits && props.job.spec.enabled {
+                <small class="warn-text" data-testid="run-waits">{ "will wait for the agent" }</small>
+            }
+            <Button
+                label="Run" icon={Icon::Play} tone={Tone::Primary} small=true busy={start.busy} disabled={!props.job.spec.enabled}
+                name={format!("Run {}", props.job.spec.name)} {title} onclick={start.run} testid="run-job"
+            />
+        </span>
+    }
+}

@@ -1,0 +1,216 @@
+//! The live log of a run: follows the end, looks back by pages, narrows by level and text.
+
+use std::rc::Rc;
+
+use messages::http::paging::Page;
+use messages::http::runs::LogQuery;
+use messages::run::LogLine;
+use messages::{RetailerId, RunId};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Element, HtmlInputElement, HtmlSelectElement};
+use yew::prelude::*;
+
+use crate::api::browser;
+use crate::components::button::{Button, Tone};
+use crate::components::copy::CopyButton;
+use crate::components::icon::{Glyph, Icon};
+use crate::components::layout::Card;
+use crate::hooks::use_console;
+use crate::state::format::{clock, count, short_id};
+use crate::state::log::{LogBook, LogFilter, MAX_DRAWN, level_of};
+use crate::state::topic::TopicState;
+
+/// Lines fetched at once when looking back.
+const PAGE: u32 = 500;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct Props {
+    pub retailer: RetailerId,
+    pub run: RunId,
+    pub topic: Rc<TopicState>,
+}
+
+/// Lines that the topic begins with: with fewer of them at hand, there are no older ones.
+const FIRST: usize = 500;
+
+/// How far back the reader has gone.
+#[derive(Debug, Clone, PartialEq, Default)]
+enum Older {
+    /// Not asked yet: there may be more.
+    #[default]
+    Unknown,
+    Loading,
+    /// Cursor of the next older page.
+    At(String),
+    End,
+}
+
+#[component]
+pub(crate) fn RunLog(props: &Props) -> Html {
+    let book = use_mut_ref(LogBook::default);
+    let update = use_force_update();
+    let filter = use_state_eq(LogFilter::default);
+    let follow = use_state_eq(|| true);
+    let older = use_state_eq(Older::default);
+    let pane = use_node_ref();
+    // Added while drawing, so that a line is never drawn a beat late; adding is idempotent.
+    book.borrow_mut().add(props.topic.log().cloned());
+    let (lines, total) = book.borrow().shown(&filter);
+    let held = book.borrow().len();
+    {
+        let pane = pane.clone();
+        use_effect_with((lines.last().map(|line| line.seq), *follow), move |(_, follow)| {
+            if let Some(pane) = pane.cast::<Element>().filter(|_| *follow) {
+                browser::scroll_to_end(&pane);
+            }
+        });
+    }
+    let load = use_older(props, &older, &book, update);
+    let onscroll = {
+        let (pane, follow) = (pane.clone(), follow.clone());
+        Callback::from(move |_: Event| {
+            if let Some(pane) = pane.cast::<Element>() {
+                follow.set(browser::at_end(&pane));
+            }
+        })
+    };
+    let jump = {
+        let follow = follow.clone();
+        Callback::from(move |()| follow.set(true))
+    };
+    let text = book.borrow().as_text(&filter);
+    html! {
+        <Card title="Log" count={held as u64} actions={actions(props.run, &text)} class="log-card">
+            { toolbar(&filter, &follow) }
+            <div class="log" ref={pane} {onscroll} tabindex="0" role="log" aria-label="Log of the run" aria-live="off">
+                if *older != Older::End && held >= FIRST {
+                    <div class="log-older">
+                        <Button label="Load older lines" small=true tone={Tone::Ghost} busy={*older == Older::Loading} onclick={load} testid="log-older" />
+                    </div>
+                }
+                if total > MAX_DRAWN {
+                    <p class="log-note">{ format!("Showing the newest {} of {} lines. Narrow by level or text to see others.", count(MAX_DRAWN as u64), count(total as u64)) }</p>
+                }
+                { for lines.iter().map(|line| html! { <Line key={line.seq} line={line.clone()} /> }) }
+                if lines.is_empty() {
+                    <p class="log-note">{ if held == 0 { "Nothing has been logged yet." } else { "No line has this level and text." } }</p>
+                }
+            </div>
+            if !*follow && held > 0 {
+                <div class="log-jump"><Button label="Jump to newest" icon={Icon::Down} small=true tone={Tone::Primary} onclick={jump} testid="log-jump" /></div>
+            }
+        </Card>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct LineProps {
+    line: Rc<LogLine>,
+}
+
+#[component]
+fn Line(props: &LineProps) -> Html {
+    let line = &props.line;
+    html! {
+        <div class={classes!("log-line", line.level.as_str())} data-testid="log-line">
+            <time title={line.at.to_string()}>{ clock(line.at, browser::offset_min(line.at)) }</time>
+            <span class="log-level">{ line.level.as_str() }</span>
+            <span class="log-text">{ &line.text }</span>
+        </div>
+    }
+}
+
+/// Fetches the page before what is held. The first one overlaps with what the topic gave, which does no harm.
+#[hook]
+fn use_older(
+    props: &Props,
+    older: &UseStateHandle<Older>,
+    book: &Rc<std::cell::RefCell<LogBook>>,
+    update: UseForceUpdateHandle,
+) -> Callback<()> {
+    let console = use_console();
+    let (retailer, run) = (props.retailer, props.run);
+    let (older, book) = (older.clone(), book.clone());
+    Callback::from(move |()| {
+        if matches!(*older, Older::Loading | Older::End) {
+            return;
+        }
+        let before = (*older).clone();
+        let mut cursor = if let Older::At(cursor) = &before { Some(cursor.clone()) } else { None };
+        older.set(Older::Loading);
+        let (console, older, book, update) = (console.clone(), older.clone(), book.clone(), update.clone());
+        spawn_local(async move {
+            loop {
+                let query = LogQuery { cursor, limit: Some(PAGE), ..LogQuery::default() };
+                match console.api.log(retailer, run, &query).await {
+                    Ok(Page { items, next, .. }) => {
+                        let new = book.borrow_mut().add(items.into_iter().map(Rc::new));
+                        cursor = next;
+                        // Pages that are at hand already are passed over.
+                        if new || cursor.is_none() {
+                            older.set(cursor.map_or(Older::End, Older::At));
+                            return update.force_update();
+                        }
+                    }
+                    Err(error) => {
+                        console.failed(&error);
+                        return older.set(before);
+                    }
+                }
+            }
+        });
+    })
+}
+
+fn actions(run: RunId, text: &str) -> Html {
+    let download = {
+        let (name, text) = (format!("run-{}.log", short_id(&run)), text.to_owned());
+        Callback::from(move |()| {
+            browser::download(&name, "text/plain", &text);
+        })
+    };
+    html! {
+        <>
+            <CopyButton text={text.to_owned()} />
+            <Button label="Download" icon={Icon::Save} small=true onclick={download} testid="log-download" />
+        </>
+    }
+}
+
+fn toolbar(filter: &UseStateHandle<LogFilter>, follow: &UseStateHandle<bool>) -> Html {
+    let onlevel = {
+        let filter = filter.clone();
+        Callback::from(move |event: Event| {
+            let level = level_of(&event.target_unchecked_into::<HtmlSelectElement>().value());
+            filter.set(LogFilter { level, ..(*filter).clone() });
+        })
+    };
+    let ontext = {
+        let filter = filter.clone();
+        Callback::from(move |event: InputEvent| {
+            let text = event.target_unchecked_into::<HtmlInputElement>().value();
+            filter.set(LogFilter { text, ..(*filter).clone() });
+        })
+    };
+    let onfollow = {
+        let follow = follow.clone();
+        Callback::from(move |event: Event| follow.set(event.target_unchecked_into::<HtmlInputElement>().checked()))
+    };
+    html! {
+        <div class="toolbar tight">
+            <select aria-label="Level" onchange={onlevel} data-testid="log-level">
+                { for [("debug", "All levels"), ("info", "Info and above"), ("warn", "Warnings and errors"), ("error", "Errors only")].map(|(value, label)| html! {
+                    <option {value} selected={filter.level == level_of(value)}>{ label }</option>
+                }) }
+            </select>
+            <label class="searchbox">
+                <Glyph icon={Icon::Search} />
+                <input type="search" aria-label="Search the log" placeholder="Search the log" value={filter.text.clone()} oninput={ontext} data-testid="log-search" />
+            </label>
+            <label class="check inline">
+                <input type="checkbox" checked={**follow} onchange={onfollow} data-testid="log-follow" />
+                <span>{ "Follow" }</span>
+            </label>
+        </div>
+    }
+}

@@ -1,0 +1,147 @@
+//! The frame behind the door: header, navigation, the page, and where the focus goes when the page changes.
+
+use messages::permission::Permission;
+use yew::prelude::*;
+use yew_router::prelude::*;
+
+use super::account::Account;
+use super::actors::Actors;
+use super::dashboard::Dashboard;
+use super::missing::{Forbidden, NotFound};
+use super::retailer::RetailerPage;
+use super::retailers::Retailers;
+use super::run::RunPage;
+use super::users::Users;
+use crate::api::browser;
+use crate::components::button::{Button, Tone};
+use crate::components::icon::{Glyph, Icon};
+use crate::components::layout::RefreshButton;
+use crate::components::live_state::LiveState;
+use crate::components::nav_link::NavLink;
+use crate::components::theme::ThemeSwitch;
+use crate::context::Console;
+use crate::hooks::use_console;
+use crate::route::{Route, Tab};
+
+mod retailer_switch;
+mod user_menu;
+
+use retailer_switch::RetailerSwitch;
+use user_menu::UserMenu;
+
+#[component]
+pub fn Shell() -> Html {
+    let console = use_console();
+    let route = use_route::<Route>().unwrap_or(Route::NotFound);
+    let open = use_state_eq(|| false);
+    use_focus_on_arrival(&route);
+    let toggle = {
+        let open = open.clone();
+        Callback::from(move |()| open.set(!*open))
+    };
+    let close = {
+        let open = open.clone();
+        Callback::from(move |()| open.set(false))
+    };
+    let refresh = {
+        let live = console.live.clone();
+        Callback::from(move |()| live.refresh())
+    };
+    html! {
+        <div class={classes!("shell", open.then_some("nav-open"))}>
+            <a class="skip" href="#main">{ "Skip to the content" }</a>
+            <header class="top">
+                <Button icon={Icon::Menu} name="Menu" tone={Tone::Ghost} class="nav-toggle" pressed={*open} onclick={toggle} />
+                <NavLink to={Route::Dashboard} class="brand" name="GrocerySync, dashboard">
+                    <Glyph icon={Icon::Mark} /><span>{ "Grocery" }<b>{ "Sync" }</b></span>
+                </NavLink>
+                <RetailerSwitch route={route.clone()} />
+                <div class="top-right">
+                    <LiveState />
+                    <RefreshButton onclick={refresh} />
+                    <ThemeSwitch />
+                    <UserMenu />
+                </div>
+            </header>
+            <nav class="side" aria-label="Main">
+                { navigation(&console, &route, &close) }
+            </nav>
+            <div class="scrim" onclick={let close = close.clone(); move |_| close.emit(())} />
+            <main id="main" tabindex="-1">
+                { page(&console, route) }
+            </main>
+        </div>
+    }
+}
+
+fn navigation(console: &Console, route: &Route, close: &Callback<()>) -> Html {
+    let link = |to: Route, icon: Icon, label: &'static str, current: bool| html! {
+        <NavLink {to} class="side-link" {current} onclick={close.clone()} testid={format!("nav-{}", label.to_lowercase())}>
+            <Glyph {icon} /><span>{ label }</span>
+        </NavLink>
+    };
+    let users = console.may(Permission::UserAdmin);
+    let system = console.may(Permission::SystemRead);
+    html! {
+        <>
+            { link(Route::Dashboard, Icon::Dashboard, "Dashboard", *route == Route::Dashboard) }
+            { link(Route::Retailers, Icon::Shop, "Retailers", *route == Route::Retailers || route.retailer().is_some()) }
+            if users || system {
+                <h2 class="side-head">{ "Administration" }</h2>
+            }
+            if users {
+                { link(Route::Users, Icon::Users, "Users", *route == Route::Users) }
+            }
+            if system {
+                { link(Route::Actors, Icon::Tree, "System", *route == Route::Actors) }
+            }
+            <p class="side-foot">{ concat!("GrocerySync ", env!("CARGO_PKG_VERSION")) }</p>
+        </>
+    }
+}
+
+fn page(console: &Console, route: Route) -> Html {
+    let needs = match &route {
+        Route::Users => Permission::UserAdmin,
+        Route::Actors => Permission::SystemRead,
+        Route::Account | Route::NotFound => Permission::OwnAccount,
+        Route::Run { .. } => Permission::RunRead,
+        Route::Dashboard | Route::Retailers | Route::Retailer { .. } | Route::RetailerTab { .. } => Permission::RetailerRead,
+    };
+    if !console.may(needs) {
+        return html! {
+            <Forbidden />
+        };
+    }
+    match route {
+        Route::Dashboard => html! { <Dashboard /> },
+        Route::Retailers => html! { <Retailers /> },
+        // A page of another retailer starts afresh: nothing of the former one may show through.
+        Route::Retailer { id } => html! { <RetailerPage key={id.to_string()} {id} tab={Tab::Overview} /> },
+        Route::RetailerTab { id, tab } => html! { <RetailerPage key={id.to_string()} {id} {tab} /> },
+        Route::Run { id, run } => html! { <RunPage key={run.to_string()} retailer={id} {run} /> },
+        Route::Users => html! { <Users /> },
+        Route::Actors => html! { <Actors /> },
+        Route::Account => html! { <Account /> },
+        Route::NotFound => html! { <NotFound /> },
+    }
+}
+
+/// On a new page the focus goes to its content, so that a keyboard or a screen reader starts there. Not at the
+/// first one, and not between the tabs of one retailer, whose own focus must stay.
+#[hook]
+fn use_focus_on_arrival(route: &Route) {
+    let place = match route {
+        Route::RetailerTab { id, .. } => Route::Retailer { id: *id },
+        other => other.clone(),
+    };
+    let first = use_mut_ref(|| true);
+    use_effect_with(place, move |_| {
+        if !first.replace(false) {
+            browser::focus("main");
+            if let Some(window) = web_sys::window() {
+                window.scroll_to_with_x_and_y(0.0, 0.0);
+            }
+        }
+    });
+}

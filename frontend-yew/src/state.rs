@@ -1,0 +1,18 @@
+//! What the console knows and how it decides, without a browser: every module here is pure and
+//! tested natively. Nothing below may call web-sys, read a clock or draw a random number.
+
+pub mod backoff;
+pub mod draft;
+pub mod format;
+pub mod form;
+pub mod link;
+pub mod log;
+pub mod merge;
+pub mod paging;
+pub mod password;
+pub mod pace;
+pub mod query;
+pub mod timeline;
+pub mod toasts;
+pub mod topic;
+pub mod words;

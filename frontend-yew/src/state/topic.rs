@@ -1,0 +1,234 @@
+//! What is known of one live topic: its entities at a version, and how a frame changes them.
+//! Pure. The connection asks [`Topic::apply`] what to do next; it holds no socket.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use messages::http::agents::AgentView;
+use messages::http::destinations::DestinationView;
+use messages::http::jobs::JobView;
+use messages::http::retailers::{RetailerSummary, RetailerView};
+use messages::http::runs::RunView;
+use messages::http::stores::StoreView;
+use messages::live::{Change, Entity, EntityKey, Tick, Totals};
+use messages::run::LogLine;
+use messages::{AgentId, ErrorCode, RunId, Version};
+
+/// Log lines kept of a run's topic. The page that shows them keeps its own, longer list.
+const MAX_LOG: usize = 2_000;
+
+/// What a frame means for a topic.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    Snapshot { version: Version, entities: Vec<Entity> },
+    Delta { after: Version, version: Version, changes: Vec<Change> },
+    Tick(Vec<Tick>),
+    Refused { code: ErrorCode, detail: String },
+    /// Fetched by REST, which tells no version.
+    Polled(Vec<Entity>),
+}
+
+/// What to do after a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Changed,
+    Unchanged,
+    /// Something was missed: subscribe again, without a version.
+    Gap,
+}
+
+/// One topic as the console has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TopicState {
+    entities: BTreeMap<EntityKey, Rc<Entity>>,
+    /// Apart from the rest, by place in the agent's numbering: they are many and come often.
+    log: BTreeMap<u64, Rc<LogLine>>,
+    /// Absent until a snapshot has come, and after polling.
+    pub version: Option<Version>,
+    pub loaded: bool,
+    pub refused: Option<(ErrorCode, String)>,
+}
+
+impl TopicState {
+    /// Applies one input. A delta that does not follow is never applied.
+    pub fn apply(&mut self, input: Input) -> Outcome {
+        match input {
+            Input::Snapshot { version, entities } => {
+                self.replace(entities);
+                self.version = Some(version);
+                Outcome::Changed
+            }
+            Input::Polled(entities) => {
+                self.replace(entities);
+                self.version = None;
+                Outcome::Changed
+            }
+            Input::Delta { after, version, changes } => {
+                if self.version != Some(after) {
+                    return Outcome::Gap;
+                }
+                self.version = Some(version);
+                let any = !changes.is_empty();
+                changes.into_iter().for_each(|change| self.change(change));
+                if any { Outcome::Changed } else { Outcome::Unchanged }
+            }
+            Input::Tick(ticks) => {
+                // Before the snapshot there is nothing to update, and the snapshot will hold the values.
+                let any = self.loaded && ticks.into_iter().fold(false, |any, tick| self.tick(tick) || any);
+                if any { Outcome::Changed } else { Outcome::Unchanged }
+            }
+            Input::Refused { code, detail } => {
+                self.refused = Some((code, detail));
+                self.version = None;
+                Outcome::Changed
+            }
+        }
+    }
+
+    fn replace(&mut self, entities: Vec<Entity>) {
+        self.entities.clear();
+        self.log.clear();
+        entities.into_iter().for_each(|entity| self.put(entity));
+        self.loaded = true;
+        self.refused = None;
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Put { entity } => self.put(entity),
+            Change::Remove { key } => {
+                self.entities.remove(&key);
+                if key.kind == "log" {
+                    key.id.parse().ok().and_then(|seq: u64| self.log.remove(&seq));
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, tick: Tick) -> bool {
+        match tick {
+            Tick::Presence { agent_id, presence, last_seen_at } => self.alter("agent", agent_id.to_string(), |entity| {
+                if let Entity::Agent(agent) = entity {
+                    agent.presence = presence;
+                    agent.last_seen_at = Some(last_seen_at);
+                }
+            }),
+            Tick::Progress { run_id, progress } => self.alter("run", run_id.to_string(), |entity| {
+                if let Entity::Run(run) = entity {
+                    run.progress = progress;
+                }
+            }),
+            Tick::Log { lines } => {
+                let any = !lines.is_empty();
+                lines.into_iter().for_each(|line| self.put(Entity::Log(line)));
+                any
+            }
+            Tick::Summary { summary } => {
+                self.put(Entity::Summary(summary));
+                true
+            }
+            Tick::Totals { totals } => {
+                self.put(Entity::Totals(totals));
+                true
+            }
+        }
+    }
+
+    fn put(&mut self, entity: Entity) {
+        if let Entity::Log(line) = entity {
+            self.log.insert(line.seq, Rc::new(line));
+            if self.log.len() > MAX_LOG {
+                self.log.pop_first();
+            }
+        } else {
+            self.entities.insert(entity.key(), Rc::new(entity));
+        }
+    }
+
+    fn alter(&mut self, kind: &str, id: String, f: impl FnOnce(&mut Entity)) -> bool {
+        let key = EntityKey { kind: kind.to_owned(), id };
+        match self.entities.get_mut(&key) {
+            Some(entity) => {
+                f(Rc::make_mut(entity));
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn pick<'a, T: 'a>(&'a self, f: impl Fn(&'a Entity) -> Option<&'a T> + 'a) -> impl Iterator<Item = &'a T> {
+        self.entities.values().filter_map(move |entity| f(entity))
+    }
+}
+
+/// What pages read.
+impl TopicState {
+    #[must_use]
+    pub fn totals(&self) -> Option<&Totals> {
+        self.pick(|e| if let Entity::Totals(x) = e { Some(x) } else { None }).next()
+    }
+
+    #[must_use]
+    pub fn summary(&self) -> Option<&RetailerSummary> {
+        self.pick(|e| if let Entity::Summary(x) = e { Some(x) } else { None }).next()
+    }
+
+    #[must_use]
+    pub fn retailer(&self) -> Option<&RetailerView> {
+        self.pick(|e| if let Entity::Retailer(x) = e { Some(x) } else { None }).next()
+    }
+
+    /// By name, as people look for them.
+    #[must_use]
+    pub fn stores(&self) -> Vec<&StoreView> {
+        by_name(self.pick(|e| if let Entity::Store(x) = e { Some(x) } else { None }), |x| &x.spec.name)
+    }
+
+    #[must_use]
+    pub fn agents(&self) -> Vec<&AgentView> {
+        by_name(self.pick(|e| if let Entity::Agent(x) = e { Some(x) } else { None }), |x| &x.spec.name)
+    }
+
+    #[must_use]
+    pub fn destinations(&self) -> Vec<&DestinationView> {
+        by_name(self.pick(|e| if let Entity::Destination(x) = e { Some(x) } else { None }), |x| &x.name)
+    }
+
+    #[must_use]
+    pub fn jobs(&self) -> Vec<&JobView> {
+        by_name(self.pick(|e| if let Entity::Job(x) = e { Some(x) } else { None }), |x| &x.spec.name)
+    }
+
+    /// Newest first.
+    #[must_use]
+    pub fn runs(&self) -> Vec<&RunView> {
+        let mut runs: Vec<_> = self.pick(|e| if let Entity::Run(x) = e { Some(x) } else { None }).collect();
+        runs.sort_by_key(|run| std::cmp::Reverse((run.created_at, run.id)));
+        runs
+    }
+
+    #[must_use]
+    pub fn run(&self, id: RunId) -> Option<&RunView> {
+        self.pick(|e| if let Entity::Run(x) = e { Some(x) } else { None }).find(|run| run.id == id)
+    }
+
+    #[must_use]
+    pub fn agent(&self, id: AgentId) -> Option<&AgentView> {
+        self.pick(|e| if let Entity::Agent(x) = e { Some(x) } else { None }).find(|agent| agent.id == id)
+    }
+
+    /// In the agent's order.
+    #[must_use]
+    pub fn log(&self) -> impl DoubleEndedIterator<Item = &Rc<LogLine>> {
+        self.log.values()
+    }
+}
+
+fn by_name<'a, T: 'a>(items: impl Iterator<Item = &'a T>, name: impl Fn(&T) -> &String) -> Vec<&'a T> {
+    let mut items: Vec<_> = items.collect();
+    items.sort_by_cached_key(|item| name(item).to_lowercase());
+    items
+}
+
+#[cfg(test)]
+mod tests;

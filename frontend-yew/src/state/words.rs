@@ -1,0 +1,190 @@
+//! What codes and states are called on the page, and what to do about them. Pure. One place, so that the same
+//! thing has the same name everywhere.
+
+use messages::ErrorCode;
+use messages::connector::{DecimalMark, FileFormat, TextEncoding};
+use messages::http::admin::ActorStatus;
+use messages::http::agents::Enrolment;
+use messages::item::ItemField;
+use messages::permission::Role;
+use messages::run::{Actor, Presence, RunState};
+
+/// Colour of a badge. Never alone: the word is always beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hue {
+    Good,
+    Bad,
+    Warn,
+    Busy,
+    Quiet,
+}
+
+impl Hue {
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Warn => "warn",
+            Self::Busy => "busy",
+            Self::Quiet => "quiet",
+        }
+    }
+}
+
+#[must_use]
+pub fn run_state(state: RunState) -> (&'static str, Hue) {
+    match state {
+        RunState::Queued => ("Queued", Hue::Quiet),
+        RunState::Dispatched => ("Dispatched", Hue::Busy),
+        RunState::Running => ("Running", Hue::Busy),
+        RunState::Succeeded => ("Succeeded", Hue::Good),
+        RunState::Failed => ("Failed", Hue::Bad),
+        RunState::Cancelled => ("Cancelled", Hue::Quiet),
+        RunState::TimedOut => ("Timed out", Hue::Bad),
+        RunState::Lost => ("Lost", Hue::Bad),
+    }
+}
+
+#[must_use]
+pub fn presence(presence: Presence) -> (&'static str, Hue) {
+    match presence {
+        Presence::Never => ("Never connected", Hue::Quiet),
+        Presence::Online => ("Online", Hue::Good),
+        Presence::Busy => ("Busy", Hue::Busy),
+        Presence::Unknown => ("Silent", Hue::Warn),
+        Presence::Down => ("Down", Hue::Bad),
+    }
+}
+
+#[must_use]
+pub fn enrolment(enrolment: Enrolment) -> (&'static str, Hue) {
+    match enrolment {
+        Enrolment::NotEnrolled => ("Not enrolled", Hue::Quiet),
+        Enrolment::Pending => ("Waiting to enrol", Hue::Warn),
+        Enrolment::Enrolled => ("Enrolled", Hue::Good),
+        Enrolment::Revoked => ("Revoked", Hue::Bad),
+    }
+}
+
+#[must_use]
+pub fn actor_status(status: ActorStatus) -> (&'static str, Hue) {
+    match status {
+        ActorStatus::Starting => ("Starting", Hue::Busy),
+        ActorStatus::Running => ("Running", Hue::Good),
+        ActorStatus::BackingOff => ("Backing off", Hue::Warn),
+        ActorStatus::GivenUp => ("Given up", Hue::Bad),
+        ActorStatus::Stopped => ("Stopped", Hue::Quiet),
+        ActorStatus::Silent => ("Silent", Hue::Warn),
+    }
+}
+
+#[must_use]
+pub fn role(role: Role) -> (&'static str, &'static str) {
+    match role {
+        Role::Admin => ("Administrator", "Everything, users and the running system included"),
+        Role::Technician => ("Technician", "Looks after retailers: configures, enrols agents, runs jobs"),
+        Role::Manager => ("Manager", "Looks at retailers and runs; changes nothing"),
+    }
+}
+
+#[must_use]
+pub fn who(actor: &Actor) -> &str {
+    match actor {
+        Actor::User { name, .. } => name,
+        Actor::Agent { .. } => "the agent",
+        Actor::Hub => "the hub",
+    }
+}
+
+#[must_use]
+pub fn item_field(field: ItemField) -> &'static str {
+    match field {
+        ItemField::Sku => "SKU",
+        ItemField::Name => "Name",
+        ItemField::Barcode => "Barcode",
+        ItemField::Price => "Price",
+        ItemField::TaxRate => "Tax rate",
+        ItemField::Stock => "Stock",
+        ItemField::Unit => "Unit",
+        ItemField::Category => "Category",
+        ItemField::Description => "Description",
+    }
+}
+
+/// Choices of a form, as value and label.
+pub const ENCODINGS: [(TextEncoding, &str, &str); 4] = [
+    (TextEncoding::Utf8, "utf8", "UTF-8"),
+    (TextEncoding::Windows1252, "windows1252", "Windows-1252 (Western)"),
+    (TextEncoding::Utf16Le, "utf16-le", "UTF-16 little endian"),
+    (TextEncoding::Utf16Be, "utf16-be", "UTF-16 big endian"),
+];
+pub const DECIMAL_MARKS: [(DecimalMark, &str, &str); 2] =
+    [(DecimalMark::Point, "point", "Point, as in 12.50"), (DecimalMark::Comma, "comma", "Comma, as in 12,50")];
+pub const FORMATS: [(FileFormat, &str, &str); 2] =
+    [(FileFormat::Csv, "csv", "CSV with a header line"), (FileFormat::Jsonl, "jsonl", "JSON, one item a line")];
+
+/// What to do when a run ended with this code, or a request was refused with it.
+#[must_use]
+pub fn advice(code: ErrorCode) -> &'static str {
+    use ErrorCode as E;
+    match code {
+        E::SourceMissing => "Check the path in the job, and that the point of sale has written the file. Then run again.",
+        E::SourceUnreadable => "Check that the agent's account may read the file and that no other program locks it.",
+        E::SourceMalformed => "Compare delimiter, encoding and column names in the job with the first lines of the file.",
+        E::SourceChanging => "The point of sale was still writing. Run again when its export is done.",
+        E::RejectLimit => "Look at the rejected items below, correct them at the point of sale, or raise the job's limit.",
+        E::DestinationUnreachable => "Check host and port of the destination, and that the shop's network lets the agent out.",
+        E::DestinationRefused => "Check the user and enter the password or key again in the destination.",
+        E::HostKeyMismatch => "If the server was replaced on purpose, enter its new host key. If not, somebody may be in between: do not run.",
+        E::DestinationFull => "Free some room on the server, then run again.",
+        E::DestinationFailed => "Run again; if it stays, look at the server's own log.",
+        E::DiskFull => "Free some room on the agent's machine, then run again.",
+        E::RunTimeout => "Raise the job's time limit, or find out in the log what took so long.",
+        E::RunCancelled => "Run the job again when you are ready.",
+        E::AgentLost => "See whether the agent's machine is on and has a network. Then run again.",
+        E::AgentRefused | E::StaleEpoch => "Run the job again; if it stays, restart the agent.",
+        E::Disabled => "Enable it first.",
+        E::InUse => "Change or delete what uses it first.",
+        E::NameTaken => "Choose another name or code.",
+        E::Forbidden => "Ask an administrator for this right.",
+        E::NotFound => "It may have been deleted, or you may not see this retailer.",
+        code if code.retry_helps() => "Try again in a moment.",
+        _ => "Look at the log for what happened before.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_is_never_told_in_a_good_colour() {
+        for state in RunState::ALL {
+            let (word, hue) = run_state(state);
+            assert!(!word.is_empty());
+            assert_eq!(hue == Hue::Good, state == RunState::Succeeded, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn choices_have_the_names_that_the_wire_has() {
+        for (encoding, name, _) in ENCODINGS {
+            assert_eq!(serde_json::to_value(encoding).unwrap(), name);
+        }
+        for (mark, name, _) in DECIMAL_MARKS {
+            assert_eq!(serde_json::to_value(mark).unwrap(), name);
+        }
+        for (format, name, _) in FORMATS {
+            assert_eq!(serde_json::to_value(format).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn each_end_of_a_run_has_advice_of_its_own() {
+        let general = advice(ErrorCode::Internal);
+        for code in [ErrorCode::SourceMissing, ErrorCode::HostKeyMismatch, ErrorCode::RejectLimit, ErrorCode::AgentLost] {
+            assert_ne!(advice(code), general);
+        }
+    }
+}

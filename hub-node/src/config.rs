@@ -1,0 +1,102 @@
+//! What the operator decides, from flags and environment; each wrong value is told with the setting's name.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+use messages::Secret;
+
+/// Settings of `hub-node run`. Every flag can be given as `GROCERYSYNC_…` in the environment instead.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, env = "GROCERYSYNC_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Folder for keys, and for the database when the hub runs its own
+    #[arg(long, env = "GROCERYSYNC_DATA_DIR", default_value = "grocerysync-data")]
+    pub data_dir: PathBuf,
+
+    /// How the world reaches this hub, such as https://hub.example.com
+    #[arg(long, env = "GROCERYSYNC_PUBLIC_URL", value_parser = public_url)]
+    pub public_url: Option<String>,
+
+    /// Certificate chain in PEM form; with it the hub speaks TLS
+    #[arg(long, env = "GROCERYSYNC_TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of the certificate, in PEM form
+    #[arg(long, env = "GROCERYSYNC_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Proxies whose X-Forwarded-For header is believed
+    #[arg(long, env = "GROCERYSYNC_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpAddr>,
+
+    /// A MongoDB replica set; without it the hub runs a database of its own in its data folder
+    #[arg(long, env = "MONGODB_URI", hide_env_values = true)]
+    pub mongodb_uri: Option<String>,
+
+    /// Name of the database
+    #[arg(long, env = "GROCERYSYNC_DATABASE", default_value = "grocerysync")]
+    pub database: String,
+
+    /// Program of the hub's own database; looked for on the PATH and in the tool cache unless given
+    #[arg(long, env = "GROCERYSYNC_STORE_BINARY")]
+    pub store_binary: Option<PathBuf>,
+
+    /// File with the master keys; made in the data folder unless given
+    #[arg(long, env = "GROCERYSYNC_KEYS_FILE")]
+    pub keys_file: Option<PathBuf>,
+
+    /// One-time token for making the first administrator; drawn and logged unless given
+    #[arg(long, env = "GROCERYSYNC_SETUP_TOKEN", value_parser = secret, hide_env_values = true)]
+    pub setup_token: Option<Secret>,
+
+    /// Stop when standard input ends: for programs that start the hub and must not leave it behind
+    #[arg(long, env = "GROCERYSYNC_STOP_ON_STDIN_CLOSE")]
+    pub stop_on_stdin_close: bool,
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let trimmed = text.trim_end_matches('/');
+    let host = trimmed.strip_prefix("https://").or_else(|| trimmed.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', ' ', '?', '#']) => Ok(trimmed.to_owned()),
+        _ => Err("must be http:// or https:// and a host, without a path".into()),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a value parser returns a result")]
+fn secret(text: &str) -> Result<Secret, String> {
+    Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    #[test]
+    fn wrong_values_are_told_with_the_setting() {
+        for (arguments, named) in [
+            (["hub", "--listen=nonsense"], "--listen"),
+            (["hub", "--public-url=hub.example.com"], "--public-url"),
+            (["hub", "--public-url=https://hub.example.com/path"], "--public-url"),
+            (["hub", "--tls-cert=cert.pem"], "--tls-key"),
+            (["hub", "--trusted-proxies=10.0.0.1,x"], "--trusted-proxies"),
+        ] {
+            let error = Cli::try_parse_from(arguments).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(named), "{arguments:?}: {error}");
+        }
+        let fine = Cli::try_parse_from(["hub", "--public-url=https://hub.example.com/"]).ok();
+        assert_eq!(fine.and_then(|cli| cli.config.public_url).as_deref(), Some("https://hub.example.com"));
+    }
+}

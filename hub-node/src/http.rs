@@ -1,0 +1,106 @@
+//! The HTTP edge: REST under `/api/v1`, health, and the console's files, on our own accept loop.
+//!
+//! ```text
+//! server, tls      sockets, limits, drain; hands each request to one warp filter
+//! dispatch         request id, limits, who asks, may they, body, handler, answer
+//! table            every route: method, path, permission, bodies, handler. The only place that says so
+//! route, call, reply, body     what the table is made of
+//! setup, session, users, retailers, config, agents, runs, admin, health     handlers
+//! openapi          the table as an OpenAPI page
+//! origin, rate     pure: foreign pages, too many requests
+//! console          embedded files
+//! ```
+//!
+//! Handlers reach retailers through [`Router::ask`] for everything that changes or must be current, and through the
+//! store's read handles for long lists. No handler checks a permission: the table says it, [`dispatch`] holds it.
+
+mod admin;
+mod agents;
+mod body;
+mod call;
+mod config;
+mod console;
+mod dispatch;
+mod health;
+mod openapi;
+mod origin;
+mod rate;
+mod reply;
+mod retailers;
+mod route;
+mod runs;
+mod server;
+mod session;
+mod setup;
+mod table;
+mod tls;
+mod users;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actors::retailer::request::Router;
+use futures_util::future::BoxFuture;
+use messages::RetailerId;
+use messages::http::admin::ActorList;
+use messages::http::retailers::RetailerSummary;
+use tokio_util::sync::CancellationToken;
+
+pub use call::{Call, Params};
+pub use dispatch::app;
+pub use reply::{Reply, refusal};
+pub use route::{Route, Takes};
+pub use server::{Drained, Peer, Server, ServerSettings};
+pub use table::routes;
+pub use tls::{TlsError, load as load_tls};
+
+use crate::access::{Access, Sealer};
+use crate::store::Store;
+
+/// Looks into the running actors.
+pub trait ActorDirectory: Send + Sync + 'static {
+    fn list(&self) -> BoxFuture<'_, ActorList>;
+}
+
+/// Fills in what only the live actors know: agents online, runs under way.
+pub trait SummaryOverlay: Send + Sync + 'static {
+    fn overlay(&self, rows: Vec<RetailerSummary>) -> BoxFuture<'_, Vec<RetailerSummary>>;
+
+    /// Retailers of which an agent is down. Whoever knows no agents knows of none that is down.
+    fn with_agent_down(&self) -> BoxFuture<'_, Vec<RetailerId>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+}
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct State {
+    pub router: Arc<dyn Router>,
+    pub store: Store,
+    pub access: Access,
+    pub sealer: Sealer,
+    pub actors: Arc<dyn ActorDirectory>,
+    pub live: Arc<dyn SummaryOverlay>,
+    pub settings: Settings,
+    /// Cancelled when the node starts to drain: it is no longer ready, and finishes what it has.
+    pub draining: CancellationToken,
+}
+
+/// What the operator decides.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// How the world reaches this hub, such as `https://hub.example.com`, without a slash at the end.
+    pub public_url: String,
+    /// The console is reached over TLS, here or at a proxy before us: cookies are `Secure`, and HSTS is sent.
+    pub secure: bool,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+/// Does this request come from a page of ours, or from no page at all? For sockets, which browsers let any page open.
+#[must_use]
+pub fn is_our_page(headers: &http::HeaderMap, public_url: &str) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let sender = origin::Sender { origin: text("origin"), fetch_site: text("sec-fetch-site"), host: text("host") };
+    origin::is_ours(&sender, public_url)
+}

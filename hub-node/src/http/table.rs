@@ -1,0 +1,234 @@
+//! Every route of the hub: method, path, who may, what goes in and out, who does it.
+//!
+//! The only place that says so: the dispatcher, the OpenAPI page and the tests all read this table.
+
+use messages::http::access::{
+    LoginRequest, Me, PasswordChange, SessionView, SetupRequest, SetupStatus, TokenGrant, UserSpec, UserView,
+};
+use messages::http::admin::ActorList;
+use messages::http::agents::{AgentView, EnrolGrant, EnrolRequest, EnrolmentToken};
+use messages::http::destinations::DestinationView;
+use messages::http::jobs::JobView;
+use messages::http::paging::ListQuery;
+use messages::http::retailers::{RetailerSpec, RetailerSummary, RetailerView};
+use messages::http::runs::{LogQuery, RunView};
+use messages::http::stores::StoreView;
+use messages::permission::Permission as P;
+use messages::run::{LogLine, Reject};
+use messages::validate::Validate;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use super::config::{Agents, Destinations, Jobs, Kind, Stores};
+use super::health::Health;
+use super::route::Route;
+use super::runs::RunQuery;
+use super::{admin, agents, config, health, openapi, retailers, runs, session, setup, users};
+
+/// The table.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    let mut table = public();
+    table.extend(own_account());
+    table.extend(user_routes());
+    table.extend(retailer_routes());
+    table.extend(run_routes());
+    table
+}
+
+fn public() -> Vec<Route> {
+    vec![
+        Route::get("/health/live", P::Public, "the process is alive").answers::<Health>(200).by(health::live),
+        Route::get("/health/ready", P::Public, "the hub can serve requests").answers::<Health>(200).by(health::ready),
+        Route::get("/api/v1/openapi.json", P::Public, "this page")
+            .answers_with("application/json")
+            .by(openapi::page),
+        Route::get("/api/v1/setup", P::Public, "whether the first administrator is still to be made")
+            .answers::<SetupStatus>(200)
+            .by(setup::status),
+        Route::post("/api/v1/setup", P::Public, "make the first administrator")
+            .takes::<SetupRequest>()
+            .answers::<TokenGrant>(201)
+            .cookie()
+            .by_body(setup::set_up),
+        Route::post("/api/v1/login", P::Public, "sign in")
+            .takes::<LoginRequest>()
+            .answers::<TokenGrant>(200)
+            .cookie()
+            .by_body(session::login),
+        Route::post("/api/v1/session/refresh", P::Public, "swap the refresh cookie for a new access token")
+            .answers::<TokenGrant>(200)
+            .cookie()
+            .by(session::refresh),
+        Route::post("/api/v1/session/logout", P::Public, "end the session of the refresh cookie")
+            .status(204)
+            .cookie()
+            .by(session::logout),
+        Route::post("/api/v1/enrol", P::Public, "swap an enrolment token for an agent's credential")
+            .takes::<EnrolRequest>()
+            .answers::<EnrolGrant>(200)
+            .by_body(agents::enrol),
+    ]
+}
+
+fn own_account() -> Vec<Route> {
+    vec![
+        Route::get("/api/v1/me", P::OwnAccount, "who is signed in").answers::<Me>(200).by(session::me),
+        Route::post("/api/v1/me/password", P::OwnAccount, "change one's password; ends all other sessions")
+            .takes::<PasswordChange>()
+            .status(204)
+            .by_body(session::change_password),
+        Route::get("/api/v1/me/sessions", P::OwnAccount, "one's sessions")
+            .answers_page::<SessionView>()
+            .by(session::sessions),
+        Route::delete("/api/v1/me/sessions", P::OwnAccount, "sign out everywhere").by(session::end_sessions),
+        Route::delete("/api/v1/me/sessions/{session}", P::OwnAccount, "end one of one's sessions")
+            .by(session::end_session),
+    ]
+}
+
+fn user_routes() -> Vec<Route> {
+    const ALL: &str = "/api/v1/users";
+    const ONE: &str = "/api/v1/users/{user}";
+    vec![
+        Route::get(ALL, P::UserAdmin, "list users").query::<ListQuery>().answers_page::<UserView>().by(users::list),
+        Route::post(ALL, P::UserAdmin, "make a user")
+            .takes::<UserSpec>()
+            .answers::<UserView>(201)
+            .by_body(users::create),
+        Route::get(ONE, P::UserAdmin, "one user").answers::<UserView>(200).guarded().by(users::get),
+        Route::put(ONE, P::UserAdmin, "change a user")
+            .takes::<UserSpec>()
+            .answers::<UserView>(200)
+            .guarded()
+            .by_body(users::update),
+        Route::delete(ONE, P::UserAdmin, "delete a user").guarded().by(users::delete),
+        Route::delete("/api/v1/users/{user}/sessions", P::UserAdmin, "sign a user out everywhere")
+            .by(users::end_sessions),
+        Route::get("/api/v1/admin/actors", P::SystemRead, "the actors that run now")
+            .answers::<ActorList>(200)
+            .by(admin::actors),
+    ]
+}
+
+fn retailer_routes() -> Vec<Route> {
+    const ALL: &str = "/api/v1/retailers";
+    const ONE: &str = "/api/v1/retailers/{retailer}";
+    const AGENT: &str = "/api/v1/retailers/{retailer}/agents/{agent}/enrolment";
+    let mut table = vec![
+        Route::get(ALL, P::RetailerRead, "list retailers, and how they do")
+            .query::<ListQuery>()
+            .answers_page::<RetailerSummary>()
+            .by(retailers::list),
+        Route::post(ALL, P::RetailerWrite, "make a retailer")
+            .takes::<RetailerSpec>()
+            .answers::<RetailerView>(201)
+            .by_body(retailers::create),
+        Route::get(ONE, P::RetailerRead, "one retailer").answers::<RetailerView>(200).guarded().by(retailers::get),
+        Route::put(ONE, P::RetailerWrite, "change a retailer")
+            .takes::<RetailerSpec>()
+            .answers::<RetailerView>(200)
+            .guarded()
+            .by_body(retailers::update),
+        Route::delete(ONE, P::RetailerWrite, "delete a retailer and all it has").guarded().by(retailers::delete),
+        Route::post(AGENT, P::AgentEnrol, "make a one-time token with which the agent enrols")
+            .answers::<EnrolmentToken>(201)
+            .by(agents::offer),
+        Route::delete(AGENT, P::AgentEnrol, "void the agent's token and credential").by(agents::revoke),
+        Route::post(
+            "/api/v1/retailers/{retailer}/agents/{agent}/rotation",
+            P::AgentEnrol,
+            "give the agent a new credential",
+        )
+        .status(202)
+        .by(agents::rotate),
+    ];
+    table.extend(kind::<Stores, StoreView>(
+        ["/api/v1/retailers/{retailer}/stores", "/api/v1/retailers/{retailer}/stores/{store}"],
+        [P::RetailerRead, P::RetailerWrite],
+        ["list stores", "make a store", "one store", "change a store", "delete a store"],
+    ));
+    table.extend(kind::<Agents, AgentView>(
+        ["/api/v1/retailers/{retailer}/agents", "/api/v1/retailers/{retailer}/agents/{agent}"],
+        [P::ConfigRead, P::ConfigWrite],
+        ["list agents", "make an agent", "one agent", "change an agent", "delete an agent"],
+    ));
+    table.extend(kind::<Destinations, DestinationView>(
+        ["/api/v1/retailers/{retailer}/destinations", "/api/v1/retailers/{retailer}/destinations/{destination}"],
+        [P::ConfigRead, P::ConfigWrite],
+        ["list destinations", "make a destination", "one destination", "change a destination", "delete a destination"],
+    ));
+    table.extend(kind::<Jobs, JobView>(
+        ["/api/v1/retailers/{retailer}/jobs", "/api/v1/retailers/{retailer}/jobs/{job}"],
+        [P::ConfigRead, P::ConfigWrite],
+        ["list jobs", "make a job", "one job", "change a job", "delete a job"],
+    ));
+    table
+}
+
+/// The five routes of something that a retailer has.
+fn kind<K: Kind, V: ToSchema>(
+    [all, one]: [&'static str; 2],
+    [read, write]: [P; 2],
+    [list, make, get, change, delete]: [&'static str; 5],
+) -> Vec<Route>
+where
+    K::Spec: DeserializeOwned + Validate + ToSchema,
+{
+    vec![
+        Route::get(all, read, list).query::<ListQuery>().answers_page::<V>().by(config::list::<K>),
+        Route::post(all, write, make).takes::<K::Spec>().answers::<V>(201).by_body(config::create::<K>),
+        Route::get(one, read, get).answers::<V>(200).guarded().by(config::get::<K>),
+        Route::put(one, write, change).takes::<K::Spec>().answers::<V>(200).guarded().by_body(config::update::<K>),
+        Route::delete(one, write, delete).guarded().by(config::delete::<K>),
+    ]
+}
+
+fn run_routes() -> Vec<Route> {
+    const ALL: &str = "/api/v1/retailers/{retailer}/runs";
+    const ONE: &str = "/api/v1/retailers/{retailer}/runs/{run}";
+    vec![
+        Route::post("/api/v1/retailers/{retailer}/jobs/{job}/runs", P::RunControl, "start a run of a job")
+            .answers::<RunView>(201)
+            .by(runs::start),
+        Route::get(ALL, P::RunRead, "list runs, newest first")
+            .query::<RunQuery>()
+            .answers_page::<RunView>()
+            .by(runs::list),
+        Route::get(ONE, P::RunRead, "one run").answers::<RunView>(200).by(runs::get),
+        Route::post("/api/v1/retailers/{retailer}/runs/{run}/cancel", P::RunControl, "ask a run to stop")
+            .answers::<RunView>(202)
+            .by(runs::cancel),
+        Route::get("/api/v1/retailers/{retailer}/runs/{run}/log", P::RunRead, "log of a run, oldest line first")
+            .query::<LogQuery>()
+            .answers_page::<LogLine>()
+            .by(runs::log),
+        Route::get("/api/v1/retailers/{retailer}/runs/{run}/rejects", P::RunRead, "rejected items of a run")
+            .query::<ListQuery>()
+            .answers_page::<Reject>()
+            .by(runs::rejects),
+        Route::get("/api/v1/retailers/{retailer}/runs/{run}/rejects.csv", P::RunRead, "rejected items as a file")
+            .answers_with("text/csv")
+            .by(runs::rejects_csv),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_route_stands_twice_and_each_tenant_route_names_its_retailer() {
+        let mut seen = HashSet::new();
+        for route in routes() {
+            assert!(seen.insert((route.method.clone(), route.path)), "{} {}", route.method, route.path);
+            let about_retailers = !matches!(route.permission, P::Public | P::OwnAccount | P::UserAdmin | P::SystemRead);
+            let is_list_of_retailers = route.path == "/api/v1/retailers";
+            let named = route.parameters().next() == Some("retailer");
+            assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);
+        }
+        assert_eq!(seen.len(), 56);
+    }
+}

@@ -1,0 +1,109 @@
+//! Small pieces of the composition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::live_hub::fleet::Fleet;
+use actors::live_hub::{Arguments, Consoles, LiveHub};
+use actors::observe::Register;
+use actors::ports::Board;
+use actors::supervise::{ChildSpec, RestartPolicy, SupervisorHandle};
+use futures_util::future::BoxFuture;
+use messages::http::admin::ActorList;
+use messages::http::retailers::RetailerSummary;
+use messages::ids::BootId;
+
+use super::NodeError;
+use crate::cluster::{
+    DataDir, LeaseTerms, Membership, MembershipArguments, Ownership, ownership,
+};
+use crate::config::Config;
+use crate::http::{ActorDirectory, SummaryOverlay};
+use crate::store::{
+    EmbeddedConfig, NodeRecord, OwnershipStore, Store, StoreAddress, StoreGuard, StoreGuardArguments, find_binary,
+};
+
+/// The first start of the database makes its files.
+const STORE_START: Duration = Duration::from_secs(60);
+const LIVE_HUB_START: Duration = Duration::from_secs(30);
+
+/// The register as the admin page sees it.
+pub(super) struct Directory(pub(super) Register);
+
+impl ActorDirectory for Directory {
+    fn list(&self) -> BoxFuture<'_, ActorList> {
+        Box::pin(self.0.list())
+    }
+}
+
+/// Rows of lists with what the live actors know.
+pub(super) struct Overlay(pub(super) Fleet);
+
+impl SummaryOverlay for Overlay {
+    fn overlay(&self, rows: Vec<RetailerSummary>) -> BoxFuture<'_, Vec<RetailerSummary>> {
+        Box::pin(std::future::ready(self.0.overlay(rows)))
+    }
+}
+
+/// Starts the keeper of this node's lease.
+pub(super) fn claim(
+    store: &Store,
+    data_dir: &DataDir,
+    hub: &SupervisorHandle,
+    boot: BootId,
+    address: &str,
+) -> Ownership {
+    let (keeper, ownership) = ownership();
+    let terms = LeaseTerms::default();
+    let record = NodeRecord {
+        boot,
+        address: address.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        data_dir: data_dir.name().to_owned(),
+    };
+    let (store, data_dir) = (store.clone(), data_dir.clone());
+    let make = move || {
+        let store = OwnershipStore::new(store.clone(), record.clone(), terms.ttl);
+        let (keeper, data_dir) = (keeper.clone(), data_dir.clone());
+        (Membership, MembershipArguments { store, terms, keeper, data_dir })
+    };
+    hub.add(ChildSpec::new("membership", "membership", RestartPolicy::ESSENTIAL, make));
+    ownership
+}
+
+/// Starts the live hub and waits for it: consoles come as soon as the port is open.
+pub(super) async fn live_hub(
+    hub: &SupervisorHandle,
+    board: Arc<dyn Board>,
+) -> Result<(Fleet, Consoles), NodeError> {
+    let (fleet, consoles) = (Fleet::default(), Consoles::default());
+    let (rows, there) = (fleet.clone(), consoles.clone());
+    let make = move || {
+        let arguments = Arguments { board: board.clone(), fleet: rows.clone(), consoles: there.clone() };
+        (LiveHub, arguments)
+    };
+    let reached = consoles.clone();
+    let announce = move |actor| reached.set_hub(actor);
+    let spec = ChildSpec::announced("live", "live_hub", RestartPolicy::ESSENTIAL, make, announce);
+    hub.ensure(spec, LIVE_HUB_START).await.map_err(|error| NodeError::Actor(error.to_string()))?;
+    Ok((fleet, consoles))
+}
+
+/// Starts the hub's own database and says where it is.
+pub(super) async fn own_database(
+    config: &Config,
+    data_dir: &DataDir,
+    hub: &SupervisorHandle,
+) -> Result<String, NodeError> {
+    let failed = |error: &dyn std::fmt::Display| NodeError::Embedded(error.to_string());
+    let binary = find_binary(config.store_binary.as_deref()).map_err(|error| failed(&error))?;
+    let embedded = EmbeddedConfig::new(binary, data_dir.path());
+    let address = StoreAddress::default();
+    let reached = address.clone();
+    let make = move || {
+        (StoreGuard, StoreGuardArguments { config: embedded.clone(), address: address.clone() })
+    };
+    let spec = ChildSpec::new("store", "store_guard", RestartPolicy::ESSENTIAL, make);
+    hub.ensure(spec, STORE_START).await.map_err(|error| failed(&error))?;
+    reached.uri(STORE_START).await.map_err(|error| failed(&error))
+}

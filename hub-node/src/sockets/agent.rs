@@ -1,0 +1,194 @@
+//! `/ws/agent`: an agent proves itself in the upgrade request and gets an `AgentConn`.
+
+use std::time::Duration;
+
+use actors::agent_conn::{AgentConn, AgentConnMsg, Arguments, OUTBOUND};
+use actors::ports::ConnAddr;
+use actors::retailer::request::Request;
+use actors::supervise::{ChildSpec, RestartPolicy};
+use messages::agent::{Frame, FromAgent, MAX_FRAME, ToAgent};
+use messages::{ConnId, ErrorCode, PROTOCOL, Problem};
+use ractor::ActorRef;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use warp::reply::Response;
+
+use super::pump::{self, Inbound};
+use super::upgrade::{Asked, Socket, refused};
+use super::Sockets;
+use crate::access::agent_token::{AgentProof, parse_credential};
+
+/// The agent waits for the answer to its upgrade.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) async fn connect(sockets: Sockets, asked: Asked) -> Response {
+    match admit(&sockets, &asked).await.and_then(|proof| Ok((proof, asked.accept(MAX_FRAME)?))) {
+        Ok((proof, accepted)) => {
+            let (response, socket) = accepted.split();
+            let tasks = sockets.tasks.clone();
+            tasks.spawn(async move {
+                if let Some(socket) = socket.await {
+                    serve(sockets, proof, socket).await;
+                }
+            });
+            response
+        }
+        Err(problem) => refused(problem),
+    }
+}
+
+async fn admit(sockets: &Sockets, asked: &Asked) -> Result<AgentProof, Problem> {
+    if sockets.stop.is_cancelled() {
+        return Err(ErrorCode::ShuttingDown.into());
+    }
+    let credential = asked.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let proof = credential.and_then(parse_credential).ok_or_else(|| {
+        Problem::new(ErrorCode::BadCredentials, "send the agent's credential as \"Authorization: Bearer …\"; enrol to get one")
+    })?;
+    let request = Request::Authenticate { agent: proof.agent, credential: proof.hash };
+    match sockets.router.ask(proof.retailer, request, PATIENCE).await {
+        Ok(_) => Ok(proof),
+        // Whether a retailer exists is nobody's business who has no valid credential for it.
+        Err(problem) if problem.code == ErrorCode::NotFound => {
+            Err(Problem::new(ErrorCode::BadCredentials, "the agent is not known here; enrol it again"))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn serve(sockets: Sockets, proof: AgentProof, socket: Socket) {
+    let conn = ConnId::new();
+    let (to_socket, outbound) = mpsc::channel(OUTBOUND);
+    let Some(actor) = start(&sockets, proof, conn, to_socket).await else { return };
+    sockets.agents.put(conn, proof.retailer, actor.clone());
+    tracing::debug!(agent = %proof.agent, retailer = %proof.retailer, %conn, "an agent's socket is open");
+    let to_actor = actor.clone();
+    let pumping = pump::run(socket, outbound, encode, move |inbound| to_actor.cast(read(inbound)).is_ok());
+    tokio::select! {
+        () = pumping => {}
+        () = farewell(&sockets, &actor) => {}
+    }
+    sockets.agents.remove(conn);
+    actor.stop(Some("the socket is closed".into()));
+    tracing::debug!(agent = %proof.agent, %conn, "an agent's socket is closed");
+}
+
+/// When the node stops, the agent is asked to come back soon. Never ends: the socket does.
+async fn farewell(sockets: &Sockets, actor: &ActorRef<AgentConnMsg>) {
+    sockets.stop.cancelled().await;
+    let code = ErrorCode::ShuttingDown;
+    let bye = ToAgent::Bye { code, detail: "the hub is stopping; it will be back".into(), retry_after_ms: Some(1_000) };
+    if actor.cast(AgentConnMsg::Deliver(bye)).is_err() {
+        tracing::trace!("the connection ended by itself");
+    }
+    std::future::pending::<()>().await;
+}
+
+async fn start(
+    sockets: &Sockets,
+    proof: AgentProof,
+    conn: ConnId,
+    outbound: mpsc::Sender<ToAgent>,
+) -> Option<ActorRef<AgentConnMsg>> {
+    let AgentProof { retailer, agent, hash } = proof;
+    let generation = sockets.generations.next();
+    let addr = ConnAddr { node: sockets.boot, conn, agent, generation };
+    let (router, store, feed) = (sockets.router.clone(), sockets.store.clone(), sockets.consoles.clone());
+    let make = move || {
+        let arguments = Arguments {
+            retailer,
+            conn: addr,
+            credential: hash,
+            router: router.clone(),
+            store: store.clone(),
+            feed: std::sync::Arc::new(feed.clone()),
+            outbound: outbound.clone(),
+        };
+        (AgentConn, arguments)
+    };
+    start_bound(sockets, format!("agent:{conn}"), "agent_conn", make).await
+}
+
+/// Starts an actor that ends with its socket.
+pub(super) async fn start_bound<A>(
+    sockets: &Sockets,
+    id: String,
+    kind: &'static str,
+    make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,
+) -> Option<ActorRef<A::Msg>>
+where
+    A: ractor::Actor,
+    A::Msg: actors::observe::Observable,
+{
+    let (tell, told) = oneshot::channel();
+    let tell = std::sync::Mutex::new(Some(tell));
+    let announce = move |actor| {
+        let tell = tell.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if tell.is_some_and(|tell| tell.send(actor).is_err()) {
+            tracing::debug!("the socket was gone before its actor was there");
+        }
+    };
+    let spec = ChildSpec::announced(id, kind, RestartPolicy::BOUND, make, announce);
+    match sockets.supervisor.ensure(spec, PATIENCE).await {
+        Ok(()) => told.await.ok(),
+        Err(error) => {
+            tracing::warn!(%error, kind, "a connection's actor did not start");
+            None
+        }
+    }
+}
+
+fn encode(frame: ToAgent) -> Option<String> {
+    match serde_json::to_string(&Frame::new(frame)) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            tracing::error!(%error, "a frame to an agent cannot be encoded");
+            None
+        }
+    }
+}
+
+fn read(inbound: Inbound) -> AgentConnMsg {
+    match inbound {
+        Inbound::Text(text) => parse::<FromAgent>(&text).map_or_else(AgentConnMsg::Garbage, AgentConnMsg::Frame),
+        Inbound::Binary => AgentConnMsg::Garbage(Problem::new(ErrorCode::MalformedFrame, "frames are JSON text")),
+        Inbound::TooLarge => {
+            let detail = format!("a frame has at most {MAX_FRAME} bytes");
+            AgentConnMsg::Garbage(Problem::new(ErrorCode::FrameTooLarge, detail))
+        }
+    }
+}
+
+/// A frame of the version spoken here.
+pub(super) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        v: u16,
+    }
+    let malformed = |error: serde_json::Error| Problem::new(ErrorCode::MalformedFrame, format!("the frame could not be read: {error}"));
+    let head: Head = serde_json::from_str(text).map_err(malformed)?;
+    if head.v != PROTOCOL {
+        let detail = format!("version {} is not spoken here; version {PROTOCOL} is", head.v);
+        return Err(Problem::new(ErrorCode::UnsupportedProtocol, detail));
+    }
+    serde_json::from_str::<Frame<T>>(text).map(|frame| frame.body).map_err(malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_another_version_or_form_is_told_apart() {
+        for (text, code) in [
+            (r#"{"v":2,"t":"heartbeat","active":[]}"#, ErrorCode::UnsupportedProtocol),
+            (r#"{"v":1,"t":"nonsense"}"#, ErrorCode::MalformedFrame),
+            (r#"{"t":"heartbeat"}"#, ErrorCode::MalformedFrame),
+            ("not json", ErrorCode::MalformedFrame),
+        ] {
+            assert_eq!(parse::<FromAgent>(text).unwrap_err().code, code, "{text}");
+        }
+        let frame = parse::<FromAgent>(r#"{"v":1,"t":"heartbeat","active":[]}"#).unwrap();
+        assert_eq!(frame, FromAgent::Heartbeat { active: vec![] });
+    }
+}

@@ -1,0 +1,28 @@
+//! Access tokens for the console's actor.
+
+use std::time::Duration;
+
+use actors::ports::{Doorman, Visitor};
+use futures_util::future::BoxFuture;
+use messages::{Problem, Secret, Timestamp};
+
+use crate::access::Access;
+
+/// The actors' view of [`Access`].
+pub struct AccessDoorman(pub Access);
+
+impl Doorman for AccessDoorman {
+    fn admit<'a>(&'a self, token: &'a Secret) -> BoxFuture<'a, Result<Visitor, Problem>> {
+        Box::pin(async move {
+            let caller = self.0.authenticate(token.expose()).await?;
+            Ok(Visitor {
+                user: caller.user,
+                session: caller.session,
+                role: caller.role,
+                scope: caller.scope,
+                // A token may have less left than this; then the console is merely asked a little later.
+                until: Timestamp::now() + Duration::from_secs(u64::from(crate::access::TOKEN_LIFETIME_S)),
+            })
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! The database: the only code of the hub that sees `mongodb`.
+//!
+//! ```text
+//! guard, embedded     the server process, when no MONGODB_URI is given
+//! handle              Store: a cheap handle on one database, with the settings durability needs
+//! documents           stored shapes with their indexes; conversion to and from domain types
+//! schema              schema version and migrations, under a lease
+//! tenant              TenantDb, ScopedDb: the only ways to documents of retailers
+//! take, commit        the fence: ownership of a retailer, and one transaction per commit
+//! streams             logs and rejected items, appended outside the fence
+//! reads               lists for people: paged, searched, counted
+//! sweep               what a deleted retailer leaves behind
+//! ownership           nodes and shards, for the cluster
+//! users, sessions     people and their logins; belong to no retailer
+//! ```
+//!
+//! No other module may name a driver type; what leaves here are domain types, wire types and [`StoreError`].
+//!
+//! [`StoreError`]: actors::ports::StoreError
+
+mod commit;
+mod documents;
+mod embedded;
+mod failure;
+mod guard;
+mod handle;
+mod ownership;
+mod reads;
+mod retry;
+mod schema;
+mod sessions;
+mod streams;
+mod sweep;
+mod take;
+mod tenant;
+mod users;
+mod users_query;
+
+pub use embedded::{EmbeddedConfig, EmbeddedError, StoreAddress, find_binary};
+pub use guard::{StoreGuard, StoreGuardArguments, StoreGuardMsg};
+pub use handle::{OpenError, Store};
+pub use ownership::{Claimed, LeaseName, NodeRecord, OwnershipStore};
+pub use reads::RunFilter;
+pub use schema::SchemaError;
+pub use sessions::Sessions;
+pub use sweep::Swept;
+pub use tenant::{ScopedDb, TenantDb};
+pub use users::Users;

@@ -1,0 +1,149 @@
+//! Agents, with the hashes by which they prove themselves.
+
+use actors::domain::{Agent, AgentAccess, EnrolToken};
+use bson::{Binary, DateTime, doc};
+use messages::http::agents::{AgentSpec, Machine};
+use messages::{AgentId, StoreId};
+use mongodb::IndexModel;
+use serde::{Deserialize, Serialize};
+
+use super::value::{StampDoc, StoredId, Unreadable, date, fold, hash, read_hash, time};
+use super::{Entity, Stored, TenantDocument, check_shape, unique};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AgentDoc {
+    #[serde(rename = "_id")]
+    pub(crate) id: bson::Uuid,
+    pub(crate) sv: i32,
+    pub(crate) stamp: StampDoc,
+    pub(crate) name: String,
+    pub(crate) name_key: String,
+    pub(crate) store_id: Option<bson::Uuid>,
+    pub(crate) enabled: bool,
+    pub(crate) access: AccessDoc,
+    pub(crate) enrolled_at: Option<DateTime>,
+    pub(crate) machine: Option<MachineDoc>,
+    pub(crate) last_seen_at: Option<DateTime>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AccessDoc {
+    token: Option<TokenDoc>,
+    credential: Option<Binary>,
+    next_credential: Option<Binary>,
+    revoked: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct TokenDoc {
+    hash: Binary,
+    expires_at: DateTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MachineDoc {
+    agent_version: String,
+    os: String,
+    host: String,
+    capabilities: Vec<String>,
+}
+
+impl Stored for AgentDoc {
+    const COLLECTION: &'static str = "agents";
+    const SHAPE: i32 = 1;
+
+    fn indexes() -> Vec<IndexModel> {
+        vec![unique("name_unique", doc! { "retailer_id": 1, "name_key": 1 })]
+    }
+}
+
+impl TenantDocument for AgentDoc {}
+
+impl Entity for AgentDoc {
+    fn unique(&self) -> Vec<(&'static str, &'static str, String)> {
+        vec![("name_unique", "name", self.name.clone())]
+    }
+}
+
+impl From<&Agent> for AgentDoc {
+    fn from(agent: &Agent) -> Self {
+        Self {
+            id: agent.id.stored(),
+            sv: Self::SHAPE,
+            stamp: agent.stamp.into(),
+            name: agent.spec.name.clone(),
+            name_key: fold(&agent.spec.name),
+            store_id: agent.spec.store_id.map(StoredId::stored),
+            enabled: agent.spec.enabled,
+            access: (&agent.access).into(),
+            enrolled_at: agent.enrolled_at.map(date),
+            machine: agent.machine.as_ref().map(Into::into),
+            last_seen_at: agent.last_seen_at.map(date),
+        }
+    }
+}
+
+impl TryFrom<AgentDoc> for Agent {
+    type Error = Unreadable;
+
+    fn try_from(stored: AgentDoc) -> Result<Self, Unreadable> {
+        check_shape::<AgentDoc>(stored.sv)?;
+        Ok(Self {
+            id: AgentId::read(stored.id),
+            stamp: stored.stamp.try_into()?,
+            spec: AgentSpec {
+                name: stored.name,
+                store_id: stored.store_id.map(StoreId::read),
+                enabled: stored.enabled,
+            },
+            access: stored.access.try_into()?,
+            enrolled_at: stored.enrolled_at.map(time),
+            machine: stored.machine.map(Into::into),
+            last_seen_at: stored.last_seen_at.map(time),
+        })
+    }
+}
+
+impl From<&AgentAccess> for AccessDoc {
+    fn from(access: &AgentAccess) -> Self {
+        Self {
+            token: access
+                .token
+                .as_ref()
+                .map(|token| TokenDoc { hash: hash(&token.hash), expires_at: date(token.expires_at) }),
+            credential: access.credential.as_ref().map(hash),
+            next_credential: access.next_credential.as_ref().map(hash),
+            revoked: access.revoked,
+        }
+    }
+}
+
+impl TryFrom<AccessDoc> for AgentAccess {
+    type Error = Unreadable;
+
+    fn try_from(stored: AccessDoc) -> Result<Self, Unreadable> {
+        let token = stored.token.map(|token| {
+            Ok(EnrolToken { hash: read_hash(&token.hash)?, expires_at: time(token.expires_at) })
+        });
+        Ok(Self {
+            token: token.transpose()?,
+            credential: stored.credential.as_ref().map(read_hash).transpose()?,
+            next_credential: stored.next_credential.as_ref().map(read_hash).transpose()?,
+            revoked: stored.revoked,
+        })
+    }
+}
+
+impl From<&Machine> for MachineDoc {
+    fn from(machine: &Machine) -> Self {
+        let Machine { agent_version, os, host, capabilities } = machine.clone();
+        Self { agent_version, os, host, capabilities }
+    }
+}
+
+impl From<MachineDoc> for Machine {
+    fn from(stored: MachineDoc) -> Self {
+        let MachineDoc { agent_version, os, host, capabilities } = stored;
+        Self { agent_version, os, host, capabilities }
+    }
+}

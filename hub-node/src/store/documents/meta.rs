@@ -1,0 +1,30 @@
+//! What the database knows of itself: its schema version, and who is changing it just now.
+
+use bson::DateTime;
+use mongodb::IndexModel;
+use serde::{Deserialize, Serialize};
+
+use super::{Stored, SystemDocument};
+
+/// One document, `_id` "schema".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SchemaDoc {
+    #[serde(rename = "_id")]
+    pub(crate) id: String,
+    pub(crate) version: i32,
+    #[serde(default)]
+    pub(crate) lease_owner: Option<bson::Uuid>,
+    #[serde(default)]
+    pub(crate) lease_until: Option<DateTime>,
+}
+
+impl Stored for SchemaDoc {
+    const COLLECTION: &'static str = "meta";
+    const SHAPE: i32 = 1;
+
+    fn indexes() -> Vec<IndexModel> {
+        Vec::new()
+    }
+}
+
+impl SystemDocument for SchemaDoc {}

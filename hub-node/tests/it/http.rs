@@ -1,0 +1,10 @@
+//! The HTTP edge with real access on a real database; retailers are made up in memory.
+
+mod configuration;
+mod fake_router;
+mod login;
+mod rig;
+mod routes;
+mod secrets;
+mod serving;
+mod users;

@@ -1,0 +1,14 @@
+//! Whole systems of real processes: hub with its own database, agents, an SFTP server, a browser.
+//!
+//! They are started as a user starts them, killed without mercy, and asked only what a user can ask.
+
+mod agent;
+mod api;
+mod browser;
+mod crash;
+mod csv_file;
+mod hub;
+mod sshd;
+mod story;
+mod third_party;
+mod wait;

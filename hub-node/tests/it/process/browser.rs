@@ -1,0 +1,73 @@
+//! The technician's story in a real browser: from the first start to the file on the server, with a hub that is
+//! killed on the way. The script presses the buttons; this test plays the world around it.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::Command;
+
+use super::csv_file;
+use super::hub::{Hub, SETUP_TOKEN};
+use super::sshd::Sshd;
+
+#[tokio::test]
+async fn browser_the_whole_story() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hub = Hub::start(folder.path()).await;
+    let sshd = Sshd::start(folder.path()).await;
+    let source = folder.path().join("items.csv");
+    let rows = csv_file::write(&source, 400);
+    let big = folder.path().join("big.csv");
+    csv_file::write(&big, 300_000);
+    let key = folder.path().join("sshd/client");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/story.mjs");
+    let modules = std::env::var("GROCERYSYNC_BROWSER_MODULES").unwrap_or_else(|_| {
+        panic!("GROCERYSYNC_BROWSER_MODULES must name the folder with playwright-core; `cargo xtask test` sets it")
+    });
+    let mut child = Command::new("node")
+        .arg(script)
+        .env("GROCERYSYNC_BROWSER_MODULES", modules)
+        .env("STORY_HUB", &hub.url)
+        .env("STORY_SETUP_TOKEN", SETUP_TOKEN)
+        .env("STORY_SOURCE", &source)
+        .env("STORY_ROWS", rows.to_string())
+        .env("STORY_BIG_SOURCE", &big)
+        .env("STORY_SFTP_PORT", sshd.port.to_string())
+        .env("STORY_SFTP_USER", &sshd.user)
+        .env("STORY_SFTP_FOLDER", &sshd.folder)
+        .env("STORY_SFTP_HOST_KEY", sshd.host_key.trim())
+        .env("STORY_SFTP_CLIENT_KEY", &key)
+        .env("STORY_AGENT_FOLDER", folder.path().join("agent"))
+        .env("STORY_PROGRAMS", Path::new(env!("CARGO_BIN_EXE_hub-node")).parent().unwrap())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut world = child.stdin.take().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    while let Some(line) = said.next_line().await.unwrap() {
+        tracing_line(&line);
+        if line == "KILL HUB" {
+            hub.kill();
+            hub.restart().await;
+            world.write_all(b"DONE\n").await.unwrap();
+        }
+    }
+    let status = child.wait().await.unwrap();
+    assert!(status.success(), "the story ended with {status}\nhub:\n{}", tail(&hub.log()));
+    let arrived = std::fs::read_to_string(sshd.folder.join("out/items.csv")).unwrap();
+    assert_eq!(arrived.lines().count() - 1, rows - 3, "what arrived is what the page counted");
+    hub.stop().await;
+}
+
+/// What the script does, for whoever reads a failed test.
+fn tracing_line(line: &str) {
+    eprintln!("browser: {line}");
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}

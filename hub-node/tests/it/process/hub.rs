@@ -1,0 +1,118 @@
+//! A hub process with a database of its own.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::wait::until;
+
+pub(super) const SETUP_TOKEN: &str = "setup-token-of-the-test";
+
+pub(super) struct Hub {
+    child: Child,
+    data_dir: PathBuf,
+    pub(super) url: String,
+}
+
+impl Hub {
+    /// Starts a hub in `folder` on a free port and waits until it is ready.
+    pub(super) async fn start(folder: &Path) -> Self {
+        Self::launch(folder, "127.0.0.1:0").await
+    }
+
+    async fn launch(folder: &Path, listen: &str) -> Self {
+        let data_dir = folder.join("hub");
+        fs::create_dir_all(&data_dir).unwrap();
+        let log = File::options().create(true).append(true).open(folder.join("hub.log")).unwrap();
+        // Left by an earlier life: it says where that one listened.
+        let _absent = fs::remove_file(data_dir.join("hub.addr"));
+        let child = Command::new(env!("CARGO_BIN_EXE_hub-node"))
+            .args(["run", "--stop-on-stdin-close", "--listen", listen, "--data-dir"])
+            .arg(&data_dir)
+            .env("GROCERYSYNC_SETUP_TOKEN", SETUP_TOKEN)
+            .env("GROCERYSYNC_LOG", "info,hub_node=debug,actors=debug")
+            .env_remove("MONGODB_URI")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut hub = Self { child, data_dir, url: String::new() };
+        hub.url = hub.ready().await;
+        hub
+    }
+
+    async fn ready(&mut self) -> String {
+        let address = self.data_dir.join("hub.addr");
+        let client = reqwest::Client::new();
+        let child = &mut self.child;
+        let log = self.data_dir.with_file_name("hub.log");
+        until("the hub to be ready", || {
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("the hub has ended with {status}:\n{}", fs::read_to_string(&log).unwrap_or_default());
+            }
+            let url = fs::read_to_string(&address).ok();
+            let client = client.clone();
+            async move {
+                let url = url?;
+                let answer = client.get(format!("{url}/health/ready")).send().await.ok()?;
+                answer.status().is_success().then_some(url)
+            }
+        })
+        .await
+    }
+
+    /// The process ends at once, without a word to anybody. Its database goes on as an orphan.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// A new process on the same data folder and port.
+    pub(super) async fn restart(&mut self) {
+        let listen = self.url.trim_start_matches("http://").to_owned();
+        let folder = self.data_dir.parent().unwrap().to_owned();
+        *self = Self::launch(&folder, &listen).await;
+    }
+
+    /// Kills the database process of this hub.
+    pub(super) fn kill_store(&self) {
+        let text = fs::read_to_string(self.data_dir.join("store.pid")).unwrap();
+        let pid: i32 = text.split_whitespace().next().unwrap().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(self.data_dir.with_file_name("hub.log")).unwrap_or_default()
+    }
+
+    /// An orderly stop, which takes the database along.
+    pub(super) async fn stop(mut self) {
+        drop(self.child.stdin.take());
+        let child = &mut self.child;
+        let status = until("the hub to stop", || {
+            let ended = child.try_wait().unwrap();
+            async move { ended }
+        })
+        .await;
+        assert!(status.success(), "the hub stopped with {status}");
+        assert!(!self.data_dir.join("store.pid").exists(), "the database is left behind");
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // A failed test: the stop was not reached.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            drop(self.child.stdin.take());
+            for _ in 0..200 {
+                if !matches!(self.child.try_wait(), Ok(None)) {
+                    return;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(50)); // poll: the end of the process
+            }
+            let _already_gone = self.child.kill();
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Frames between agent and hub on `/ws/agent`: JSON text, `{"v":1,"t":"…",…}`.
+//!
+//! The agent proves itself with its credential in the upgrade request. Commands repeat until they are answered;
+//! what the agent reports is numbered, kept on its disk and repeated until the hub has acknowledged it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::connector::{Credentials, DestinationConfig, SourceConfig};
+use crate::http::agents::Machine;
+use crate::http::jobs::RejectRule;
+use crate::ids::SpoolId;
+use crate::run::{LogLevel, Progress, Reject, RunOutcome};
+use crate::version::{Epoch, PROTOCOL};
+use crate::{AgentId, CommandId, ErrorCode, JobId, RunId, Secret, Timestamp};
+
+/// No frame is larger; the receiver closes the socket with 1009 if one is.
+pub const MAX_FRAME: usize = 256 * 1024;
+/// Reports of one frame.
+pub const MAX_REPORTS: usize = 128;
+
+/// A frame with its protocol version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frame<T> {
+    pub v: u16,
+    #[serde(flatten)]
+    pub body: T,
+}
+
+impl<T> Frame<T> {
+    pub const fn new(body: T) -> Self {
+        Self { v: PROTOCOL, body }
+    }
+}
+
+/// What the agent says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum FromAgent {
+    /// First frame on a socket.
+    Hello(Hello),
+    /// At the pace that `welcome` names. `active` are the runs at work.
+    Heartbeat { active: Vec<RunId> },
+    /// The command is on disk and will be carried out, or has been before.
+    Accepted { command_id: CommandId },
+    /// The command will not be carried out.
+    Refused { command_id: CommandId, code: ErrorCode, detail: String },
+    /// Numbered facts, in order without gaps.
+    Reports { spool_id: SpoolId, reports: Vec<Report> },
+    /// The new credential is on disk; the old one may go.
+    CredentialSaved,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    pub machine: Machine,
+    pub spool_id: SpoolId,
+    /// Number of the oldest report that is still to be acknowledged, or of the next one to be made.
+    pub next_seq: u64,
+    /// Runs that are on the agent's disk and not finished.
+    pub active: Vec<RunId>,
+}
+
+/// One numbered fact.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// From 1 upwards within a spool.
+    pub seq: u64,
+    pub at: Timestamp,
+    pub run_id: RunId,
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// Work begins; `attempt` counts from 1 and grows when a crash made the agent begin again.
+    Started { attempt: u32 },
+    Log { level: LogLevel, text: String },
+    Progress(Progress),
+    Rejected { reject: RejectedItem },
+    /// Debug lines that had to be given up because the spool was full.
+    Dropped { lines: u64 },
+    /// The last fact of a run.
+    Finished { progress: Progress, #[serde(flatten)] outcome: RunOutcome },
+}
+
+/// A [`Reject`] whose run is that of the report around it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedItem {
+    pub row: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<crate::item::ItemField>,
+    pub reason: String,
+    pub raw: String,
+}
+
+impl RejectedItem {
+    #[must_use]
+    pub fn of_run(self, run_id: RunId) -> Reject {
+        let Self { row, column, field, reason, raw } = self;
+        Reject { run_id, row, column, field, reason, raw }
+    }
+}
+
+/// What the hub says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum ToAgent {
+    /// Answer to `hello`.
+    Welcome { agent_id: AgentId, heartbeat_s: u32, server_time: Timestamp },
+    Run(RunCommand),
+    /// Stop this run; a run that is over stays as it is.
+    Cancel { command_id: CommandId, epoch: Epoch, run_id: RunId },
+    /// Every report up to and including `through` is stored.
+    Ack { spool_id: SpoolId, through: u64 },
+    /// A new credential; answer `credential_saved` once it is on disk. Until then both are valid.
+    Credential { credential: Secret },
+    /// The last frame was not accepted.
+    Error { code: ErrorCode, detail: String },
+    /// The hub will close now. Come back after `retry_after_ms`; never, when it is absent.
+    Bye { code: ErrorCode, detail: String, #[serde(default, skip_serializing_if = "Option::is_none")] retry_after_ms: Option<u64> },
+}
+
+/// Carry out a run. The same `run_id` may arrive more than once and is carried out once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCommand {
+    pub command_id: CommandId,
+    /// Commands with a lower epoch than the highest seen come from a former owner and are refused.
+    pub epoch: Epoch,
+    pub run_id: RunId,
+    pub job_id: JobId,
+    pub job_name: String,
+    pub source: SourceConfig,
+    pub destination: DestinationConfig,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+    pub reject_rule: RejectRule,
+    pub timeout_s: u32,
+}

@@ -1,0 +1,124 @@
+//! Agents: making one, letting it enrol, rotating and revoking its secret.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::yes;
+use crate::run::Presence;
+use crate::validate::{Check, Validate};
+use crate::{AgentId, RetailerId, Secret, StoreId, Timestamp, Version};
+
+/// An agent as people write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AgentSpec {
+    pub name: String,
+    /// The store where it stands, if it serves one store only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_id: Option<StoreId>,
+    /// While disabled, it stays connected but gets no work.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+/// Whether an agent has swapped its token for a secret of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Enrolment {
+    /// No token has been made, or the last one ran out.
+    NotEnrolled,
+    /// A token waits to be used.
+    Pending,
+    Enrolled,
+    /// Its secret is void; a new token lets it enrol again.
+    Revoked,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AgentView {
+    pub id: AgentId,
+    pub retailer_id: RetailerId,
+    pub rev: Version,
+    #[serde(flatten)]
+    pub spec: AgentSpec,
+    pub enrolment: Enrolment,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_at: Option<Timestamp>,
+    pub presence: Presence,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<Timestamp>,
+    /// What it said of itself when it last connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// The machine an agent runs on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Machine {
+    pub agent_version: String,
+    pub os: String,
+    pub host: String,
+    /// Names of the connectors it has, such as `source:csv`.
+    pub capabilities: Vec<String>,
+}
+
+/// `POST …/agents/{agent}/enrolment`: a one-time token. Shown once, never again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EnrolmentToken {
+    pub token: Secret,
+    pub expires_at: Timestamp,
+    /// The command to run at the site, with the token in it.
+    pub command: Secret,
+}
+
+/// `POST /enrol`, sent by the agent: swap the token for an id and a secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EnrolRequest {
+    pub token: Secret,
+    pub machine: Machine,
+}
+
+/// The agent's own credential. The hub keeps only its hash; no person ever sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EnrolGrant {
+    pub retailer_id: RetailerId,
+    pub agent_id: AgentId,
+    pub agent_name: String,
+    pub retailer_name: String,
+    /// Sent as `Authorization: Bearer …` when connecting to `/ws/agent`.
+    pub credential: Secret,
+}
+
+impl Validate for AgentSpec {
+    fn check(&self, check: &mut Check) {
+        check.text("name", &self.name, 120);
+    }
+}
+
+impl Validate for Machine {
+    fn check(&self, check: &mut Check) {
+        check.text("agent_version", &self.agent_version, 64);
+        check.text("os", &self.os, 200);
+        check.optional_text("host", &self.host, 253);
+        check.ensure(self.capabilities.len() <= 100, "capabilities", "must have at most 100 entries");
+        for (at, capability) in self.capabilities.iter().enumerate() {
+            check.text(&format!("capabilities.{at}"), capability, 64);
+        }
+    }
+}
+
+impl Validate for EnrolRequest {
+    fn check(&self, check: &mut Check) {
+        check.ensure(!self.token.is_empty(), "token", "must not be empty");
+        check.nested("machine", |c| self.machine.check(c));
+    }
+}

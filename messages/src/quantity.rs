@@ -1,0 +1,198 @@
+//! Exact decimals: prices and quantities never pass through a float.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A decimal number as digits and scale: `12.90` is 1290 with scale 2 and keeps its trailing zero.
+#[derive(Clone, Copy, Eq)]
+pub struct Decimal {
+    digits: i64,
+    scale: u8,
+}
+
+/// Why a text is no decimal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    #[error("the number is empty")]
+    Empty,
+    #[error("\"{0}\" is not a decimal number such as 12.90")]
+    Syntax(String),
+    #[error("\"{0}\" has more than {max} digits", max = Decimal::MAX_DIGITS)]
+    TooLong(String),
+    #[error("{0} has more than {1} decimals")]
+    TooPrecise(Decimal, u8),
+}
+
+impl Decimal {
+    pub const ZERO: Self = Self { digits: 0, scale: 0 };
+    /// 18 digits fit an `i64` whatever they are.
+    pub const MAX_DIGITS: usize = 18;
+
+    #[must_use]
+    pub const fn new(digits: i64, scale: u8) -> Self {
+        Self { digits, scale }
+    }
+
+    /// Reads a number written with `mark` between the whole part and the decimals.
+    pub fn parse_with(text: &str, mark: char) -> Result<Self, DecimalError> {
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return Err(DecimalError::Empty);
+        }
+        let syntax = || DecimalError::Syntax(trimmed.to_owned());
+        let (negative, unsigned) = match trimmed.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, trimmed.strip_prefix('+').unwrap_or(trimmed)),
+        };
+        let (whole, fraction) = unsigned.split_once(mark).unwrap_or((unsigned, ""));
+        let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction) {
+            return Err(syntax());
+        }
+        let significant = whole.trim_start_matches('0').len() + fraction.len();
+        if significant > Self::MAX_DIGITS || fraction.len() > Self::MAX_DIGITS {
+            return Err(DecimalError::TooLong(trimmed.to_owned()));
+        }
+        let digits = whole.bytes().chain(fraction.bytes()).fold(0_i64, |n, b| n * 10 + i64::from(b - b'0'));
+        let scale = u8::try_from(fraction.len()).map_err(|_| syntax())?;
+        Ok(Self { digits: if negative { -digits } else { digits }, scale })
+    }
+
+    /// The number in units of 10^-`scale`, or an error when that would drop a digit that is not zero.
+    pub fn to_units(self, scale: u8) -> Result<i64, DecimalError> {
+        let mut digits = self.digits;
+        for _ in scale..self.scale {
+            if digits % 10 != 0 {
+                return Err(DecimalError::TooPrecise(self, scale));
+            }
+            digits /= 10;
+        }
+        for _ in self.scale..scale {
+            digits = digits.checked_mul(10).ok_or_else(|| DecimalError::TooLong(self.to_string()))?;
+        }
+        Ok(digits)
+    }
+
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        self.digits < 0
+    }
+
+    /// Digits and scale without trailing zeros after the mark, which is how two decimals are compared.
+    const fn reduced(self) -> (i64, u8) {
+        let (mut digits, mut scale) = (self.digits, self.scale);
+        while scale > 0 && digits % 10 == 0 {
+            digits /= 10;
+            scale -= 1;
+        }
+        (digits, scale)
+    }
+}
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Self) -> bool {
+        self.reduced() == other.reduced()
+    }
+}
+
+impl FromStr for Decimal {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
+        Self::parse_with(text, '.')
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.digits < 0 { "-" } else { "" };
+        let digits = self.digits.unsigned_abs();
+        if self.scale == 0 {
+            return write!(f, "{sign}{digits}");
+        }
+        let unit = 10_u64.pow(u32::from(self.scale));
+        write!(f, "{sign}{}.{:0width$}", digits / unit, digits % unit, width = usize::from(self.scale))
+    }
+}
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Decimal({self})")
+    }
+}
+
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(feature = "openapi")]
+mod schema {
+    use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+
+    impl utoipa::PartialSchema for super::Decimal {
+        fn schema() -> RefOr<Schema> {
+            ObjectBuilder::new().schema_type(Type::String).description(Some("A decimal such as 12.90")).into()
+        }
+    }
+
+    impl utoipa::ToSchema for super::Decimal {}
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_what_tills_write() {
+        for (text, mark, shown) in [
+            ("12.90", '.', "12.90"),
+            ("12,90", ',', "12.90"),
+            (" 7 ", '.', "7"),
+            ("-0.05", '.', "-0.05"),
+            (".5", '.', "0.5"),
+            ("5.", '.', "5"),
+            ("+3.1", '.', "3.1"),
+            ("000000000000000000012.5", '.', "12.5"),
+        ] {
+            assert_eq!(Decimal::parse_with(text, mark).unwrap().to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_number() {
+        for text in ["", " ", "-", ".", "1e3", "1.2.3", "1,5", "0x10", "١٢", "1234567890123456789", "NaN"] {
+            assert!(Decimal::parse_with(text, '.').is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn units_never_drop_a_digit() {
+        let price: Decimal = "12.90".parse().unwrap();
+        assert_eq!(price.to_units(2), Ok(1290));
+        assert_eq!(price.to_units(1), Ok(129));
+        assert_eq!(price.to_units(3), Ok(12_900));
+        assert!(price.to_units(0).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips(digits in -999_999_999_999_999_999_i64..=999_999_999_999_999_999, scale in 0_u8..=9) {
+            let number = Decimal::new(digits, scale);
+            prop_assert_eq!(number.to_string().parse::<Decimal>().unwrap(), number);
+            prop_assert_eq!(number.to_units(scale), Ok(digits));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `cargo xtask bench <name>`: one measurement each, against a reference that runs in the same minutes on
+//! the same machine, turn by turn. Prints a table and writes `target/bench/<name>.json`.
+//! A bench is no test: a bar that is missed is said so and nothing fails.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::process;
+use crate::repo::Repo;
+use crate::stage::StopRequest;
+use crate::tools::{Cache, debian, store};
+use crate::ui;
+use crate::web;
+
+mod csv;
+mod idle;
+mod rig;
+mod rounds;
+mod rss;
+mod sftp;
+
+use rounds::Report;
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Name {
+    /// P-12: memory of an idle hub and an idle agent.
+    Idle,
+    /// P-6: a million CSV items to a local file, against Python's csv module.
+    Csv,
+    /// P-5: 200 MB to an SFTP server, against OpenSSH's client.
+    Sftp,
+}
+
+impl Name {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Csv => "csv",
+            Self::Sftp => "sftp",
+        }
+    }
+}
+
+/// What every bench works with.
+struct Bench {
+    stop: StopRequest,
+    /// An empty folder of its own.
+    home: PathBuf,
+    hub: PathBuf,
+    agent: PathBuf,
+    store: PathBuf,
+    repo: Repo,
+}
+
+pub(crate) fn run(repo: &Repo, name: Name) -> Result<()> {
+    let stop = StopRequest::listen()?;
+    let cache = Cache::open()?;
+    debian::ready(&cache, &[debian::C_COMPILER, debian::CMAKE, debian::ZLIB, debian::SSHD])?;
+    let store = store::ready(&cache)?;
+    let results = repo.root.join("target").join("bench");
+    let home = results.join("work");
+    if home.exists() {
+        std::fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
+    }
+    std::fs::create_dir_all(&home)?;
+    web::build(repo, web::Mode::Release)?;
+    ui::say("… building hub and agent (release)");
+    let mut cargo = process::cargo(repo);
+    process::stream(cargo.args(["build", "--release", "--package", "hub-node", "--package", "agent-node"]))?;
+    let bench = Bench {
+        stop,
+        home: home.clone(),
+        hub: repo.binary("release", "hub-node"),
+        agent: repo.binary("release", "agent-node"),
+        store,
+        repo: repo.clone(),
+    };
+    let report = match name {
+        Name::Idle => idle::run(&bench)?,
+        Name::Csv => csv::run(&bench)?,
+        Name::Sftp => sftp::run(&bench)?,
+    };
+    std::fs::remove_dir_all(&home)?;
+    publish(repo, name, &report, &results)
+}
+
+/// Shows the report and keeps it with what it was measured on.
+fn publish(repo: &Repo, name: Name, report: &Report, results: &std::path::Path) -> Result<()> {
+    ui::say("");
+    ui::say(report.to_table().trim_end());
+    let compiler = process::capture(Command::new("rustc").current_dir(&repo.root).arg("-V"))?;
+    let commit = process::capture(Command::new("git").current_dir(&repo.root).args(["rev-parse", "HEAD"]));
+    let document = serde_json::json!({
+        "bench": name.text(),
+        "commit": commit.ok().map(|text| text.trim().to_owned()),
+        "compiler": compiler.trim(),
+        "cpus": std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        "report": report,
+    });
+    let file = results.join(format!("{}.json", name.text()));
+    std::fs::write(&file, serde_json::to_vec_pretty(&document)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    ui::say(&format!("written to target/bench/{}.json", name.text()));
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The project's only tool: everything a person or continuous integration does with this checkout
+//! is a subcommand here, `cargo xtask help` lists them. It depends on no other crate of the workspace,
+//! for it is compiled before all of them.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod ci;
+mod demo;
+mod digest;
+mod dist;
+mod process;
+mod repo;
+mod stage;
+mod test;
+mod tidy;
+mod tools;
+mod ui;
+mod web;
+
+use repo::Repo;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Everything one does with this checkout.")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Find or install every outside program that the tests need.
+    Setup,
+    /// Build the console into target/web.
+    Web {
+        /// Quick and large: for working on the console.
+        #[arg(long)]
+        dev: bool,
+    },
+    /// Check the rules of how this project is written.
+    Tidy,
+    /// Run all tests.
+    Test(test::Options),
+    /// Everything that continuous integration checks.
+    Ci,
+    /// Measure one thing against its reference.
+    Bench { name: bench::Name },
+    /// Run the whole system here with two sample retailers.
+    Demo(demo::Options),
+    /// Pack what a customer gets into target/dist.
+    Dist,
+    /// Run a program that ends when standard input ends.
+    #[command(hide = true)]
+    Guard {
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match Repo::find().and_then(|repo| run(&repo, arguments.task)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            ui::complain(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(repo: &Repo, task: Task) -> Result<()> {
+    match task {
+        Task::Setup => tools::TestTools::ready(repo, &tools::Cache::open()?).map(|tools| tools.tell()),
+        Task::Web { dev } => web::build(repo, if dev { web::Mode::Dev } else { web::Mode::Release }),
+        Task::Tidy => tidy::run(repo),
+        Task::Test(options) => test::run(repo, &options),
+        Task::Ci => ci::run(repo),
+        Task::Bench { name } => bench::run(repo, name),
+        Task::Demo(options) => demo::run(repo, &options),
+        Task::Dist => dist::run(repo),
+        Task::Guard { command } => stage::guard::run(&command),
+    }
+}

@@ -1,0 +1,181 @@
+//! What comes from the system: a browser, an SSH server, a C compiler and the like.
+//! Each is looked for as a file; only what is missing is installed, by `apt-get` when that is possible,
+//! and otherwise named with the command to type. No daemon is ever started by this.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Cache, named_by_environment};
+use crate::process;
+use crate::ui;
+
+pub(crate) const SSHD_VARIABLE: &str = "GROCERYSYNC_SSHD";
+pub(crate) const CHROMIUM_VARIABLE: &str = "GROCERYSYNC_CHROMIUM";
+
+/// Longest run of one `apt-get`; a browser and its libraries over a slow line.
+const APT_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+const SBIN: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
+
+/// Asked by Debian's package scripts before they start a service; 101 means "do not".
+const START_POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Something the system should have, and the packages that bring it.
+#[derive(Clone, Copy)]
+pub(crate) struct Need {
+    what: &'static str,
+    packages: &'static [&'static str],
+    present: fn() -> Result<bool>,
+}
+
+pub(crate) const C_COMPILER: Need = Need {
+    what: "a C compiler",
+    packages: &["gcc", "libc6-dev"],
+    present: || Ok(process::find_program(&["cc", "gcc", "clang"], &[]).is_some()),
+};
+
+pub(crate) const CMAKE: Need = Need {
+    what: "cmake with make",
+    packages: &["cmake", "make"],
+    present: || {
+        let builder = process::find_program(&["make", "ninja"], &[]);
+        Ok(builder.is_some() && process::find_program(&["cmake"], &[]).is_some())
+    },
+};
+
+pub(crate) const ZLIB: Need = Need {
+    what: "zlib's header",
+    packages: &["zlib1g-dev"],
+    present: || {
+        Ok(["/usr/include/zlib.h", "/usr/local/include/zlib.h"].iter().any(|file| Path::new(file).is_file()))
+    },
+};
+
+pub(crate) const SSHD: Need = Need {
+    what: "OpenSSH's sshd",
+    packages: &["openssh-server", "openssh-client"],
+    present: || Ok(find_sshd()?.is_some()),
+};
+
+pub(crate) const CHROMIUM: Need =
+    Need { what: "Chromium", packages: &["chromium"], present: || Ok(find_chromium()?.is_some()) };
+
+pub(crate) const VENV: Need = Need {
+    what: "Python with venv",
+    packages: &["python3", "python3-venv"],
+    present: || {
+        let Some(python) = process::find_program(&["python3"], &[]) else { return Ok(false) };
+        Ok(Command::new(python).args(["-c", "import ensurepip, venv"]).output()?.status.success())
+    },
+};
+
+fn find_sshd() -> Result<Option<PathBuf>> {
+    Ok(named_by_environment(SSHD_VARIABLE)?.or_else(|| process::find_program(&["sshd"], SBIN)))
+}
+
+fn find_chromium() -> Result<Option<PathBuf>> {
+    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    Ok(named_by_environment(CHROMIUM_VARIABLE)?.or_else(|| process::find_program(&names, &[])))
+}
+
+/// Its full path, which sshd insists on being started by.
+pub(crate) fn sshd() -> Result<PathBuf> {
+    find_sshd()?.with_context(|| format!("no sshd was found; install openssh-server or set {SSHD_VARIABLE}"))
+}
+
+pub(crate) fn chromium() -> Result<PathBuf> {
+    find_chromium()?
+        .with_context(|| format!("no Chromium was found; install chromium or set {CHROMIUM_VARIABLE}"))
+}
+
+/// Installs what is missing of `needs`, or says what to install.
+pub(crate) fn ready(cache: &Cache, needs: &[Need]) -> Result<()> {
+    let missing = missing(needs)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages.iter().copied()).collect();
+    let by_hand = format!("apt-get install --no-install-recommends {}", packages.join(" "));
+    let whats: Vec<&str> = missing.iter().map(|need| need.what).collect();
+    let whats = whats.join(", ");
+    if process::find_program(&["apt-get"], &[]).is_none() {
+        bail!("missing: {whats}; install it the way your system does (on Debian: `{by_hand}`)");
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("missing: {whats}; install it as root: `sudo {by_hand}`");
+    }
+    ui::step(&format!("install {whats} (Debian packages, once)"), |step| {
+        let _lock = cache.lock("apt", step)?;
+        let _no_daemons = NoDaemons::declare()?;
+        let log = cache.log("apt");
+        if process::logged(step, &mut apt_install(&packages), &log, APT_LIMIT).is_err() {
+            // The usual cause is a package list that is old or was never fetched.
+            let mut update = apt();
+            process::logged(step, update.arg("update"), &cache.log("apt-update"), APT_LIMIT)?;
+            process::logged(step, &mut apt_install(&packages), &log, APT_LIMIT)
+                .with_context(|| format!("missing: {whats}; try `{by_hand}` yourself"))?;
+        }
+        Ok(())
+    })?;
+    match self::missing(needs)?.as_slice() {
+        [] => Ok(()),
+        [first, ..] => bail!("{} is still missing after `{by_hand}`", first.what),
+    }
+}
+
+fn missing(needs: &[Need]) -> Result<Vec<Need>> {
+    let mut missing = Vec::new();
+    for need in needs {
+        if !(need.present)()? {
+            missing.push(*need);
+        }
+    }
+    Ok(missing)
+}
+
+fn apt() -> Command {
+    let mut apt = Command::new("apt-get");
+    // Another apt may run; wait for it rather than fail.
+    apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-o", "DPkg::Lock::Timeout=300"]);
+    apt
+}
+
+fn apt_install(packages: &[&str]) -> Command {
+    let mut apt = apt();
+    apt.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    apt
+}
+
+/// While it lives, Debian's packages start no service: an SSH server of the system's own on port 22
+/// is nothing that a test run may leave behind. A policy that is already there is left alone.
+struct NoDaemons {
+    written: bool,
+}
+
+impl NoDaemons {
+    fn declare() -> Result<Self> {
+        match OpenOptions::new().write(true).create_new(true).mode(0o755).open(START_POLICY) {
+            Ok(mut file) => {
+                file.write_all(b"#!/bin/sh\nexit 101\n")
+                    .with_context(|| format!("cannot write {START_POLICY}"))?;
+                Ok(Self { written: true })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(Self { written: false }),
+            Err(error) => Err(error).with_context(|| format!("cannot create {START_POLICY}")),
+        }
+    }
+}
+
+impl Drop for NoDaemons {
+    fn drop(&mut self) {
+        if self.written {
+            let _gone_is_fine = std::fs::remove_file(START_POLICY);
+        }
+    }
+}
