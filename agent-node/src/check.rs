@@ -89,9 +89,10 @@ async fn reach(dialer: &Dialer, hub: &HubAddress) -> Result<String, String> {
 async fn credential(dialer: &Dialer, hub: &HubAddress, identity: &Identity) -> Result<String, String> {
     match websocket::connect(dialer, hub, &identity.credential).await {
         Ok(_) => Ok("it is accepted".to_owned()),
-        Err(UpgradeError::Refused(problem)) => {
-            Err(format!("{}; if this lasts, make a new enrolment token in the console and enrol again", problem.detail))
-        }
+        Err(UpgradeError::Refused(problem)) => Err(format!(
+            "{}; if this lasts, make a new enrolment token in the console and enrol again",
+            problem.detail
+        )),
         Err(UpgradeError::Net(error)) => Err(advised(&error)),
         Err(error) => Err(error.to_string()),
     }

@@ -74,8 +74,12 @@ impl Given {
     pub fn from_file(named: Option<&Path>, data_dir: &Path) -> Result<Self, ConfigError> {
         let path = named.map_or_else(|| data_dir.join(FILE_NAME), Path::to_path_buf);
         match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| ConfigError::File { path, detail: error.to_string() }),
-            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Ok(text) => {
+                toml::from_str(&text).map_err(|error| ConfigError::File { path, detail: error.to_string() })
+            }
+            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
             Err(source) => Err(ConfigError::Unreadable { path, source }),
         }
     }
@@ -100,13 +104,13 @@ impl Given {
         let allow_plaintext = self.allow_plaintext.unwrap_or(false);
         let hubs: Result<Vec<_>, AddressError> =
             self.hub.iter().map(|text| HubAddress::parse(text, allow_plaintext)).collect();
-        let address = |setting| move |error: AddressError| ConfigError::Value { setting, detail: error.to_string() };
+        let address =
+            |setting| move |error: AddressError| ConfigError::Value { setting, detail: error.to_string() };
         let max_runs = ranged("max_runs", self.max_runs.unwrap_or(2).into(), 1, 16)?;
         let spool_mib = ranged("spool_mib", self.spool_mib.unwrap_or(Limits::DEFAULT_BYTES >> 20), 4, 4_096)?;
         let grace_s = ranged("grace_s", self.grace_s.unwrap_or(5), 0, 300)?;
         let log = self.log.unwrap_or_else(|| "info".to_owned());
-        crate::telemetry::parse(&log)
-            .map_err(|detail| ConfigError::Value { setting: "log", detail })?;
+        crate::telemetry::parse(&log).map_err(|detail| ConfigError::Value { setting: "log", detail })?;
         Ok(Config {
             data_dir,
             hubs: hubs.map_err(address("hub"))?,
@@ -136,7 +140,11 @@ mod tests {
     fn the_nearer_place_wins_value_by_value() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(FILE_NAME);
-        std::fs::write(&file, "hub = [\"https://a.example\", \"https://b.example\"]\nmax_runs = 4\ngrace_s = 1\n").unwrap();
+        std::fs::write(
+            &file,
+            "hub = [\"https://a.example\", \"https://b.example\"]\nmax_runs = 4\ngrace_s = 1\n",
+        )
+        .unwrap();
         let below = Given::from_file(None, folder.path()).unwrap();
         let flags = Given { max_runs: Some(1), ..Given::default() };
         let config = flags.over(below).resolve(folder.path().into()).unwrap();
@@ -167,7 +175,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("my.toml");
         assert!(matches!(Given::from_file(Some(&file), folder.path()), Err(ConfigError::Unreadable { .. })));
-        for (text, part) in [("max_runs = \"two\"", "max_runs"), ("max_rnus = 2", "max_rnus"), ("hub =", "line 1")] {
+        for (text, part) in
+            [("max_runs = \"two\"", "max_runs"), ("max_rnus = 2", "max_rnus"), ("hub =", "line 1")]
+        {
             std::fs::write(&file, text).unwrap();
             let error = Given::from_file(Some(&file), folder.path()).unwrap_err().to_string();
             assert!(error.contains("my.toml") && error.contains(part), "{error}");

@@ -16,7 +16,9 @@ use crate::net::{Dialer, HubAddress, NetError, request};
 /// Why the agent was not enrolled.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolError {
-    #[error("this machine's agent belongs to agent {0} already; remove identity.json from the data folder, or use --force, to give it another identity")]
+    #[error(
+        "this machine's agent belongs to agent {0} already; remove identity.json from the data folder, or use --force, to give it another identity"
+    )]
     Enrolled(messages::AgentId),
     #[error(transparent)]
     Net(#[from] NetError),
@@ -26,7 +28,9 @@ pub enum EnrolError {
     NotAHub(String, StatusCode),
     #[error("the identity could not be saved: {0}; the token is used up, make a new one in the console")]
     Unsaved(#[source] io::Error),
-    #[error("the data folder cannot be used: {0}; run this as the user of the agent, or name another with --data-dir")]
+    #[error(
+        "the data folder cannot be used: {0}; run this as the user of the agent, or name another with --data-dir"
+    )]
     Folder(#[source] io::Error),
 }
 
@@ -61,8 +65,8 @@ pub async fn enrol(
             Err(status) => EnrolError::NotAHub(hub.to_string(), status),
         });
     }
-    let grant: EnrolGrant =
-        serde_json::from_slice(&answer.body).map_err(|_| EnrolError::NotAHub(hub.to_string(), answer.status))?;
+    let grant: EnrolGrant = serde_json::from_slice(&answer.body)
+        .map_err(|_| EnrolError::NotAHub(hub.to_string(), answer.status))?;
     let identity = Identity {
         hub: hub.to_string(),
         retailer_id: grant.retailer_id,

@@ -23,7 +23,9 @@ pub struct Identity {
 /// Why there is no identity.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    #[error("this agent is not enrolled; run `agent-node enrol --hub URL --token TOKEN` with a token from the console")]
+    #[error(
+        "this agent is not enrolled; run `agent-node enrol --hub URL --token TOKEN` with a token from the console"
+    )]
     NotEnrolled,
     #[error("{NAME} could not be read: {0}; run the agent as the user who enrolled it")]
     Unreadable(#[source] io::Error),

@@ -81,7 +81,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 
     let links = Arc::new(Links::default());
     let given_up = CancellationToken::new();
-    let uplink = UplinkArguments { hubs, dialer, data_dir: config.data_dir.clone(), links: Arc::clone(&links) };
+    let uplink =
+        UplinkArguments { hubs, dialer, data_dir: config.data_dir.clone(), links: Arc::clone(&links) };
     let children = children(&config, &links, &uplink, &given_up);
     let register = Register::default();
     let tree = SupervisorHandle::root(SupervisorArgs { path: "agent".to_owned(), register, children })
@@ -128,7 +129,9 @@ fn children(
     };
     [
         ChildSpec::new("spool", "spool", policy, move || (SpoolActor, spool.clone())),
-        ChildSpec::announced("workers", "supervisor", policy, workers, move |actor| announced.set_workers(&actor)),
+        ChildSpec::announced("workers", "supervisor", policy, workers, move |actor| {
+            announced.set_workers(&actor)
+        }),
         ChildSpec::new("runner", "runner", policy, move || (Runner, runner.clone())),
         ChildSpec::new("uplink", "uplink", policy, move || (UplinkActor, uplink.clone())),
     ]

@@ -49,7 +49,10 @@ pub struct RunnerArguments {
 pub enum RunnerMsg {
     /// `run` or `cancel` from the hub.
     Command(Box<ToAgent>),
-    Ended { run_id: RunId, end: WorkerEnd },
+    Ended {
+        run_id: RunId,
+        end: WorkerEnd,
+    },
     /// Begin what there is room for.
     Begin,
     /// Try again to report ends that the spool did not take.
@@ -166,14 +169,21 @@ impl Actor for Runner {
 impl RunnerState {
     /// What the journal left over from an earlier life, and ends that were not reported.
     async fn recover(&mut self) -> Result<(), ActorProcessingErr> {
-        let found: Vec<Entry> =
-            self.journal.here()?.in_order().into_iter().filter(|entry| !entry.is_settled()).cloned().collect();
+        let found: Vec<Entry> = self
+            .journal
+            .here()?
+            .in_order()
+            .into_iter()
+            .filter(|entry| !entry.is_settled())
+            .cloned()
+            .collect();
         for entry in found {
             if self.workers.contains_key(&entry.run_id) {
                 continue;
             }
             let run_id = entry.run_id;
-            let Ok(reported) = self.links.spool.ask(|reply| SpoolMsg::HasFinished(run_id, reply)).await else {
+            let Ok(reported) = self.links.spool.ask(|reply| SpoolMsg::HasFinished(run_id, reply)).await
+            else {
                 self.report_again = true;
                 continue;
             };
@@ -296,7 +306,8 @@ impl RunnerState {
             self.journal.here()?.remember(over);
         }
         let End { progress, outcome } = end;
-        let report = Report { seq: 0, at: Timestamp::now(), run_id, fact: Fact::Finished { progress, outcome } };
+        let report =
+            Report { seq: 0, at: Timestamp::now(), run_id, fact: Fact::Finished { progress, outcome } };
         match self.links.spool.ask(|reply| SpoolMsg::Append(vec![report], reply)).await {
             Ok(Ok(())) => self.settle(entry).await,
             Ok(Err(failure)) => {

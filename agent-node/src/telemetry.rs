@@ -10,7 +10,9 @@ pub fn parse(filter: &str) -> Result<Targets, String> {
         format!("\"{filter}\" is no filter such as info or info,agent_node::uplink=debug: {error}")
     })?;
     // A lone word that is no level would be taken for the name of a part that is wanted in full.
-    let unknown = filter.split(',').find(|part| !part.contains(['=', ':']) && part.trim().parse::<tracing::Level>().is_err());
+    let unknown = filter
+        .split(',')
+        .find(|part| !part.contains(['=', ':']) && part.trim().parse::<tracing::Level>().is_err());
     match unknown {
         Some(part) => Err(format!("\"{part}\" is no level; use error, warn, info, debug or trace")),
         None => Ok(parsed),
@@ -20,7 +22,8 @@ pub fn parse(filter: &str) -> Result<Targets, String> {
 /// Starts logging for the process. A second call changes nothing; the filter was checked with the settings.
 pub fn init(filter: &str) {
     let filter = parse(filter).unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
     let _already = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }
 

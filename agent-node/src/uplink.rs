@@ -91,7 +91,8 @@ impl Actor for UplinkActor {
         links.spool.ready().await?;
         links.runner.ready().await?;
         links.uplink.set(&myself);
-        let link = Link { hubs, dialer, data_dir, identity, links, outbox: waiting, show, stop: stop.clone() };
+        let link =
+            Link { hubs, dialer, data_dir, identity, links, outbox: waiting, show, stop: stop.clone() };
         let task = tokio::spawn(async move {
             link.run().await;
         });

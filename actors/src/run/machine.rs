@@ -162,4 +162,4 @@ pub fn patience(run: &Run, agent_connected: bool) -> Option<(Duration, Event)> {
 
 #[cfg(test)]
 #[path = "machine/tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -69,7 +69,10 @@ pub async fn destination(connector: &dyn DestinationConnector, outside: &dyn Out
         must(receipt.is_ok_and(|receipt| receipt.bytes == bytes.len() as u64), "the receipt names the bytes");
         let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
         must(lines == expected.len() + 1, "finish replaces what was there by exactly the items written");
-        must(outside.leftovers().is_empty(), "finish leaves nothing behind, not even of an attempt that was dropped");
+        must(
+            outside.leftovers().is_empty(),
+            "finish leaves nothing behind, not even of an attempt that was dropped",
+        );
     }
     breaches
 }
@@ -114,7 +117,10 @@ pub async fn source(connector: &dyn PosConnector, sound: usize, rejected: usize)
         }
         must(items == sound, "every sound item is read, every time");
         must(rejects.len() == rejected, "every other row is rejected");
-        must(rejects.iter().all(|reject| reject.row > 0 && !reject.reason.is_empty()), "a reject has its row and reason");
+        must(
+            rejects.iter().all(|reject| reject.row > 0 && !reject.reason.is_empty()),
+            "a reject has its row and reason",
+        );
         must(reading.bytes_total == 0 || last_bytes == reading.bytes_total, "all bytes are counted");
     }
     breaches

@@ -142,7 +142,8 @@ pub fn recover(entry: &Entry, reported: bool) -> Recovery {
         Stage::Open(open) if open.cancelled => Recovery::Report(End::untouched(RunOutcome::Cancelled)),
         Stage::Open(open) if !open.working => Recovery::Nothing,
         Stage::Open(open) if open.crashes + 1 >= MAX_CRASHES => {
-            let detail = format!("given up: the agent went down {MAX_CRASHES} times while it worked at this run");
+            let detail =
+                format!("given up: the agent went down {MAX_CRASHES} times while it worked at this run");
             Recovery::Report(End::failed(ErrorCode::Internal, detail))
         }
         Stage::Open(open) => {

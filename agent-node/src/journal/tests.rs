@@ -86,7 +86,8 @@ fn only_the_latest_ends_are_remembered_and_no_open_run_is_forgotten() {
     let mut journal = Journal::open(folder.path()).unwrap();
     let waiting = Entry::accepted(0, command());
     journal.put(waiting.clone()).unwrap();
-    let ends: Vec<_> = (0..MAX_OVER as u64 + 5).map(|n| over(&Entry::accepted(n + 1, command()), None)).collect();
+    let ends: Vec<_> =
+        (0..MAX_OVER as u64 + 5).map(|n| over(&Entry::accepted(n + 1, command()), None)).collect();
     for end in &ends[..MAX_OVER] {
         journal.remember(end.clone());
     }
@@ -125,7 +126,8 @@ fn recovery_of_each_stage() {
     assert_eq!(recover(&over(&waiting, Some(end.clone())), false), Recovery::Report(end.clone()));
     assert_eq!(recover(&over(&waiting, Some(end)), true), Recovery::Settle);
     assert_eq!(recover(&with(|open| open.working = true), true), Recovery::Settle);
-    let Recovery::Wait(put_back) = recover(&with(|open| (open.working, open.attempt) = (true, 2)), false) else {
+    let Recovery::Wait(put_back) = recover(&with(|open| (open.working, open.attempt) = (true, 2)), false)
+    else {
         panic!("a run that was interrupted begins again");
     };
     assert_eq!((put_back.working, put_back.attempt, put_back.crashes), (false, 2, 1));

@@ -13,7 +13,9 @@ pub enum AddressError {
     Syntax(String),
     #[error("\"{0}\" must not have a path; give scheme, host and port only")]
     Path(String),
-    #[error("\"{0}\" would send the agent's credential in clear; use https://, or --allow-plaintext in a test")]
+    #[error(
+        "\"{0}\" would send the agent's credential in clear; use https://, or --allow-plaintext in a test"
+    )]
     Plaintext(String),
 }
 

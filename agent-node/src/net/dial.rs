@@ -84,13 +84,18 @@ impl Dialer {
         if !hub.tls {
             return Ok(stream);
         }
-        let name = ServerName::try_from(hub.host.clone())
-            .map_err(|_| NetError::new(Stage::Tls, format!("{} is not a name a certificate can have", hub.host)))?;
+        let name = ServerName::try_from(hub.host.clone()).map_err(|_| {
+            NetError::new(Stage::Tls, format!("{} is not a name a certificate can have", hub.host))
+        })?;
         let shaken = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream);
         match timeout(STEP_DEADLINE, shaken).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(error)) => Err(NetError::new(Stage::Tls, format!("TLS with {} failed: {error}", hub.host))),
-            Err(_) => Err(NetError::new(Stage::Tls, format!("{} does not answer the TLS greeting", hub.host))),
+            Ok(Err(error)) => {
+                Err(NetError::new(Stage::Tls, format!("TLS with {} failed: {error}", hub.host)))
+            }
+            Err(_) => {
+                Err(NetError::new(Stage::Tls, format!("{} does not answer the TLS greeting", hub.host)))
+            }
         }
     }
 }
@@ -99,13 +104,16 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, NetError> {
     let addresses: Vec<_> = timeout(STEP_DEADLINE, tokio::net::lookup_host((host, port)))
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        .map_err(|error| NetError::new(Stage::Name, format!("the name {host} could not be resolved: {error}")))?
+        .map_err(|error| {
+            NetError::new(Stage::Name, format!("the name {host} could not be resolved: {error}"))
+        })?
         .collect();
     let connected = timeout(STEP_DEADLINE, TcpStream::connect(addresses.as_slice()))
         .await
         .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer")));
-    let stream = connected
-        .map_err(|error| NetError::new(Stage::Connect, format!("{host} port {port} could not be reached: {error}")))?;
+    let stream = connected.map_err(|error| {
+        NetError::new(Stage::Connect, format!("{host} port {port} could not be reached: {error}"))
+    })?;
     // Frames are small and wait for their answers; collecting them would only delay both.
     let _ignored = stream.set_nodelay(true);
     Ok(stream)
@@ -132,7 +140,9 @@ async fn through(proxy: &ProxyAddress, hub: &HubAddress) -> Result<BoxStream, Ne
     };
     match timeout(STEP_DEADLINE, asked).await {
         Ok(Ok(Ok(tunnel))) => Ok(Box::new(TokioIo::new(tunnel))),
-        Ok(Ok(Err(status))) => Err(fail(format!("refuses the way to {} with status {status}", hub.authority()))),
+        Ok(Ok(Err(status))) => {
+            Err(fail(format!("refuses the way to {} with status {status}", hub.authority())))
+        }
         Ok(Err(error)) => Err(fail(error.to_string())),
         Err(_) => Err(fail("does not answer".to_owned())),
     }

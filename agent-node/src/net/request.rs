@@ -27,14 +27,17 @@ pub struct Answer {
 
 impl Answer {
     /// The hub's own words for a refusal, or the bare status when something else answered.
-    #[must_use]
     pub fn problem(&self) -> Result<Problem, StatusCode> {
         serde_json::from_slice(&self.body).map_err(|_| self.status)
     }
 }
 
 /// Sends a request and reads the whole answer.
-pub async fn send(dialer: &Dialer, hub: &HubAddress, request: Request<Full<Bytes>>) -> Result<Answer, NetError> {
+pub async fn send(
+    dialer: &Dialer,
+    hub: &HubAddress,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, NetError> {
     let stream = dialer.dial(hub).await?;
     let response = open(stream, hub, request).await?;
     read(response).await
@@ -46,7 +49,8 @@ pub(super) async fn open(
     hub: &HubAddress,
     mut request: Request<Full<Bytes>>,
 ) -> Result<http::Response<Incoming>, NetError> {
-    let fail = |error: String| NetError::new(Stage::Http, format!("{hub} did not answer as a hub does: {error}"));
+    let fail =
+        |error: String| NetError::new(Stage::Http, format!("{hub} did not answer as a hub does: {error}"));
     let host = hub.authority().parse().map_err(|_| fail("its name is no header value".to_owned()))?;
     request.headers_mut().insert(header::HOST, host);
     let asked = async {

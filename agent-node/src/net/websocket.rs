@@ -23,7 +23,9 @@ pub enum UpgradeError {
     Net(#[from] NetError),
     #[error("the hub refuses: {}", .0.detail)]
     Refused(Box<Problem>),
-    #[error("something between here and the hub answers with status {0}; is the address right, and does the proxy let WebSockets through?")]
+    #[error(
+        "something between here and the hub answers with status {0}; is the address right, and does the proxy let WebSockets through?"
+    )]
     Status(StatusCode),
 }
 

@@ -58,7 +58,9 @@ pub async fn run(
     };
     let outcome = match (transfer, sink.as_mut()) {
         (Transfer::Complete, Some(sink)) => work.commit(sink.as_mut()).await,
-        (Transfer::Complete, None) => RunOutcome::Failed(Failure::new(ErrorCode::Internal, "nothing was opened").into()),
+        (Transfer::Complete, None) => {
+            RunOutcome::Failed(Failure::new(ErrorCode::Internal, "nothing was opened").into())
+        }
         (Transfer::Failed(failure), _) => RunOutcome::Failed(failure.into()),
         (Transfer::TimedOut, _) => RunOutcome::TimedOut,
         (Transfer::Stopped(StopReason::Cancelled), _) => RunOutcome::Cancelled,
@@ -155,7 +157,10 @@ impl Work<'_> {
     async fn commit(&mut self, sink: &mut dyn ItemSink) -> RunOutcome {
         let done = timeout(COMMIT_DEADLINE, sink.finish()).await;
         let done = done.unwrap_or_else(|_| {
-            Err(Failure::new(ErrorCode::DestinationFailed, "the destination did not complete the file in time"))
+            Err(Failure::new(
+                ErrorCode::DestinationFailed,
+                "the destination did not complete the file in time",
+            ))
         });
         match done {
             Ok(Receipt { bytes, place }) => {
@@ -182,7 +187,10 @@ impl Work<'_> {
             RunOutcome::Cancelled => self.say(LogLevel::Warn, format!("cancelled: {counts}")),
             RunOutcome::TimedOut => {
                 let limit = self.command.timeout_s;
-                self.say(LogLevel::Error, format!("stopped after the {limit} s that the job allows: {counts}"));
+                self.say(
+                    LogLevel::Error,
+                    format!("stopped after the {limit} s that the job allows: {counts}"),
+                );
             }
         }
         if let Err(failure) = self.reporter.flush().await {
@@ -211,7 +219,11 @@ fn size(bytes: u64) -> String {
         tenths /= 1_000;
         unit += 1;
     }
-    if unit == 0 { format!("{bytes} bytes") } else { format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]) }
+    if unit == 0 {
+        format!("{bytes} bytes")
+    } else {
+        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+    }
 }
 
 #[cfg(test)]

@@ -49,7 +49,10 @@ pub enum SpoolMsg {
     Progress(Report),
     /// The next reports to send; empty when there are none.
     HandOut(RpcReplyPort<Batch>),
-    Acknowledge { spool_id: SpoolId, through: u64 },
+    Acknowledge {
+        spool_id: SpoolId,
+        through: u64,
+    },
     /// A new socket: hand out from the first unacknowledged.
     Rewind(RpcReplyPort<Standing>),
     HasFinished(RunId, RpcReplyPort<bool>),
@@ -113,8 +116,7 @@ impl Actor for SpoolActor {
             SpoolMsg::Rewind(reply) => {
                 let store = state.store.here()?;
                 store.rewind();
-                let _ignored =
-                    reply.send(Standing { spool_id: store.id(), next_seq: store.next_unacked() });
+                let _ignored = reply.send(Standing { spool_id: store.id(), next_seq: store.next_unacked() });
             }
             SpoolMsg::HasFinished(run, reply) => {
                 let _ignored = reply.send(state.store.here()?.has_finished(run));

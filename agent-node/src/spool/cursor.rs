@@ -48,7 +48,8 @@ impl Cursor {
 
     /// Reads the anchor or makes one, and removes the folders of other lives.
     pub(super) fn find(folder: &Path) -> io::Result<Anchor> {
-        let saved = disk::read_if_there(&folder.join(NAME))?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let saved =
+            disk::read_if_there(&folder.join(NAME))?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut lives = lives(folder)?;
         let anchor = match (saved, lives.last()) {
             (Some(cursor), _) => Anchor { cursor, damaged: false },

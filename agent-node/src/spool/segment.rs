@@ -99,7 +99,9 @@ impl Segment {
             };
             if !matches!(&report.fact, Fact::Log { level: of_line, .. } if *of_line <= level) {
                 kept.push(report);
-            } else if let Some((_, _, lines)) = gone.iter_mut().find(|(_, first, _)| first.run_id == report.run_id) {
+            } else if let Some((_, _, lines)) =
+                gone.iter_mut().find(|(_, first, _)| first.run_id == report.run_id)
+            {
                 *lines += 1;
             } else {
                 gone.push((kept.len(), report, 1));
@@ -166,7 +168,10 @@ pub(super) fn encode(out: &mut Vec<u8>, report: &Report) -> io::Result<()> {
     if frame::write(out, Record::Fact(&json)) {
         Ok(())
     } else {
-        Err(io::Error::new(io::ErrorKind::InvalidData, format!("a fact of {} bytes is too large to keep", json.len())))
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a fact of {} bytes is too large to keep", json.len()),
+        ))
     }
 }
 

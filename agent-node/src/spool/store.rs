@@ -244,13 +244,18 @@ impl Store {
         let mut reports = Vec::new();
         let mut room = MAX_BATCH_BYTES;
         while reports.len() < MAX_REPORTS && room > 0 && self.reading.seq < self.last_seq {
-            let Some(at) = self.segments.iter().position(|segment| segment.index == self.reading.segment) else { break };
+            let Some(at) = self.segments.iter().position(|segment| segment.index == self.reading.segment)
+            else {
+                break;
+            };
             let bytes = self.segments[at].read(self.reading.offset, (room + frame::MAX_PAYLOAD) as u64)?;
             let before = self.reading.offset;
             room = self.collect(&bytes, room, &mut reports)?;
             if room > 0 && self.reading.offset == before {
                 if self.reading.seq != self.last_of(at) {
-                    tracing::warn!("a segment of the spool became unreadable; the rest is sent as a new spool");
+                    tracing::warn!(
+                        "a segment of the spool became unreadable; the rest is sent as a new spool"
+                    );
                     self.begin_anew()?;
                     return Ok(Vec::new());
                 }
@@ -298,7 +303,11 @@ impl Store {
         if through > self.last_seq {
             // The hub has reports that this disk does not know: it was set back to an older state. New facts
             // under those numbers would be taken for repetitions.
-            tracing::warn!(through, last = self.last_seq, "the spool was set back; it is sent as a new spool");
+            tracing::warn!(
+                through,
+                last = self.last_seq,
+                "the spool was set back; it is sent as a new spool"
+            );
             self.acked = self.last_seq;
             return Ok(self.begin_anew()?);
         }
@@ -355,7 +364,11 @@ impl Store {
         let facts: u64 = self.segments.iter().map(|segment| segment.facts).sum();
         self.last_seq = self.cursor.first_seq - 1 + facts;
         // The end of a run is a few hundred bytes and must get through.
-        if ends_only || self.bytes() + wanted <= self.limits.bytes { Ok(()) } else { Err(SpoolError::Full(self.bytes())) }
+        if ends_only || self.bytes() + wanted <= self.limits.bytes {
+            Ok(())
+        } else {
+            Err(SpoolError::Full(self.bytes()))
+        }
     }
 
     /// Bytes of the segments that may not be thinned out, and the place of the first that may.

@@ -233,7 +233,8 @@ fn a_full_spool_gives_up_debug_lines_then_info_lines_and_counts_them() {
     let run = RunId::new();
     let (mut debug, mut info) = (0, 0);
     for n in 0..6_000_u64 {
-        let (level, count) = if n % 2 == 0 { (LogLevel::Debug, &mut debug) } else { (LogLevel::Info, &mut info) };
+        let (level, count) =
+            if n % 2 == 0 { (LogLevel::Debug, &mut debug) } else { (LogLevel::Info, &mut info) };
         *count += 1;
         store.append(&[line(run, level, format!("{n} {}", "x".repeat(100)))]).unwrap();
         if n % 100 == 0 {

@@ -129,8 +129,12 @@ impl Link {
     }
 
     async fn greet(&mut self, live: &mut Live<'_>) -> Result<(), Ending> {
-        let Standing { spool_id, next_seq } =
-            self.links.spool.ask(SpoolMsg::Rewind).await.map_err(|absent| Ending::Lost(absent.to_string()))?;
+        let Standing { spool_id, next_seq } = self
+            .links
+            .spool
+            .ask(SpoolMsg::Rewind)
+            .await
+            .map_err(|absent| Ending::Lost(absent.to_string()))?;
         // Answers meant for an earlier socket: the hub asks again.
         while self.outbox.try_recv().is_ok() {}
         let machine = crate::machine::describe();
@@ -264,10 +268,13 @@ fn read(received: Received) -> Result<Option<ToAgent>, Ending> {
         }
         Some(Ok(_)) => return Ok(None),
     };
-    let unreadable = |error: serde_json::Error| Ending::Lost(format!("the hub sent an unreadable frame: {error}"));
+    let unreadable =
+        |error: serde_json::Error| Ending::Lost(format!("the hub sent an unreadable frame: {error}"));
     let version = serde_json::from_str::<Versioned>(&text).map_err(unreadable)?.v;
     if version != PROTOCOL {
-        return Err(Ending::Lost(format!("the hub speaks protocol {version}, this agent {PROTOCOL}; update the agent")));
+        return Err(Ending::Lost(format!(
+            "the hub speaks protocol {version}, this agent {PROTOCOL}; update the agent"
+        )));
     }
     serde_json::from_str::<Frame<ToAgent>>(&text).map(|frame| Some(frame.body)).map_err(unreadable)
 }

@@ -26,7 +26,10 @@ pub enum Action {
     Beat,
     /// Fetch the next reports from the spool and tell [`Session::fetched`].
     Fetch,
-    Acknowledge { spool_id: SpoolId, through: u64 },
+    Acknowledge {
+        spool_id: SpoolId,
+        through: u64,
+    },
     /// A run or its cancellation, for the runner.
     Command(Box<ToAgent>),
     /// Save it, then answer `credential_saved`.
@@ -79,7 +82,8 @@ impl Session {
     pub fn frame(&mut self, frame: ToAgent, now: Instant) -> Vec<Action> {
         match frame {
             ToAgent::Welcome { heartbeat_s, .. } => {
-                let beat = Duration::from_secs(heartbeat_s.clamp(HEARTBEAT_RANGE.0, HEARTBEAT_RANGE.1).into());
+                let beat =
+                    Duration::from_secs(heartbeat_s.clamp(HEARTBEAT_RANGE.0, HEARTBEAT_RANGE.1).into());
                 self.phase = Phase::Live { beat, next_beat: now + beat };
                 self.fetch_if_due()
             }
@@ -127,7 +131,10 @@ impl Session {
     /// To be called when [`Session::wake_at`] has come.
     pub fn tick(&mut self, now: Instant) -> Vec<Action> {
         if now >= self.heard + SILENCE {
-            return vec![Action::End(Ending::Lost(format!("the hub was silent for {} s", SILENCE.as_secs())))];
+            return vec![Action::End(Ending::Lost(format!(
+                "the hub was silent for {} s",
+                SILENCE.as_secs()
+            )))];
         }
         match &mut self.phase {
             Phase::Opening { until } if now >= *until => {

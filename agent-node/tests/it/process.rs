@@ -47,7 +47,8 @@ async fn process_killed_in_mid_run_it_ends_the_run_once_with_the_right_counts() 
         hub.until("an attempt that has come some way", |seen| {
             let facts = seen.of(command.run_id);
             let begun = facts.iter().rposition(|r| matches!(r.fact, messages::agent::Fact::Started { .. }));
-            let on_the_way = |at: usize| facts[at..].iter().any(|r| matches!(r.fact, messages::agent::Fact::Progress(_)));
+            let on_the_way =
+                |at: usize| facts[at..].iter().any(|r| matches!(r.fact, messages::agent::Fact::Progress(_)));
             seen.attempts(command.run_id).len() == kill && begun.is_some_and(on_the_way)
         })
         .await;
@@ -76,8 +77,8 @@ async fn process_killed_at_any_moment_of_many_short_runs_it_reports_each_once() 
     let mut agent = start(&shop);
     for (at, command) in commands.iter().enumerate() {
         hub.run(command);
-        if at % 3 == 2 {
-            // Whatever it is doing just now.
+        if at % 6 == 5 {
+            // Whatever it is doing just now; four times, for a run is given up after five.
             hub.until("some progress", |seen| seen.accepted.len() > at / 2).await;
             agent.kill().await.unwrap();
             agent = start(&shop);

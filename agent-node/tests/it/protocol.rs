@@ -110,7 +110,11 @@ async fn heartbeats_come_at_the_pace_of_the_hub() {
     hub.until("the goodbye", |seen| !seen.closes.is_empty()).await;
     let seen = hub.seen();
     assert_eq!(seen.violations, [""; 0]);
-    assert_eq!((seen.connections, seen.closes.as_slice()), (1, &[1001][..]), "one socket, closed with a word");
+    assert_eq!(
+        (seen.connections, seen.closes.as_slice()),
+        (1, &[1001][..]),
+        "one socket, closed with a word"
+    );
 }
 
 #[tokio::test]
@@ -121,7 +125,11 @@ async fn a_bye_is_obeyed() {
     let agent = Running::start(shop.config());
     hub.until("hello", |seen| !seen.hellos.is_empty()).await;
     let asked = std::time::Instant::now();
-    hub.send(ToAgent::Bye { code: ErrorCode::ShuttingDown, detail: "update".into(), retry_after_ms: Some(1_200) });
+    hub.send(ToAgent::Bye {
+        code: ErrorCode::ShuttingDown,
+        detail: "update".into(),
+        retry_after_ms: Some(1_200),
+    });
     hub.until("hello again", |seen| seen.hellos.len() == 2).await;
     assert!(asked.elapsed() >= std::time::Duration::from_millis(1_100), "{:?}", asked.elapsed());
     agent.stop().await.unwrap();

@@ -62,7 +62,9 @@ async fn items_arrive_and_each_step_is_told() {
     assert!(matches!(facts.first().unwrap().fact, Fact::Started { attempt: 1 }), "{facts:?}");
     assert!(matches!(facts.last().unwrap().fact, Fact::Finished { .. }));
     let log = seen.log(command.run_id).join("\n");
-    for part in ["reading ", "sending to ", "the file is complete", "5000 rows read, 5000 items sent, 0 rejected"] {
+    for part in
+        ["reading ", "sending to ", "the file is complete", "5000 rows read, 5000 items sent, 0 rejected"]
+    {
         assert!(log.contains(part), "{part} in {log}");
     }
 }
@@ -185,7 +187,11 @@ async fn runs_that_wait_are_cancelled_at_once() {
     }
     hub.until("two at work", |seen| commands[..2].iter().all(|c| !seen.attempts(c.run_id).is_empty())).await;
     for command in commands.iter().rev() {
-        hub.command(ToAgent::Cancel { command_id: CommandId::new(), epoch: Epoch(1), run_id: command.run_id });
+        hub.command(ToAgent::Cancel {
+            command_id: CommandId::new(),
+            epoch: Epoch(1),
+            run_id: command.run_id,
+        });
         assert_eq!(end(&hub.end_of(command.run_id).await).1, RunOutcome::Cancelled);
     }
     close(&hub, agent).await;

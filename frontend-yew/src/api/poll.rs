@@ -17,7 +17,10 @@ const LINES: u32 = 500;
 /// What the topic would hold now.
 pub async fn fetch(api: &Api, topic: Topic) -> Result<Vec<Entity>, (ErrorCode, String)> {
     let result = match topic {
-        Topic::Dashboard => api.totals().await.map(|totals| vec![Entity::Totals(totals)]),
+        // The dashboard itself is always there: a hub without this address is only an old one.
+        Topic::Dashboard => api.totals().await.map(|totals| vec![Entity::Totals(totals)]).map_err(|error| {
+            if error.code() == Some(ErrorCode::NotFound) { ApiError::Unreachable } else { error }
+        }),
         // Rows of a list are fetched with their list.
         Topic::Summary(_) => Err(ApiError::Unreachable),
         Topic::Retailer(retailer) => whole_retailer(api, retailer).await,

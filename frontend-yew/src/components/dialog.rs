@@ -29,11 +29,18 @@ pub fn Dialog(props: &Props) -> Html {
     {
         let node = node.clone();
         use_effect_with((), move |()| {
-            if let Some(dialog) = node.cast::<HtmlDialogElement>() {
+            let dialog = node.cast::<HtmlDialogElement>();
+            if let Some(dialog) = &dialog {
                 // It can only fail on one that is open already.
                 dialog.show_modal().ok();
             }
-            move || give_back(opener.as_ref().as_ref())
+            move || {
+                // While it is open, nothing outside of it can take the focus.
+                if let Some(dialog) = dialog {
+                    dialog.close();
+                }
+                give_back(opener.as_ref().as_ref());
+            }
         });
     }
     let oncancel = {

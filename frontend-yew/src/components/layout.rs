@@ -82,6 +82,9 @@ pub struct EmptyProps {
     pub title: AttrValue,
     #[prop_or_default]
     pub detail: AttrValue,
+    /// It is all that the page has.
+    #[prop_or_default]
+    pub alone: bool,
     #[prop_or_default]
     pub children: Html,
 }
@@ -92,7 +95,11 @@ pub fn Empty(props: &EmptyProps) -> Html {
     html! {
         <div class="empty">
             <span class="empty-icon"><Glyph icon={props.icon} /></span>
-            <h3>{ &props.title }</h3>
+            if props.alone {
+                <h1>{ &props.title }</h1>
+            } else {
+                <strong class="empty-title">{ &props.title }</strong>
+            }
             if !props.detail.is_empty() {
                 <p>{ &props.detail }</p>
             }

@@ -14,6 +14,7 @@ pub fn LiveState() -> Html {
     let (class, words, title) = match status {
         Status::Live => ("good", "Live".to_owned(), "Changes appear by themselves."),
         Status::Idle | Status::Connecting => ("busy", "Connecting".to_owned(), "The live connection is being made."),
+        Status::Reconnecting => ("warn", "Reconnecting".to_owned(), "The live connection was lost. It comes back by itself."),
         Status::Waiting { until_ms } => {
             let seconds = ((until_ms - browser::now_ms()) / 1_000.0).ceil().max(0.0);
             ("warn", format!("Reconnecting in {seconds} s"), "The live connection was lost. It comes back by itself.")

@@ -26,7 +26,6 @@ pub fn Time(props: &Props) -> Html {
 }
 
 /// A point in time, or a dash.
-#[must_use]
 pub fn maybe(at: Option<Timestamp>) -> Html {
     match at {
         Some(at) => html! {

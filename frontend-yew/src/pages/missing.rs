@@ -13,7 +13,7 @@ use crate::route::Route;
 pub fn NotFound() -> Html {
     use_title("Not found");
     html! {
-        <Empty icon={Icon::Search} title="There is no such page" detail="It may have been deleted, or the address is mistyped.">
+        <Empty icon={Icon::Search} alone=true title="There is no such page" detail="It may have been deleted, or the address is mistyped.">
             <NavLink to={Route::Dashboard} class="btn primary">{ "Go to the dashboard" }</NavLink>
         </Empty>
     }
@@ -23,14 +23,13 @@ pub fn NotFound() -> Html {
 pub fn Forbidden() -> Html {
     use_title("Not allowed");
     html! {
-        <Empty icon={Icon::Lock} title="You may not see this" detail="Your role does not include it. An administrator can change that.">
+        <Empty icon={Icon::Lock} alone=true title="You may not see this" detail="Your role does not include it. An administrator can change that.">
             <NavLink to={Route::Dashboard} class="btn primary">{ "Go to the dashboard" }</NavLink>
         </Empty>
     }
 }
 
 /// The page for a topic that was refused.
-#[must_use]
 pub fn refused(code: ErrorCode) -> Html {
     if code == ErrorCode::Forbidden {
         html! {

@@ -37,6 +37,8 @@ const LINGER_MS: f64 = 10_000.0;
 pub enum Status {
     Idle,
     Connecting,
+    /// An attempt is under way, after one that failed.
+    Reconnecting,
     Live,
     /// Time of the next attempt.
     Waiting { until_ms: f64 },
@@ -133,6 +135,7 @@ impl Link {
             Phase::Live { .. } => Status::Live,
             _ if !self.network => Status::Offline,
             _ if self.failures >= FAILURES_TO_POLL => Status::Polling,
+            Phase::Opening { .. } if self.failures > 0 => Status::Reconnecting,
             Phase::Opening { .. } => Status::Connecting,
             Phase::Waiting { until_ms } => Status::Waiting { until_ms },
         }

@@ -66,10 +66,10 @@ impl LogBook {
         self.lines.is_empty()
     }
 
+    /// Is one of these at hand already?
     #[must_use]
-    pub fn has_all(&self, lines: &mut dyn DoubleEndedIterator<Item = &Rc<LogLine>>) -> bool {
-        // Newest first: a new line is at the end, so the answer "no" comes at once.
-        lines.rev().all(|line| self.lines.contains_key(&line.seq))
+    pub fn has_any(&self, lines: &[Rc<LogLine>]) -> bool {
+        lines.iter().any(|line| self.lines.contains_key(&line.seq))
     }
 
     /// The newest lines that pass, oldest first, and how many pass in all.
@@ -132,6 +132,8 @@ mod tests {
     fn lines_come_in_order_once_each() {
         let mut book = book();
         assert!(!book.add([line(1, LogLevel::Info, "started")]));
+        assert!(book.has_any(&[line(9, LogLevel::Info, ""), line(2, LogLevel::Info, "")]));
+        assert!(!book.has_any(&[line(9, LogLevel::Info, "")]));
         assert!(book.add([line(0, LogLevel::Debug, "older"), line(3, LogLevel::Error, "end")]));
         let (lines, total) = book.shown(&LogFilter::default());
         assert_eq!(lines.iter().map(|l| l.seq).collect::<Vec<_>>(), [0, 1, 2, 3]);

@@ -74,7 +74,10 @@ impl TopicState {
             }
             Input::Tick(ticks) => {
                 // Before the snapshot there is nothing to update, and the snapshot will hold the values.
-                let any = self.loaded && ticks.into_iter().fold(false, |any, tick| self.tick(tick) || any);
+                let mut any = false;
+                for tick in if self.loaded { ticks } else { Vec::new() } {
+                    any |= self.tick(tick);
+                }
                 if any { Outcome::Changed } else { Outcome::Unchanged }
             }
             Input::Refused { code, detail } => {

@@ -48,7 +48,12 @@ impl Access {
     }
 
     /// Changes a user. Rights count at once; a new password or a disabling ends the user's sessions.
-    pub async fn update_user(&self, id: UserId, expected: Version, spec: &UserSpec) -> Result<UserView, Problem> {
+    pub async fn update_user(
+        &self,
+        id: UserId,
+        expected: Version,
+        spec: &UserSpec,
+    ) -> Result<UserView, Problem> {
         let before = self.inner.users.get(id).await?.ok_or(ChangeRefused::Gone)?;
         if before.rev != expected {
             return Err(ChangeRefused::Stale(Box::new(before)).into());
@@ -57,7 +62,8 @@ impl Access {
             Some(password) => Secret::new(self.inner.passwords.hash(password).await?),
             None => before.password_hash.clone(),
         };
-        let rights_change = spec.role != before.role || spec.scope != before.scope || spec.enabled != before.enabled;
+        let rights_change =
+            spec.role != before.role || spec.scope != before.scope || spec.enabled != before.enabled;
         let after = User {
             rev: before.rev.next(),
             login: spec.login.trim().to_owned(),

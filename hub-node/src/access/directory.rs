@@ -14,7 +14,7 @@ use super::token::LIFETIME_S;
 use super::user::User;
 
 /// A console asks several times a second; the store is asked once in this time.
-pub const FRESH: Duration = Duration::from_secs(3);
+pub(crate) const FRESH: Duration = Duration::from_secs(3);
 /// Sessions at work at a time: a thousand consoles and some to spare. Past it, entries are looked up again.
 const MAX_KNOWN: usize = 4_096;
 /// Endings that a socket may lag behind before it must check its own session.
@@ -31,7 +31,7 @@ pub enum Ending {
 }
 
 /// The memory of one node.
-pub struct Directory {
+pub(crate) struct Directory {
     inner: Mutex<Inner>,
     endings: broadcast::Sender<Ending>,
 }
@@ -47,11 +47,13 @@ struct Inner {
 
 /// What is remembered of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recall {
+pub(crate) enum Recall {
     Ended,
     Known(Arc<User>),
     /// Ask the store, then [`Directory::learn`] with this mark.
-    Unknown { mark: u64 },
+    Unknown {
+        mark: u64,
+    },
 }
 
 impl Default for Directory {
@@ -62,12 +64,12 @@ impl Default for Directory {
 
 impl Directory {
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<Ending> {
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Ending> {
         self.endings.subscribe()
     }
 
     #[must_use]
-    pub fn recall(&self, session: SessionId, now: Instant) -> Recall {
+    pub(crate) fn recall(&self, session: SessionId, now: Instant) -> Recall {
         let inner = self.lock();
         if inner.ended.contains_key(&session) {
             return Recall::Ended;
@@ -79,7 +81,7 @@ impl Directory {
     }
 
     /// Remembers what the store said, unless something has changed since the mark was given.
-    pub fn learn(&self, session: SessionId, user: Arc<User>, mark: u64, now: Instant) {
+    pub(crate) fn learn(&self, session: SessionId, user: Arc<User>, mark: u64, now: Instant) {
         let mut inner = self.lock();
         if inner.changes != mark {
             return;
@@ -94,7 +96,7 @@ impl Directory {
     }
 
     /// A session is over. To be called after the store has it.
-    pub fn end(&self, session: SessionId, now: Instant) {
+    pub(crate) fn end(&self, session: SessionId, now: Instant) {
         {
             let mut inner = self.lock();
             inner.changes += 1;
@@ -107,7 +109,7 @@ impl Directory {
     }
 
     /// A user's rights have changed. To be called after the store has it.
-    pub fn rights_changed(&self, user: UserId) {
+    pub(crate) fn rights_changed(&self, user: UserId) {
         {
             let mut inner = self.lock();
             inner.changes += 1;
@@ -159,7 +161,8 @@ mod tests {
 
     #[test]
     fn what_is_learned_is_fresh_for_a_while() {
-        let (directory, session, user, now) = (Directory::default(), SessionId::new(), user(), Instant::now());
+        let (directory, session, user, now) =
+            (Directory::default(), SessionId::new(), user(), Instant::now());
         let seen = mark(directory.recall(session, now));
         directory.learn(session, Arc::clone(&user), seen, now);
         assert_eq!(directory.recall(session, now), Recall::Known(user));
@@ -168,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_change_forgets_and_voids_what_is_being_read() {
-        let (directory, session, user, now) = (Directory::default(), SessionId::new(), user(), Instant::now());
+        let (directory, session, user, now) =
+            (Directory::default(), SessionId::new(), user(), Instant::now());
         let before = mark(directory.recall(session, now));
         directory.rights_changed(user.id);
         directory.learn(session, Arc::clone(&user), before, now);
@@ -188,7 +192,10 @@ mod tests {
         assert_eq!(directory.recall(first, now), Recall::Ended);
         assert_eq!(endings.try_recv().unwrap(), Ending::Session(first));
         directory.end(second, now + Duration::from_secs(700));
-        assert!(matches!(directory.recall(first, now), Recall::Unknown { .. }), "the list does not grow for ever");
+        assert!(
+            matches!(directory.recall(first, now), Recall::Unknown { .. }),
+            "the list does not grow for ever"
+        );
     }
 
     #[test]

@@ -89,8 +89,10 @@ impl Keyring {
                 continue;
             }
             let wrong = |reason| KeyringError::Line { line: at + 1, reason };
-            let (id, encoded) = line.split_once(char::is_whitespace).ok_or(wrong("an id and a key are expected"))?;
-            let shape = id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+            let (id, encoded) =
+                line.split_once(char::is_whitespace).ok_or(wrong("an id and a key are expected"))?;
+            let shape =
+                id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
             if !shape {
                 return Err(wrong("the id may have 32 letters, digits and - _ . only"));
             }
@@ -100,8 +102,10 @@ impl Keyring {
             if keys.len() == MAX_KEYS {
                 return Err(wrong("there are more than 16 keys"));
             }
-            let bytes = Zeroizing::new(STANDARD.decode(encoded.trim()).map_err(|_| wrong("the key is not base64"))?);
-            let secret: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| wrong("the key must have 32 bytes"))?;
+            let bytes =
+                Zeroizing::new(STANDARD.decode(encoded.trim()).map_err(|_| wrong("the key is not base64"))?);
+            let secret: &[u8; 32] =
+                bytes.as_slice().try_into().map_err(|_| wrong("the key must have 32 bytes"))?;
             keys.push(Key::derive(id, secret).ok_or(wrong("the key cannot be used"))?);
         }
         if keys.is_empty() { Err(KeyringError::Empty) } else { Ok(Self { keys }) }
@@ -206,7 +210,8 @@ pub(crate) mod tests {
 
     #[test]
     fn the_first_key_is_active_and_the_others_are_found() {
-        let ring = Keyring::parse(&format!("# rotated in May\n{}\n{}", line("new", 2), line("old", 1))).unwrap();
+        let ring =
+            Keyring::parse(&format!("# rotated in May\n{}\n{}", line("new", 2), line("old", 1))).unwrap();
         assert_eq!(ring.active().id(), "new");
         assert!(ring.find("old").is_some() && ring.find("other").is_none());
         assert_eq!(format!("{ring:?}"), r#"["new", "old"]"#, "printing shows ids only");

@@ -54,7 +54,7 @@ impl Access {
         }
         begin(&inner.by_address, &client.network)?;
         inner.setup.check(&request.token)?;
-        lock(&inner.by_address).succeeded(&client.network);
+        lock(&inner.by_address).withdraw(&client.network, Instant::now());
         let now = Timestamp::now();
         let user = User {
             id: UserId::new(),
@@ -99,7 +99,8 @@ impl Access {
         match &outcome {
             Ok(_) => {
                 lock(&inner.by_login).succeeded(&login);
-                lock(&inner.by_address).succeeded(&client.network);
+                // Not forgotten: who has one account could otherwise guess at others without end.
+                lock(&inner.by_address).withdraw(&client.network, Instant::now());
             }
             Err(problem) if problem.code == ErrorCode::BadCredentials => {
                 tracing::info!(login, address = client.address, "a login failed");
@@ -191,7 +192,8 @@ impl Access {
     }
 
     async fn renew(&self, session: &Session, refresh: Option<Secret>) -> Result<Grant, Problem> {
-        let user = self.inner.users.get(session.user).await?.filter(|user| user.enabled).ok_or_else(revoked)?;
+        let user =
+            self.inner.users.get(session.user).await?.filter(|user| user.enabled).ok_or_else(revoked)?;
         self.grant(&user, session.id, refresh)
     }
 
@@ -218,7 +220,8 @@ impl Access {
 
     fn grant(&self, user: &User, session: SessionId, refresh: Option<Secret>) -> Result<Grant, Problem> {
         let now = Timestamp::now();
-        let access_token = self.inner.tokens.issue(user.id, session, user.role, user.token_generation, now)?;
+        let access_token =
+            self.inner.tokens.issue(user.id, session, user.role, user.token_generation, now)?;
         let me = user.caller(session, now + Duration::from_secs(u64::from(LIFETIME_S))).me();
         let body = TokenGrant { access_token, expires_in_s: LIFETIME_S, user: me };
         Ok(Grant { body, refresh })

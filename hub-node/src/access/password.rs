@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Hashes and checks passwords.
 #[derive(Clone)]
-pub struct Passwords {
+pub(crate) struct Passwords {
     places: Arc<Semaphore>,
     /// Checked against when there is no such login, so that the answer takes the same time.
     decoy: Arc<str>,
@@ -33,19 +33,19 @@ pub struct Passwords {
 impl Passwords {
     /// # Errors
     /// When the random source or the hash fails, which no machine in order shows.
-    pub fn new() -> Result<Self, PasswordFailure> {
+    pub(crate) fn new() -> Result<Self, PasswordFailure> {
         let decoy = hash_now(b"no password has this hash")?;
         Ok(Self { places: Arc::new(Semaphore::new(AT_ONCE)), decoy: decoy.into() })
     }
 
     /// The text to store for a password.
-    pub async fn hash(&self, password: &Secret) -> Result<String, Problem> {
+    pub(crate) async fn hash(&self, password: &Secret) -> Result<String, Problem> {
         let password = Zeroizing::new(password.expose().as_bytes().to_vec());
         self.on_thread(move || hash_now(&password)).await
     }
 
     /// Is this the password of the stored hash? Without a stored hash the answer is no, after the same work.
-    pub async fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<bool, Problem> {
+    pub(crate) async fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<bool, Problem> {
         let known = stored.is_some();
         let against: Arc<str> = stored.map_or_else(|| Arc::clone(&self.decoy), Arc::from);
         let password = Zeroizing::new(password.expose().as_bytes().to_vec());
@@ -62,7 +62,8 @@ impl Passwords {
             Ok(Ok(place)) => place,
             Ok(Err(_)) => return Err(ErrorCode::ShuttingDown.into()),
             Err(_) => {
-                let busy = Problem::new(ErrorCode::Busy, "too many people sign in at once; try again in a moment");
+                let busy =
+                    Problem::new(ErrorCode::Busy, "too many people sign in at once; try again in a moment");
                 return Err(busy.with_retry_after(2));
             }
         };

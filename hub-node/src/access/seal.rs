@@ -73,9 +73,13 @@ impl Unsealer for Sealer {
         sealed: &Sealed,
     ) -> Result<Credentials, Problem> {
         let key = self.keyring.find(&sealed.key_id).ok_or_else(|| {
-            broken(&format!("were sealed with the key \"{}\", which the hub does not have; add it to the key file", sealed.key_id))
+            broken(&format!(
+                "were sealed with the key \"{}\", which the hub does not have; add it to the key file",
+                sealed.key_id
+            ))
         })?;
-        let (nonce, closed) = sealed.bytes.split_first_chunk::<NONCE>().ok_or_else(|| broken("are damaged"))?;
+        let (nonce, closed) =
+            sealed.bytes.split_first_chunk::<NONCE>().ok_or_else(|| broken("are damaged"))?;
         let bound = bound_to(retailer, destination);
         let clear = cipher(key)
             .decrypt(&XNonce::from(*nonce), Payload { msg: closed, aad: bound.as_bytes() })

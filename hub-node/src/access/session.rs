@@ -77,7 +77,9 @@ impl Session {
             Verdict::Over
         } else if same(&self.current, presented) {
             Verdict::Rotate
-        } else if self.previous.is_some_and(|before| same(&before, presented)) && now.since(self.rotated_at) <= GRACE {
+        } else if self.previous.is_some_and(|before| same(&before, presented))
+            && now.since(self.rotated_at) <= GRACE
+        {
             Verdict::Again
         } else {
             Verdict::Reused
@@ -128,7 +130,8 @@ impl RefreshToken {
     /// The token that replaces this one.
     #[must_use]
     pub fn successor(&self, keyring: &Keyring) -> Self {
-        let text = Zeroizing::new([self.session.as_uuid().as_bytes().as_slice(), self.secret.as_slice()].concat());
+        let text =
+            Zeroizing::new([self.session.as_uuid().as_bytes().as_slice(), self.secret.as_slice()].concat());
         let secret = keyring.active().refresh_mac(b"successor|", &text);
         Self { session: self.session, secret: Zeroizing::new(secret) }
     }
@@ -177,7 +180,8 @@ impl RefreshToken {
     }
 
     fn mark(&self, key: &Key) -> [u8; 16] {
-        let text = Zeroizing::new([self.session.as_uuid().as_bytes().as_slice(), self.secret.as_slice()].concat());
+        let text =
+            Zeroizing::new([self.session.as_uuid().as_bytes().as_slice(), self.secret.as_slice()].concat());
         let mac = key.refresh_mac(b"mark|", &text);
         let mut mark = [0; 16];
         mark.copy_from_slice(&mac[..16]);
@@ -220,7 +224,10 @@ mod tests {
         assert_eq!((read.session(), read.hash()), (token.session(), token.hash()));
         let other = Keyring::parse(&line("k1", 2)).unwrap();
         assert!(RefreshToken::parse(text.expose(), &other).is_none());
-        assert!(RefreshToken::parse(text.expose(), &ring_of_two()).is_some(), "tokens outlive a rotation of keys");
+        assert!(
+            RefreshToken::parse(text.expose(), &ring_of_two()).is_some(),
+            "tokens outlive a rotation of keys"
+        );
         let cut = &text.expose()[..text.expose().len() - 4];
         for forged in ["", "gsr_", cut, &format!("{}AAAA", text.expose()), &"gsr_A".repeat(1_000)] {
             assert!(RefreshToken::parse(forged, &ring).is_none(), "{forged}");
@@ -238,9 +245,15 @@ mod tests {
         let second = first.successor(&ring);
         assert_eq!(second.hash(), first.successor(&ring).hash());
         let third = second.successor(&ring);
-        assert!(first.hash() != second.hash() && second.hash() != third.hash() && first.hash() != third.hash());
+        assert!(
+            first.hash() != second.hash() && second.hash() != third.hash() && first.hash() != third.hash()
+        );
         let other_hub = Keyring::parse(&line("k1", 9)).unwrap();
-        assert_ne!(first.successor(&other_hub).hash(), second.hash(), "without the hub's key nobody can tell it");
+        assert_ne!(
+            first.successor(&other_hub).hash(),
+            second.hash(),
+            "without the hub's key nobody can tell it"
+        );
     }
 
     #[test]

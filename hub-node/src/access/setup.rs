@@ -20,7 +20,7 @@ const FILE: &str = "setup-token";
 
 /// The token while it is wanted.
 #[derive(Default)]
-pub struct Setup {
+pub(crate) struct Setup {
     open: Mutex<Option<Open>>,
 }
 
@@ -34,7 +34,7 @@ impl Setup {
     ///
     /// # Errors
     /// When the token cannot be written where the operator will look for it.
-    pub fn offer(&self, given: Option<Secret>, data_dir: &Path) -> io::Result<()> {
+    pub(crate) fn offer(&self, given: Option<Secret>, data_dir: &Path) -> io::Result<()> {
         let drawn = given.is_none();
         let token = given.filter(|token| !token.is_empty()).unwrap_or_else(draw);
         let file = data_dir.join(FILE);
@@ -53,12 +53,12 @@ impl Setup {
     }
 
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.lock().is_some()
     }
 
     /// Is this the token? Refused likewise when setup is over.
-    pub fn check(&self, presented: &Secret) -> Result<(), Problem> {
+    pub(crate) fn check(&self, presented: &Secret) -> Result<(), Problem> {
         match &*self.lock() {
             None => Err(ErrorCode::SetupDone.into()),
             Some(open) if same(&hash_of(open.token.expose()), &hash_of(presented.expose())) => Ok(()),
@@ -70,7 +70,7 @@ impl Setup {
     }
 
     /// The first administrator is there: the token is void and its file goes.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         let Some(open) = self.lock().take() else { return };
         if let Err(failure) = fs::remove_file(&open.file)
             && failure.kind() != io::ErrorKind::NotFound
@@ -85,7 +85,7 @@ impl Setup {
 }
 
 /// Removes what an earlier start has left, when setup is not wanted.
-pub fn forget(data_dir: &Path) {
+pub(crate) fn forget(data_dir: &Path) {
     if let Err(failure) = fs::remove_file(data_dir.join(FILE))
         && failure.kind() != io::ErrorKind::NotFound
     {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// How patient to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Attempts that cost nothing: people mistype.
     pub free: u32,
     /// With this many failures in a row the door is locked.
@@ -20,14 +20,14 @@ pub struct Policy {
 
 impl Policy {
     /// For one login name.
-    pub const LOGIN: Self = Self {
+    pub(crate) const LOGIN: Self = Self {
         free: 5,
         lock_at: 10,
         lock_for: Duration::from_secs(15 * 60),
         forget_after: Duration::from_secs(15 * 60),
     };
     /// For one address, behind which a whole office may sit.
-    pub const ADDRESS: Self = Self { free: 30, lock_at: 50, ..Self::LOGIN };
+    pub(crate) const ADDRESS: Self = Self { free: 30, lock_at: 50, ..Self::LOGIN };
 }
 
 /// Entries kept. An entry is about 100 bytes, so this is a megabyte; past it the oldest that is not locked goes.
@@ -45,26 +45,27 @@ struct Entry {
 
 /// Counts of failures by name.
 #[derive(Debug)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     policy: Policy,
     entries: HashMap<String, Entry>,
 }
 
 impl Throttle {
     #[must_use]
-    pub fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: Policy) -> Self {
         Self { policy, entries: HashMap::new() }
     }
 
     /// Counts an attempt. Refused with the time to wait, it does not count and must not be carried out.
-    pub fn begin(&mut self, key: &str, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn begin(&mut self, key: &str, now: Instant) -> Result<(), Duration> {
         self.check(key, now)?;
         let key = cut(key);
         if !self.entries.contains_key(key) {
             self.make_room(now);
         }
         let policy = self.policy;
-        let entry = self.entries.entry(key.to_owned()).or_insert(Entry { failures: 0, last: now, until: now });
+        let entry =
+            self.entries.entry(key.to_owned()).or_insert(Entry { failures: 0, last: now, until: now });
         entry.failures = entry.failures.saturating_add(1);
         entry.last = now;
         entry.until = now + policy.delay_after(entry.failures);
@@ -72,7 +73,7 @@ impl Throttle {
     }
 
     /// Would an attempt be refused now, and for how long?
-    pub fn check(&mut self, key: &str, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn check(&mut self, key: &str, now: Instant) -> Result<(), Duration> {
         let key = cut(key);
         let Some(entry) = self.entries.get(key) else { return Ok(()) };
         if entry.until > now {
@@ -85,12 +86,12 @@ impl Throttle {
     }
 
     /// The attempt succeeded: start anew.
-    pub fn succeeded(&mut self, key: &str) {
+    pub(crate) fn succeeded(&mut self, key: &str) {
         self.entries.remove(cut(key));
     }
 
     /// The attempt came to nothing for a reason of ours: it does not count.
-    pub fn withdraw(&mut self, key: &str, now: Instant) {
+    pub(crate) fn withdraw(&mut self, key: &str, now: Instant) {
         let policy = self.policy;
         if let Some(entry) = self.entries.get_mut(cut(key)) {
             entry.failures = entry.failures.saturating_sub(1);

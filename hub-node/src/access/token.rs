@@ -19,7 +19,7 @@ const MAX_TEXT: usize = 2_048;
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
+pub(crate) struct Claims {
     pub iss: String,
     pub sub: UserId,
     pub sid: SessionId,
@@ -34,13 +34,13 @@ pub struct Claims {
 
 impl Claims {
     #[must_use]
-    pub const fn expires_at(&self) -> Timestamp {
+    pub(crate) const fn expires_at(&self) -> Timestamp {
         Timestamp(self.exp.saturating_mul(1_000))
     }
 }
 
 /// Makes and reads access tokens.
-pub struct Tokens {
+pub(crate) struct Tokens {
     header: Header,
     signing: EncodingKey,
     reading: HashMap<String, DecodingKey>,
@@ -49,7 +49,7 @@ pub struct Tokens {
 
 impl Tokens {
     #[must_use]
-    pub fn new(keyring: &Keyring) -> Self {
+    pub(crate) fn new(keyring: &Keyring) -> Self {
         let active = keyring.active();
         let mut header = Header::new(Algorithm::HS256);
         header.kid = Some(active.id().to_owned());
@@ -60,12 +60,15 @@ impl Tokens {
         Self {
             header,
             signing: EncodingKey::from_secret(active.access()),
-            reading: keyring.keys().map(|key| (key.id().to_owned(), DecodingKey::from_secret(key.access()))).collect(),
+            reading: keyring
+                .keys()
+                .map(|key| (key.id().to_owned(), DecodingKey::from_secret(key.access())))
+                .collect(),
             validation,
         }
     }
 
-    pub fn issue(
+    pub(crate) fn issue(
         &self,
         user: UserId,
         session: SessionId,
@@ -90,8 +93,9 @@ impl Tokens {
     }
 
     /// What a token says, if it is ours and has not run out.
-    pub fn read(&self, text: &str, now: Timestamp) -> Result<Claims, Problem> {
-        let wrong = || Problem::new(ErrorCode::NotAuthenticated, "the access token is not valid; sign in again");
+    pub(crate) fn read(&self, text: &str, now: Timestamp) -> Result<Claims, Problem> {
+        let wrong =
+            || Problem::new(ErrorCode::NotAuthenticated, "the access token is not valid; sign in again");
         if text.len() > MAX_TEXT {
             return Err(wrong());
         }
@@ -152,7 +156,8 @@ mod tests {
         let text = issue(&tokens);
         let parts: Vec<&str> = text.split('.').collect();
         let json = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+        let claims: serde_json::Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
         let mut admin = claims.clone();
         admin["role"] = "admin".into();
         let none = json(serde_json::json!({"alg": "none", "typ": "JWT", "kid": "k1"}));

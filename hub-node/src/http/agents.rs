@@ -19,7 +19,8 @@ pub(super) async fn offer(call: Call) -> Result<Reply, Problem> {
     let minted = agent_token::mint_enrolment(retailer, agent);
     let expires_at = Timestamp::now() + TOKEN_LIFETIME;
     let author = call.caller()?.author();
-    call.ask_done(retailer, Request::OfferEnrolment { agent, token: minted.hash, expires_at, author }).await?;
+    call.ask_done(retailer, Request::OfferEnrolment { agent, token: minted.hash, expires_at, author })
+        .await?;
     let hub = &call.state.settings.public_url;
     let command = Secret::new(format!("agent-node enrol --hub {hub} --token {}", minted.text.expose()));
     Reply::json(&EnrolmentToken { token: minted.text, expires_at, command })
@@ -44,7 +45,12 @@ pub(super) async fn rotate(call: Call) -> Result<Reply, Problem> {
 
 /// The agent swaps its token for a credential. The token names its retailer, so no login is needed.
 pub(super) async fn enrol(call: Call, request: EnrolRequest) -> Result<Reply, Problem> {
-    let wrong = || Problem::new(ErrorCode::EnrolmentTokenWrong, "the enrolment token is wrong, used up or too old; make a new one in the console");
+    let wrong = || {
+        Problem::new(
+            ErrorCode::EnrolmentTokenWrong,
+            "the enrolment token is wrong, used up or too old; make a new one in the console",
+        )
+    };
     let proof = agent_token::parse_enrolment(request.token.expose().trim()).ok_or_else(wrong)?;
     let credential = agent_token::mint_credential(proof.retailer, proof.agent);
     let ask = Request::Enrol {

@@ -11,12 +11,12 @@ use messages::{ErrorCode, Problem};
 use serde::de::DeserializeOwned;
 
 /// The largest configuration is a few kilobytes; a private key and long notes still fit a hundred times.
-pub const MAX_BODY: usize = 1024 * 1024;
+pub(super) const MAX_BODY: usize = 1024 * 1024;
 /// Over the slowest line a mebibyte takes less.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads a JSON body. Refuses other media types and what is too large, before reading where it can.
-pub async fn read<S, B, E>(headers: &HeaderMap, stream: S) -> Result<Bytes, Problem>
+pub(super) async fn read<S, B, E>(headers: &HeaderMap, stream: S) -> Result<Bytes, Problem>
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
@@ -28,7 +28,10 @@ where
     }
     match tokio::time::timeout(PATIENCE, collect(stream)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Problem::new(ErrorCode::DeadlineExceeded, "the request's body did not arrive within 30 seconds")),
+        Err(_) => Err(Problem::new(
+            ErrorCode::DeadlineExceeded,
+            "the request's body did not arrive within 30 seconds",
+        )),
     }
 }
 
@@ -57,7 +60,10 @@ fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
     if essence.eq_ignore_ascii_case("application/json") {
         Ok(())
     } else {
-        Err(Problem::new(ErrorCode::UnsupportedMedia, "send the body as JSON, with Content-Type: application/json"))
+        Err(Problem::new(
+            ErrorCode::UnsupportedMedia,
+            "send the body as JSON, with Content-Type: application/json",
+        ))
     }
 }
 
@@ -67,7 +73,7 @@ fn too_large() -> Problem {
 
 /// Reads and validates a value. The problem says where in the text it went wrong, and never quotes the text: it may
 /// hold a secret.
-pub fn decode<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn decode<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
     let value: T = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
     value.validate()?;
     Ok(value)
@@ -137,7 +143,11 @@ mod tests {
         for media in ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
-            assert_eq!(read(&headers, parts(&[1])).await.unwrap_err().code, ErrorCode::UnsupportedMedia, "{media}");
+            assert_eq!(
+                read(&headers, parts(&[1])).await.unwrap_err().code,
+                ErrorCode::UnsupportedMedia,
+                "{media}"
+            );
         }
     }
 
@@ -154,7 +164,11 @@ mod tests {
             let problem = decode::<LoginRequest>(text.as_bytes()).unwrap_err();
             assert_eq!(problem.code, ErrorCode::MalformedRequest);
             assert!(problem.detail.starts_with(expected), "{}", problem.detail);
-            assert!(!problem.detail.contains("hunter2") && !problem.detail.contains("12345"), "{}", problem.detail);
+            assert!(
+                !problem.detail.contains("hunter2") && !problem.detail.contains("12345"),
+                "{}",
+                problem.detail
+            );
         }
         let problem = decode::<LoginRequest>(br#""my \" secret""#).unwrap_err();
         assert!(!problem.detail.contains("secret"), "{}", problem.detail);

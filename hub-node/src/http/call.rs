@@ -15,7 +15,7 @@ use super::State;
 use crate::access::{Caller, Client};
 
 /// How long a retailer's actor may take. Long enough for its shard to move, shorter than a browser's patience.
-pub const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 /// Longer keys are somebody's mistake.
 const MAX_IDEMPOTENCY_KEY: usize = 128;
 
@@ -51,8 +51,9 @@ impl Call {
     }
 
     pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_urlencoded::from_str(&self.query)
-            .map_err(|error| Problem::new(ErrorCode::MalformedRequest, format!("the query cannot be read: {error}")))
+        serde_urlencoded::from_str(&self.query).map_err(|error| {
+            Problem::new(ErrorCode::MalformedRequest, format!("the query cannot be read: {error}"))
+        })
     }
 
     /// The revision that is to be changed.
@@ -62,7 +63,10 @@ impl Call {
             return Err(Problem::new(ErrorCode::MissingPrecondition, detail));
         };
         value.to_str().ok().and_then(parse_etag).ok_or_else(|| {
-            Problem::new(ErrorCode::MalformedRequest, "If-Match must be one ETag as the hub gave it, such as \"12\"")
+            Problem::new(
+                ErrorCode::MalformedRequest,
+                "If-Match must be one ETag as the hub gave it, such as \"12\"",
+            )
         })
     }
 
@@ -80,7 +84,8 @@ impl Call {
 
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|line| {
-            line.split(';').find_map(|pair| pair.trim().split_once('=').filter(|(key, _)| *key == name).map(|(_, v)| v))
+            line.split(';')
+                .find_map(|pair| pair.trim().split_once('=').filter(|(key, _)| *key == name).map(|(_, v)| v))
         })
     }
 
@@ -106,7 +111,7 @@ impl Call {
 }
 
 /// An answer of another kind than was asked for: a defect of ours.
-pub fn unexpected(response: &Response) -> Problem {
+pub(super) fn unexpected(response: &Response) -> Problem {
     let kind = match response {
         Response::Done => "done",
         Response::Entity(_) => "entity",
@@ -131,7 +136,11 @@ fn parse_etag(text: &str) -> Option<Version> {
 /// The address a request comes from: the peer's, or what the proxies we trust say. The list is read from its end,
 /// because everything before the first proxy of ours can be made up by the client.
 #[must_use]
-pub fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpAddr]) -> Option<IpAddr> {
+pub(super) fn client_address(
+    peer: Option<IpAddr>,
+    headers: &HeaderMap,
+    trusted: &[IpAddr],
+) -> Option<IpAddr> {
     let mut address = peer?.to_canonical();
     let lines: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
@@ -156,7 +165,16 @@ mod tests {
     #[test]
     fn an_etag_is_a_number_in_quotes() {
         assert_eq!(parse_etag("\"12\""), Some(Version(12)));
-        for text in ["12", "\"\"", "W/\"12\"", "*", "\"12\", \"13\"", "\"-1\"", "\"+1\"", "\"99999999999999999999999\""] {
+        for text in [
+            "12",
+            "\"\"",
+            "W/\"12\"",
+            "*",
+            "\"12\", \"13\"",
+            "\"-1\"",
+            "\"+1\"",
+            "\"99999999999999999999999\"",
+        ] {
             assert_eq!(parse_etag(text), None, "{text}");
         }
     }
@@ -176,7 +194,11 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert("x-forwarded-for", HeaderValue::from_static(forwarded));
-            assert_eq!(client_address(Some(ip(peer)), &headers, &proxy), Some(ip(expected)), "{peer} {forwarded}");
+            assert_eq!(
+                client_address(Some(ip(peer)), &headers, &proxy),
+                Some(ip(expected)),
+                "{peer} {forwarded}"
+            );
         }
     }
 }

@@ -84,7 +84,12 @@ impl Kind for Destinations {
         call.id(Self::PARAMETER).map(EntityId::Destination)
     }
 
-    fn draft(call: &Call, retailer: RetailerId, id: EntityId, spec: DestinationSpec) -> Result<Draft, Problem> {
+    fn draft(
+        call: &Call,
+        retailer: RetailerId,
+        id: EntityId,
+        spec: DestinationSpec,
+    ) -> Result<Draft, Problem> {
         let EntityId::Destination(destination) = id else { return Err(ErrorCode::Internal.into()) };
         let DestinationSpec { name, config, enabled, credentials } = spec;
         let seal = |clear| call.state.sealer.seal(retailer, destination, &clear);

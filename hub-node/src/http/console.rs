@@ -5,8 +5,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
-    VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue,
+    IF_NONE_MATCH, VARY,
 };
 use http::{HeaderMap, Method, StatusCode};
 use messages::{ErrorCode, Problem};
@@ -54,7 +54,13 @@ pub(super) fn serve(method: &Method, path: &str, headers: &HeaderMap, request_id
     serve_from(&Embedded, method, path, headers, request_id)
 }
 
-fn serve_from(files: &impl Files, method: &Method, path: &str, headers: &HeaderMap, request_id: &str) -> Response {
+fn serve_from(
+    files: &impl Files,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    request_id: &str,
+) -> Response {
     if method != Method::GET && method != Method::HEAD {
         let problem = Problem::new(ErrorCode::MethodNotAllowed, "files can only be read");
         let mut response = refusal(problem, request_id);
@@ -66,7 +72,8 @@ fn serve_from(files: &impl Files, method: &Method, path: &str, headers: &HeaderM
         return send(files, PAGE, headers).unwrap_or_else(not_built);
     }
     // The compressed siblings are answers to negotiation, not files of their own.
-    let found = if name.ends_with(".br") || name.ends_with(".gz") { None } else { send(files, name, headers) };
+    let found =
+        if name.ends_with(".br") || name.ends_with(".gz") { None } else { send(files, name, headers) };
     found.unwrap_or_else(|| refusal(Problem::new(ErrorCode::NotFound, "there is no such file"), request_id))
 }
 
@@ -78,14 +85,18 @@ fn is_address(name: &str) -> bool {
 fn send(files: &impl Files, name: &str, headers: &HeaderMap) -> Option<Response> {
     let plain = files.get(name)?;
     let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let packed = [("br", "br"), ("gzip", "gz")].into_iter().filter(|(coding, _)| accepts(accepted, coding)).find_map(
-        |(coding, extension)| files.get(&format!("{name}.{extension}")).map(|file| (file.content, coding)),
-    );
+    let packed = [("br", "br"), ("gzip", "gz")]
+        .into_iter()
+        .filter(|(coding, _)| accepts(accepted, coding))
+        .find_map(|(coding, extension)| {
+            files.get(&format!("{name}.{extension}")).map(|file| (file.content, coding))
+        });
     let (content, coding) = packed.map_or((plain.content, None), |(content, coding)| (content, Some(coding)));
     let etag = etag(&plain.sha256, coding);
-    let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(|list| {
-        list.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)
-    });
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|list| list.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag));
     let length = content.len();
     let mut response = Response::new(if known { Bytes::new() } else { content }.into());
     if known {
@@ -151,7 +162,8 @@ fn etag(sha256: &[u8; 32], coding: Option<&str>) -> String {
 fn is_hashed(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or_default();
     let stem = file.split('.').next().unwrap_or_default();
-    stem.rsplit_once('-').is_some_and(|(_, hash)| hash.len() == 12 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+    stem.rsplit_once('-')
+        .is_some_and(|(_, hash)| hash.len() == 12 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn media_of(name: &str) -> &'static str {

@@ -81,7 +81,8 @@ pub fn app(state: State, extra: BoxedFilter<(Response,)>) -> BoxedFilter<(Respon
     let extra = extra.map(move |mut response: Response| {
         // A switch of protocols has no body to protect; refusals of sockets do.
         if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
-            let id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+            let id =
+                response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
             reply::secure(&mut response, &id.unwrap_or_else(|| MsgId::new().to_string()), secure);
         }
         response
@@ -133,7 +134,8 @@ where
     let (route, params) = match find(&app.routes, &head.method, &head.path) {
         Found::Route(route, params) => (route, params),
         Found::Nothing => {
-            let problem = Problem::new(ErrorCode::NotFound, format!("there is nothing at {}", cut(&head.path)));
+            let problem =
+                Problem::new(ErrorCode::NotFound, format!("there is nothing at {}", cut(&head.path)));
             return refusal(problem, &request_id);
         }
         Found::OtherMethods(methods) => {
@@ -167,7 +169,8 @@ where
     E: Send,
 {
     let state = &app.state;
-    let address = client_address(head.peer.map(|peer| peer.0.ip()), &head.headers, &state.settings.trusted_proxies);
+    let address =
+        client_address(head.peer.map(|peer| peer.0.ip()), &head.headers, &state.settings.trusted_proxies);
     let caller = if route.permission == Permission::Public {
         if !route.path.starts_with("/health/") {
             limit(app, address)?;
@@ -175,7 +178,8 @@ where
         None
     } else {
         let outcome = authenticate(state, &head.headers).await;
-        if outcome.is_err() {
+        // An expired token was ours once; a forged one may be a guess.
+        if outcome.as_ref().is_err_and(|problem| problem.code == ErrorCode::NotAuthenticated) {
             limit(app, address)?;
         }
         Some(outcome?)
@@ -199,7 +203,9 @@ where
     let work = tokio::time::timeout(DEADLINE, (route.handler)(call, bytes)).in_current_span();
     match tokio::spawn(work).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(Problem::new(ErrorCode::DeadlineExceeded, "the request took longer than 30 seconds")),
+        Ok(Err(_)) => {
+            Err(Problem::new(ErrorCode::DeadlineExceeded, "the request took longer than 30 seconds"))
+        }
         Err(failure) => {
             tracing::error!(%failure, "a handler ended before its answer");
             Err(ErrorCode::Internal.into())
@@ -235,7 +241,10 @@ fn find<'a>(routes: &'a [Route], method: &Method, path: &str) -> Found<'a> {
 
 async fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller, Problem> {
     let line = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = line.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
+    let token = line
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token);
     let Some(token) = token else {
         let detail = "sign in, and send the access token as Authorization: Bearer …";
         return Err(Problem::new(ErrorCode::NotAuthenticated, detail));
@@ -253,12 +262,16 @@ fn retailer_in(params: &Params) -> Result<Option<RetailerId>, Problem> {
 
 fn refuse_foreign_pages(state: &State, head: &Head) -> Result<(), Problem> {
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let sender =
-        Sender { origin: text(ORIGIN.as_str()), fetch_site: text("sec-fetch-site"), host: head.host.as_deref() };
+    let sender = Sender {
+        origin: text(ORIGIN.as_str()),
+        fetch_site: text("sec-fetch-site"),
+        host: head.host.as_deref(),
+    };
     if origin::is_ours(&sender, &state.settings.public_url) {
         Ok(())
     } else {
-        let detail = "a page of another origin may not do this; if the hub is behind a proxy, set its public URL";
+        let detail =
+            "a page of another origin may not do this; if the hub is behind a proxy, set its public URL";
         Err(Problem::new(ErrorCode::OriginRefused, detail))
     }
 }

@@ -9,7 +9,7 @@ use super::reply::Reply;
 
 /// The answer of a healthy hub.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct Health {
+pub(super) struct Health {
     pub status: &'static str,
     pub version: &'static str,
 }

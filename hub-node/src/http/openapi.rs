@@ -1,6 +1,7 @@
 //! The route table as an OpenAPI 3.1 page. Nothing is written twice: what is not in the table is not on the page.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use messages::Problem;
 use messages::permission::{Permission, Role};
@@ -12,8 +13,10 @@ use super::reply::Reply;
 use super::route::{Answer, BodySchema, Route};
 use super::table;
 
+/// Made once: it is the same for everybody, and anybody may ask.
 pub(super) async fn page(_: Call) -> Result<Reply, Problem> {
-    Reply::json(&describe(&table::routes()))
+    static PAGE: LazyLock<Value> = LazyLock::new(|| describe(&table::routes()));
+    Reply::json(&*PAGE)
 }
 
 /// The page for a table.
@@ -59,10 +62,10 @@ fn operation(route: &Route, schemas: &mut BTreeMap<String, Value>) -> Value {
             "description": "The ETag of the version that is changed, such as \"12\".",
         }));
     }
-    if route.method == http::Method::POST && route.permission != Permission::Public {
+    if route.repeatable {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string", "maxLength": 128 },
-            "description": "Where something is made: a repetition is answered with what the first request made.",
+            "description": "A repetition with the same key is answered with what the first request made.",
         }));
     }
     let mut operation = json!({
@@ -81,7 +84,8 @@ fn operation(route: &Route, schemas: &mut BTreeMap<String, Value>) -> Value {
     }
     if let Some(request) = &route.request {
         let schema = collect(request, schemas);
-        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
     operation
 }
@@ -135,7 +139,9 @@ fn operation_id(route: &Route) -> String {
 }
 
 fn tag(route: &Route) -> &'static str {
-    let words = || route.path.trim_start_matches("/api/v1").split('/').filter(|p| !p.is_empty() && !p.starts_with('{'));
+    let words = || {
+        route.path.trim_start_matches("/api/v1").split('/').filter(|p| !p.is_empty() && !p.starts_with('{'))
+    };
     match (words().next(), words().nth(1)) {
         (Some("retailers"), Some(kind)) => kind,
         (Some(first), _) => first,

@@ -5,7 +5,7 @@
 
 /// What a browser says of the page that sends a request.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Sender<'a> {
+pub(super) struct Sender<'a> {
     pub origin: Option<&'a str>,
     pub fetch_site: Option<&'a str>,
     /// Host and port that the request was sent to.
@@ -14,7 +14,7 @@ pub struct Sender<'a> {
 
 /// `public_url` is how the world reaches us, where a proxy stands before us.
 #[must_use]
-pub fn is_ours(sender: &Sender<'_>, public_url: &str) -> bool {
+pub(super) fn is_ours(sender: &Sender<'_>, public_url: &str) -> bool {
     if matches!(sender.fetch_site, Some("cross-site" | "same-site")) {
         return false;
     }

@@ -19,13 +19,13 @@ struct Bucket {
 
 /// Buckets by address.
 #[derive(Debug, Default)]
-pub struct Rates {
+pub(super) struct Rates {
     buckets: HashMap<IpAddr, Bucket>,
 }
 
 impl Rates {
     /// Takes one; refused with the time after which there is one again.
-    pub fn take(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    pub(super) fn take(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let key = network(address);
         if !self.buckets.contains_key(&key) {
             self.make_room(now);
@@ -62,7 +62,7 @@ impl Bucket {
 
 /// Who owns one IPv6 address owns its whole /64.
 #[must_use]
-pub fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let mut octets = v6.octets();

@@ -28,7 +28,8 @@ pub(super) async fn list(call: Call) -> Result<Reply, Problem> {
 pub(super) async fn create(call: Call, spec: RetailerSpec) -> Result<Reply, Problem> {
     let caller = call.caller()?;
     if caller.scope.allow.is_some() {
-        let detail = "you look after assigned retailers only, and would not see a new one; ask an administrator";
+        let detail =
+            "you look after assigned retailers only, and would not see a new one; ask an administrator";
         return Err(Problem::new(ErrorCode::Forbidden, detail));
     }
     let idempotency = call.idempotency()?;

@@ -33,7 +33,7 @@ pub struct BodySchema {
 #[derive(Clone)]
 pub enum Answer {
     Nothing,
-    Json(BodySchema),
+    Json(Box<BodySchema>),
     /// Anything else, by media type.
     Other(&'static str),
 }
@@ -55,6 +55,8 @@ pub struct Route {
     pub cookie: bool,
     /// Wants `If-Match`, and answers with an `ETag`.
     pub guarded: bool,
+    /// Takes `Idempotency-Key`.
+    pub repeatable: bool,
     pub(super) handler: Handler,
 }
 
@@ -67,22 +69,22 @@ pub struct Takes<B> {
 
 impl Route {
     pub fn get(path: &'static str, permission: Permission, summary: &'static str) -> Takes<()> {
-        Self::new(Method::GET, path, permission, summary, 200)
+        Self::begin(Method::GET, path, permission, summary, 200)
     }
 
     pub fn post(path: &'static str, permission: Permission, summary: &'static str) -> Takes<()> {
-        Self::new(Method::POST, path, permission, summary, 200)
+        Self::begin(Method::POST, path, permission, summary, 200)
     }
 
     pub fn put(path: &'static str, permission: Permission, summary: &'static str) -> Takes<()> {
-        Self::new(Method::PUT, path, permission, summary, 200)
+        Self::begin(Method::PUT, path, permission, summary, 200)
     }
 
     pub fn delete(path: &'static str, permission: Permission, summary: &'static str) -> Takes<()> {
-        Self::new(Method::DELETE, path, permission, summary, 204)
+        Self::begin(Method::DELETE, path, permission, summary, 204)
     }
 
-    fn new(
+    fn begin(
         method: Method,
         path: &'static str,
         permission: Permission,
@@ -100,6 +102,7 @@ impl Route {
             status,
             cookie: false,
             guarded: false,
+            repeatable: false,
             handler: Arc::new(|_, _| std::future::ready(Ok(Reply::empty())).boxed()),
         };
         Takes { route, body: PhantomData }
@@ -143,7 +146,7 @@ impl<B> Takes<B> {
     }
 
     pub fn answers<T: ToSchema>(mut self, status: u16) -> Self {
-        self.route.answer = Answer::Json(schema_of::<T>());
+        self.route.answer = Answer::Json(Box::new(schema_of::<T>()));
         self.route.status = status;
         self
     }
@@ -152,7 +155,7 @@ impl<B> Takes<B> {
     pub fn answers_page<T: ToSchema>(mut self) -> Self {
         let mut body = schema_of::<T>();
         body.schema = Page::<T>::schema();
-        self.route.answer = Answer::Json(body);
+        self.route.answer = Answer::Json(Box::new(body));
         self
     }
 
@@ -168,6 +171,11 @@ impl<B> Takes<B> {
 
     pub const fn cookie(mut self) -> Self {
         self.route.cookie = true;
+        self
+    }
+
+    pub const fn repeatable(mut self) -> Self {
+        self.route.repeatable = true;
         self
     }
 

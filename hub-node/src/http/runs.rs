@@ -18,7 +18,7 @@ use crate::store::{RunFilter, TenantDb};
 /// Which runs are wanted.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(default)]
-pub struct RunQuery {
+pub(super) struct RunQuery {
     /// Only runs of this job.
     #[param(value_type = Option<String>, format = "uuid")]
     pub job: Option<JobId>,

@@ -53,7 +53,12 @@ pub struct ServerSettings {
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { tls: None, drain: Duration::from_secs(10), max_connections: MAX_CONNECTIONS, header_timeout: HEADERS }
+        Self {
+            tls: None,
+            drain: Duration::from_secs(10),
+            max_connections: MAX_CONNECTIONS,
+            header_timeout: HEADERS,
+        }
     }
 }
 
@@ -188,7 +193,11 @@ struct Held<T> {
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Held<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }

@@ -9,7 +9,7 @@ use crate::access::Grant;
 use crate::access::session::IDLE;
 
 /// Holds the refresh token. Scripts cannot read it, and it is sent to the two routes that need it and nowhere else.
-pub const COOKIE: &str = "gs_refresh";
+pub(super) const COOKIE: &str = "gs_refresh";
 const COOKIE_PATH: &str = "/api/v1/session";
 
 pub(super) async fn login(call: Call, request: LoginRequest) -> Result<Reply, Problem> {
@@ -18,7 +18,9 @@ pub(super) async fn login(call: Call, request: LoginRequest) -> Result<Reply, Pr
 }
 
 pub(super) async fn refresh(call: Call) -> Result<Reply, Problem> {
-    let cookie = call.cookie(COOKIE).ok_or_else(|| Problem::new(ErrorCode::NotAuthenticated, "you are not signed in"))?;
+    let cookie = call
+        .cookie(COOKIE)
+        .ok_or_else(|| Problem::new(ErrorCode::NotAuthenticated, "you are not signed in"))?;
     let granted = call.state.access.refresh(cookie).await?;
     grant(&call, &granted)
 }

@@ -39,7 +39,9 @@ pub fn routes() -> Vec<Route> {
 fn public() -> Vec<Route> {
     vec![
         Route::get("/health/live", P::Public, "the process is alive").answers::<Health>(200).by(health::live),
-        Route::get("/health/ready", P::Public, "the hub can serve requests").answers::<Health>(200).by(health::ready),
+        Route::get("/health/ready", P::Public, "the hub can serve requests")
+            .answers::<Health>(200)
+            .by(health::ready),
         Route::get("/api/v1/openapi.json", P::Public, "this page")
             .answers_with("application/json")
             .by(openapi::page),
@@ -91,7 +93,10 @@ fn user_routes() -> Vec<Route> {
     const ALL: &str = "/api/v1/users";
     const ONE: &str = "/api/v1/users/{user}";
     vec![
-        Route::get(ALL, P::UserAdmin, "list users").query::<ListQuery>().answers_page::<UserView>().by(users::list),
+        Route::get(ALL, P::UserAdmin, "list users")
+            .query::<ListQuery>()
+            .answers_page::<UserView>()
+            .by(users::list),
         Route::post(ALL, P::UserAdmin, "make a user")
             .takes::<UserSpec>()
             .answers::<UserView>(201)
@@ -123,14 +128,20 @@ fn retailer_routes() -> Vec<Route> {
         Route::post(ALL, P::RetailerWrite, "make a retailer")
             .takes::<RetailerSpec>()
             .answers::<RetailerView>(201)
+            .repeatable()
             .by_body(retailers::create),
-        Route::get(ONE, P::RetailerRead, "one retailer").answers::<RetailerView>(200).guarded().by(retailers::get),
+        Route::get(ONE, P::RetailerRead, "one retailer")
+            .answers::<RetailerView>(200)
+            .guarded()
+            .by(retailers::get),
         Route::put(ONE, P::RetailerWrite, "change a retailer")
             .takes::<RetailerSpec>()
             .answers::<RetailerView>(200)
             .guarded()
             .by_body(retailers::update),
-        Route::delete(ONE, P::RetailerWrite, "delete a retailer and all it has").guarded().by(retailers::delete),
+        Route::delete(ONE, P::RetailerWrite, "delete a retailer and all it has")
+            .guarded()
+            .by(retailers::delete),
         Route::post(AGENT, P::AgentEnrol, "make a one-time token with which the agent enrols")
             .answers::<EnrolmentToken>(201)
             .by(agents::offer),
@@ -154,9 +165,18 @@ fn retailer_routes() -> Vec<Route> {
         ["list agents", "make an agent", "one agent", "change an agent", "delete an agent"],
     ));
     table.extend(kind::<Destinations, DestinationView>(
-        ["/api/v1/retailers/{retailer}/destinations", "/api/v1/retailers/{retailer}/destinations/{destination}"],
+        [
+            "/api/v1/retailers/{retailer}/destinations",
+            "/api/v1/retailers/{retailer}/destinations/{destination}",
+        ],
         [P::ConfigRead, P::ConfigWrite],
-        ["list destinations", "make a destination", "one destination", "change a destination", "delete a destination"],
+        [
+            "list destinations",
+            "make a destination",
+            "one destination",
+            "change a destination",
+            "delete a destination",
+        ],
     ));
     table.extend(kind::<Jobs, JobView>(
         ["/api/v1/retailers/{retailer}/jobs", "/api/v1/retailers/{retailer}/jobs/{job}"],
@@ -177,9 +197,17 @@ where
 {
     vec![
         Route::get(all, read, list).query::<ListQuery>().answers_page::<V>().by(config::list::<K>),
-        Route::post(all, write, make).takes::<K::Spec>().answers::<V>(201).by_body(config::create::<K>),
+        Route::post(all, write, make)
+            .takes::<K::Spec>()
+            .answers::<V>(201)
+            .repeatable()
+            .by_body(config::create::<K>),
         Route::get(one, read, get).answers::<V>(200).guarded().by(config::get::<K>),
-        Route::put(one, write, change).takes::<K::Spec>().answers::<V>(200).guarded().by_body(config::update::<K>),
+        Route::put(one, write, change)
+            .takes::<K::Spec>()
+            .answers::<V>(200)
+            .guarded()
+            .by_body(config::update::<K>),
         Route::delete(one, write, delete).guarded().by(config::delete::<K>),
     ]
 }
@@ -190,6 +218,7 @@ fn run_routes() -> Vec<Route> {
     vec![
         Route::post("/api/v1/retailers/{retailer}/jobs/{job}/runs", P::RunControl, "start a run of a job")
             .answers::<RunView>(201)
+            .repeatable()
             .by(runs::start),
         Route::get(ALL, P::RunRead, "list runs, newest first")
             .query::<RunQuery>()
@@ -199,17 +228,25 @@ fn run_routes() -> Vec<Route> {
         Route::post("/api/v1/retailers/{retailer}/runs/{run}/cancel", P::RunControl, "ask a run to stop")
             .answers::<RunView>(202)
             .by(runs::cancel),
-        Route::get("/api/v1/retailers/{retailer}/runs/{run}/log", P::RunRead, "log of a run, oldest line first")
-            .query::<LogQuery>()
-            .answers_page::<LogLine>()
-            .by(runs::log),
+        Route::get(
+            "/api/v1/retailers/{retailer}/runs/{run}/log",
+            P::RunRead,
+            "log of a run, oldest line first",
+        )
+        .query::<LogQuery>()
+        .answers_page::<LogLine>()
+        .by(runs::log),
         Route::get("/api/v1/retailers/{retailer}/runs/{run}/rejects", P::RunRead, "rejected items of a run")
             .query::<ListQuery>()
             .answers_page::<Reject>()
             .by(runs::rejects),
-        Route::get("/api/v1/retailers/{retailer}/runs/{run}/rejects.csv", P::RunRead, "rejected items as a file")
-            .answers_with("text/csv")
-            .by(runs::rejects_csv),
+        Route::get(
+            "/api/v1/retailers/{retailer}/runs/{run}/rejects.csv",
+            P::RunRead,
+            "rejected items as a file",
+        )
+        .answers_with("text/csv")
+        .by(runs::rejects_csv),
     ]
 }
 
@@ -224,7 +261,8 @@ mod tests {
         let mut seen = HashSet::new();
         for route in routes() {
             assert!(seen.insert((route.method.clone(), route.path)), "{} {}", route.method, route.path);
-            let about_retailers = !matches!(route.permission, P::Public | P::OwnAccount | P::UserAdmin | P::SystemRead);
+            let about_retailers =
+                !matches!(route.permission, P::Public | P::OwnAccount | P::UserAdmin | P::SystemRead);
             let is_list_of_retailers = route.path == "/api/v1/retailers";
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);

@@ -21,13 +21,12 @@ use messages::version::Epoch;
 use messages::{RetailerId, RunId, Timestamp, Version};
 use mongodb::ClientSession;
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
-use mongodb::options::ReadConcern;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use self::plan::{Action, Plan, Step, plan};
 use super::documents::value::{bytes, date, long};
 use super::failure;
-use super::handle::{Store, durable};
+use super::handle::Store;
 use super::retry::{WRITE, waits};
 use super::tenant::{Refusal, TenantDb};
 
@@ -56,7 +55,7 @@ impl TenantStore for Store {
         Box::pin(async move {
             let plan = plan(retailer, epoch, expected, &writes)?;
             let tenant = TenantDb::new(self, retailer);
-            Commit { store: self, tenant, epoch, expected, plan }.carry_out().await
+            Commit { tenant, epoch, expected, plan }.carry_out().await
         })
     }
 
@@ -91,8 +90,7 @@ impl TenantStore for Store {
     }
 }
 
-struct Commit<'a> {
-    store: &'a Store,
+struct Commit {
     tenant: TenantDb,
     epoch: Epoch,
     expected: Version,
@@ -125,7 +123,7 @@ enum Verdict {
     Fenced,
 }
 
-impl Commit<'_> {
+impl Commit {
     async fn carry_out(&self) -> Result<(), StoreError> {
         let deadline = Instant::now() + DEADLINE;
         let mut waits = waits();
@@ -174,14 +172,7 @@ impl Commit<'_> {
 
     async fn attempt(&self, phase: &mut Phase) -> Result<(), Trouble> {
         *phase = Phase::Writing;
-        let mut session = self.store.client().start_session().await.map_err(before_commit)?;
-        session
-            .start_transaction()
-            .read_concern(ReadConcern::snapshot())
-            .write_concern(durable())
-            .await
-            .map_err(before_commit)?;
-        // When this returns early, dropping the session aborts the transaction.
+        let mut session = self.tenant.begin().await.map_err(before_commit)?;
         self.advance_fence(&mut session).await?;
         for step in &self.plan.steps {
             self.step(step, &mut session).await?;

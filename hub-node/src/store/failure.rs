@@ -1,7 +1,10 @@
 //! What a driver error means to us. Pure: looks at errors, does nothing about them.
 
 use actors::ports::StoreError;
-use mongodb::error::{Error, ErrorKind, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR, WriteFailure};
+use mongodb::error::{
+    Error, ErrorKind, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT,
+    WriteFailure,
+};
 
 /// Two writers met at one document; the loser tries again.
 pub(super) const WRITE_CONFLICT: i32 = 112;
@@ -17,9 +20,13 @@ pub(super) fn sentence(error: &Error) -> String {
     error.kind.to_string()
 }
 
+/// After these the driver itself says that trying again may help.
+const PASSING_LABELS: [&str; 3] =
+    [RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT];
+
 /// Would the same operation, sent again, have a chance?
 pub(super) fn is_passing(error: &Error) -> bool {
-    if error.contains_label(RETRYABLE_WRITE_ERROR) || error.contains_label(TRANSIENT_TRANSACTION_ERROR) {
+    if PASSING_LABELS.iter().any(|label| error.contains_label(label)) {
         return true;
     }
     match error.kind.as_ref() {

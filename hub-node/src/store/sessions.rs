@@ -171,7 +171,8 @@ impl Sessions {
         except: Option<SessionId>,
         at: Timestamp,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let mut ids: Vec<SessionId> = self.of_user(user, at).await?.into_iter().map(|session| session.id).collect();
+        let mut ids: Vec<SessionId> =
+            self.of_user(user, at).await?.into_iter().map(|session| session.id).collect();
         ids.retain(|id| Some(*id) != except);
         if !ids.is_empty() {
             let stored: Vec<bson::Uuid> = ids.iter().map(|id| id.stored()).collect();

@@ -39,17 +39,25 @@ impl TenantDb {
             Ok(Update { filter, change: Change::Replace(document), upsert: true })
         };
         let updates: Vec<Update> = rejects.iter().map(replacement).collect::<Result<_, StoreError>>()?;
-        persist(WRITE, || async {
-            match self.update(RejectDoc::COLLECTION, &updates, None).await? {
-                Ok(()) => Ok(Ok(())),
-                // Two attempts of a run tell of the same row at once: the repetition replaces instead of making.
-                Err(refusal) if matches!(refusal.code, failure::DUPLICATE_KEY | failure::WRITE_CONFLICT) => {
-                    Err(Error::from(std::io::Error::new(std::io::ErrorKind::Interrupted, refusal.message)))
-                }
-                Err(refusal) => Ok(Err(StoreError::Unavailable(refusal.message))),
+        persist(WRITE, || self.replace_together(RejectDoc::COLLECTION, &updates)).await?
+    }
+
+    /// One transaction, not for its atomicity: the server then syncs its log once and not once a row, which is ten
+    /// times faster.
+    async fn replace_together(
+        &self,
+        collection: &str,
+        updates: &[Update],
+    ) -> Result<Result<(), StoreError>, Error> {
+        let mut session = self.begin().await?;
+        match self.update(collection, updates, Some(&mut session)).await? {
+            Ok(()) => session.commit_transaction().await.map(Ok),
+            // Two attempts of a run tell of the same row at once: the repetition replaces instead of making.
+            Err(refusal) if matches!(refusal.code, failure::DUPLICATE_KEY | failure::WRITE_CONFLICT) => {
+                Err(std::io::Error::new(std::io::ErrorKind::Interrupted, refusal.message).into())
             }
-        })
-        .await?
+            Err(refusal) => Ok(Err(StoreError::Unavailable(refusal.message))),
+        }
     }
 
     /// The latest lines, oldest first.

@@ -33,7 +33,8 @@ impl TenantDb {
     pub(super) async fn take(&self, epoch: Epoch) -> Result<Image, StoreError> {
         let mut fence = self.raise(epoch).await?;
         for _ in 0..LOADS {
-            let image = self.load(Version(count(fence.version, "version")?)).await?;
+            // Boxed: eight questions at once make a large future.
+            let image = Box::pin(self.load(Version(count(fence.version, "version")?))).await?;
             let now = persist(WRITE, || self.fence()).await?.ok_or(StoreError::Fenced)?;
             if now.epoch != long(epoch.0) {
                 return Err(StoreError::Fenced);

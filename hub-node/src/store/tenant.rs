@@ -11,13 +11,13 @@ use messages::RetailerId;
 use messages::permission::RetailerScope;
 use mongodb::ClientSession;
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::ReturnDocument;
+use mongodb::options::{ReadConcern, ReturnDocument};
 
 use super::documents::TenantDocument;
 use super::documents::fence::FenceDoc;
 use super::documents::value::{StoredId as _, Unreadable};
 use super::failure;
-use super::handle::{Store, durable_document};
+use super::handle::{Store, durable, durable_document};
 use super::retry::{READ, persist};
 
 /// Opens collections of tenants' documents. Made in this file only.
@@ -203,6 +203,14 @@ impl TenantDb {
             }
         };
         Ok(first_refusal(&reply).map_or(Ok(()), Err))
+    }
+
+    /// A transaction. Dropped before it is committed, it is aborted.
+    pub(super) async fn begin(&self) -> Result<ClientSession, Error> {
+        let mut session = self.store.client().start_session().await?;
+        let start = session.start_transaction().read_concern(ReadConcern::snapshot()).write_concern(durable());
+        start.await?;
+        Ok(session)
     }
 
     /// Changes the fence if it is as `wanted`; answers with what it is then. With `make`, it is made if absent.

@@ -256,7 +256,9 @@ impl Users {
 
     /// When somebody last signed in. Not a change of the user: their revision stays.
     pub async fn note_login(&self, id: UserId, at: Timestamp) -> Result<(), StoreError> {
-        self.update(doc! { "_id": id.stored() }, doc! { "$set": { "last_login_at": date(at) } }).await.map(drop)
+        self.update(doc! { "_id": id.stored() }, doc! { "$set": { "last_login_at": date(at) } })
+            .await
+            .map(drop)
     }
 
     /// Makes sure of an active administrator other than this user.

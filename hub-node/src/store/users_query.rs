@@ -28,9 +28,17 @@ pub(super) fn plan(query: &ListQuery) -> Result<Plan, Problem> {
     let mut check = Check::new();
     let sort = query.sort.as_deref().unwrap_or("name");
     let (descending, field) = sort.strip_prefix('-').map_or((false, sort), |field| (true, field));
-    check.ensure(matches!(field, "name" | "login"), "sort", "must be name or login, with - before it to reverse");
+    check.ensure(
+        matches!(field, "name" | "login"),
+        "sort",
+        "must be name or login, with - before it to reverse",
+    );
     let state = query.state.as_deref();
-    check.ensure(matches!(state, None | Some("enabled" | "disabled")), "state", "must be enabled or disabled");
+    check.ensure(
+        matches!(state, None | Some("enabled" | "disabled")),
+        "state",
+        "must be enabled or disabled",
+    );
     check.finish()?;
 
     let mut conditions = Vec::new();
@@ -57,7 +65,11 @@ pub(super) fn plan(query: &ListQuery) -> Result<Plan, Problem> {
 }
 
 fn and(conditions: &[Document]) -> Document {
-    if conditions.is_empty() { doc! {} } else { doc! { "$and": conditions.to_vec() } }
+    if conditions.is_empty() {
+        doc! {}
+    } else {
+        doc! { "$and": conditions.to_vec() }
+    }
 }
 
 fn read_cursor(cursor: &str) -> Option<(bson::Uuid, String)> {
@@ -105,7 +117,11 @@ mod tests {
     #[test]
     fn what_is_wrong_is_refused() {
         for cursor in ["", "!", "bm9wZQ"] {
-            assert_eq!(plan(&query(None, Some(cursor))).unwrap_err().code, ErrorCode::InvalidCursor, "{cursor}");
+            assert_eq!(
+                plan(&query(None, Some(cursor))).unwrap_err().code,
+                ErrorCode::InvalidCursor,
+                "{cursor}"
+            );
         }
         assert_eq!(plan(&query(Some("password_hash"), None)).unwrap_err().code, ErrorCode::InvalidField);
         let state = ListQuery { state: Some("odd".into()), ..ListQuery::default() };

@@ -99,7 +99,7 @@ pub(super) const SAMPLES: &[Sample] = &[
         stores: &[("market-square", "Green Valley Market Square", "1 Market Square, Kilkenny")],
         agent: "Green Valley till 1",
         till: GREEN_VALLEY_TILL,
-        encoding: "windows-1252",
+        encoding: "windows1252",
         jobs: &[SampleJob {
             name: "Catalogue to web shop",
             file: "export/plu.csv",

@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn a_mapped_column_must_be_there_and_no_column_twice() {
-        let error = Header::find(names("sku,name,price,SKU"), &[column(ItemField::Unit, "Einheit")]).unwrap_err();
+        let error =
+            Header::find(names("sku,name,price,SKU"), &[column(ItemField::Unit, "Einheit")]).unwrap_err();
         assert!(error.contains("no column \"Einheit\" (for unit)"), "{error}");
         assert!(error.contains("more than one column \"sku\""), "{error}");
     }

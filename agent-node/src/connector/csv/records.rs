@@ -18,7 +18,9 @@ const READ: usize = 32 * 1024;
 /// Why a row has no fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    #[error("a quoted value is not closed; the file may have been cut off, or a quotation mark stands where it should not")]
+    #[error(
+        "a quoted value is not closed; the file may have been cut off, or a quotation mark stands where it should not"
+    )]
     Unclosed,
     #[error("the row is longer than {MAX_ROW} bytes; is a quotation mark missing?")]
     TooLong,
@@ -145,7 +147,8 @@ impl<R: Read> Records<R> {
 
     fn broken(&mut self, why: Broken) -> Row {
         self.keep_first_line_only();
-        self.within_line = !self.window[self.next..].starts_with(b"\n") && !self.window[self.next..].starts_with(b"\r");
+        self.within_line =
+            !self.window[self.next..].starts_with(b"\n") && !self.window[self.next..].starts_with(b"\r");
         Row { line: self.line, columns: 0, ended: true, broken: Some(why) }
     }
 

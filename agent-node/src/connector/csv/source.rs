@@ -15,9 +15,9 @@ use tokio::time::sleep;
 
 use super::header::Header;
 use super::records::{Records, Row};
+use super::rows;
 use super::seen::{Known, MAX_SEEN, Seen};
 use super::text::{self, TextReader};
-use super::rows;
 use crate::connector::{Answer, BATCH_ROWS, Batch, Failure, FoundColumn, PosConnector, Reading};
 
 /// Batches under way between the reading thread and the run.
@@ -77,7 +77,9 @@ impl CsvConnector {
     {
         let config = self.config.clone();
         let done = tokio::task::spawn_blocking(move || work(config)).await;
-        done.unwrap_or_else(|error| Err(Failure::new(ErrorCode::Internal, format!("reading broke off: {error}"))))
+        done.unwrap_or_else(|error| {
+            Err(Failure::new(ErrorCode::Internal, format!("reading broke off: {error}")))
+        })
     }
 }
 
@@ -95,7 +97,9 @@ impl PosConnector for CsvConnector {
         async move {
             let header = self.opened().await?.header;
             let names = header.names.iter().enumerate();
-            Ok(names.map(|(at, name)| FoundColumn { header: name.clone(), field: header.field(at) }).collect())
+            Ok(names
+                .map(|(at, name)| FoundColumn { header: name.clone(), field: header.field(at) })
+                .collect())
         }
         .boxed()
     }
@@ -134,7 +138,9 @@ impl Reader<'_> {
     /// Reads to the end; stops early when `hand_over` says that nobody wants more.
     fn run(mut self, hand_over: impl Fn(Batch) -> bool) -> Result<(), Failure> {
         let mut batch = Batch::default();
-        while let Some(row) = self.opened.records.advance().map_err(|error| unreadable(self.config, &error))? {
+        while let Some(row) =
+            self.opened.records.advance().map_err(|error| unreadable(self.config, &error))?
+        {
             if let Some(read) = self.read(row, &mut batch.notes) {
                 batch.rows.push(read);
             }
@@ -153,7 +159,8 @@ impl Reader<'_> {
         }
         if !matches!(self.opened.records.input().last_byte(), None | Some(b'\n' | b'\r')) {
             batch.notes.push(
-                "the file does not end with a line break; if it was cut off, its last row may be wrong".to_owned(),
+                "the file does not end with a line break; if it was cut off, its last row may be wrong"
+                    .to_owned(),
             );
         }
         batch.bytes_read = read;
@@ -162,7 +169,11 @@ impl Reader<'_> {
     }
 
     /// The item of a row, or why not; nothing for a row of empty fields, which spreadsheets leave at the end.
-    fn read(&mut self, row: Row, notes: &mut Vec<String>) -> Option<Result<messages::item::Item, messages::agent::RejectedItem>> {
+    fn read(
+        &mut self,
+        row: Row,
+        notes: &mut Vec<String>,
+    ) -> Option<Result<messages::item::Item, messages::agent::RejectedItem>> {
         let columns = self.opened.header.names.len();
         let records = &mut self.opened.records;
         if let Some(broken) = row.broken {
@@ -188,7 +199,8 @@ impl Reader<'_> {
             Known::New => Some(Ok(item)),
             Known::Repeated => {
                 let mut reject = rows::reject(row.line, "", records.raw());
-                reject.reason = format!("\"{}\" stands in an earlier row already; that one is kept", item.sku);
+                reject.reason =
+                    format!("\"{}\" stands in an earlier row already; that one is kept", item.sku);
                 reject.field = Some(messages::item::ItemField::Sku);
                 reject.column = self.opened.header.name(messages::item::ItemField::Sku).map(str::to_owned);
                 Some(Err(reject))
@@ -219,9 +231,11 @@ fn is_fresh(changed: Option<SystemTime>) -> bool {
 }
 
 fn open(config: &CsvSource, stamp: Stamp) -> Result<Opened, Failure> {
-    let malformed = |what: String| Failure::new(ErrorCode::SourceMalformed, format!("{}: {what}", config.path));
-    let delimiter =
-        config.delimiter_byte().ok_or_else(|| malformed("the delimiter must be one ASCII character".to_owned()))?;
+    let malformed =
+        |what: String| Failure::new(ErrorCode::SourceMalformed, format!("{}: {what}", config.path));
+    let delimiter = config
+        .delimiter_byte()
+        .ok_or_else(|| malformed("the delimiter must be one ASCII character".to_owned()))?;
     let mut file = File::open(&config.path).map_err(|error| unreadable(config, &error))?;
     let mut start = [0; 3];
     let length = io::Read::by_ref(&mut file)
@@ -235,7 +249,9 @@ fn open(config: &CsvSource, stamp: Stamp) -> Result<Opened, Failure> {
     }
     let mut records = Records::new(TextReader::new(file, config.encoding), delimiter);
     let Some(row) = records.advance().map_err(|error| unreadable(config, &error))? else {
-        return Err(malformed("the file is empty; a first line with the names of the columns is expected".to_owned()));
+        return Err(malformed(
+            "the file is empty; a first line with the names of the columns is expected".to_owned(),
+        ));
     };
     if let Some(broken) = row.broken {
         return Err(malformed(format!("the first line cannot be read: {broken}")));
@@ -243,7 +259,10 @@ fn open(config: &CsvSource, stamp: Stamp) -> Result<Opened, Failure> {
     let mut names = Vec::with_capacity(row.columns);
     for at in 0..row.columns {
         let name = std::str::from_utf8(records.field(at)).map_err(|_| {
-            malformed(format!("the first line is not {}; set the encoding of the file", text::name(TextEncoding::Utf8)))
+            malformed(format!(
+                "the first line is not {}; set the encoding of the file",
+                text::name(TextEncoding::Utf8)
+            ))
         })?;
         names.push(name.trim().to_owned());
     }
@@ -261,7 +280,10 @@ fn unreadable(config: &CsvSource, error: &io::Error) -> Failure {
     // The writer of a file on Windows may have locked others out.
     const SHARING_VIOLATION: i32 = 32;
     if error.kind() == io::ErrorKind::NotFound {
-        Failure::new(ErrorCode::SourceMissing, format!("there is no file {path}; has the export run, and is the path right?"))
+        Failure::new(
+            ErrorCode::SourceMissing,
+            format!("there is no file {path}; has the export run, and is the path right?"),
+        )
     } else if cfg!(windows) && error.raw_os_error() == Some(SHARING_VIOLATION) {
         changing(config)
     } else {

@@ -51,7 +51,9 @@ async fn read(text: &str) -> Rows {
 fn told(rows: &Rows) -> Vec<String> {
     let told = rows.iter().map(|row| match row {
         Ok(item) => item.sku.clone(),
-        Err(reject) => format!("{} {}: {}", reject.row, reject.column.as_deref().unwrap_or("-"), reject.reason),
+        Err(reject) => {
+            format!("{} {}: {}", reject.row, reject.column.as_deref().unwrap_or("-"), reject.reason)
+        }
     });
     told.collect()
 }
@@ -100,7 +102,8 @@ async fn each_encoding_with_and_without_its_mark() {
 
 #[tokio::test]
 async fn a_mark_against_the_setting_is_told() {
-    let bytes = [&[0xFF, 0xFE][..], &HEAD.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()].concat();
+    let bytes =
+        [&[0xFF, 0xFE][..], &HEAD.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()].concat();
     let failure = read_with(&bytes, |_| {}).await.unwrap_err();
     assert_eq!(failure.code, ErrorCode::SourceMalformed);
     assert!(failure.detail.contains("marked as utf16-le"), "{}", failure.detail);
@@ -146,7 +149,8 @@ async fn barcodes_and_unreadable_characters() {
         ]
     );
     // Half a character at the end of a wide file.
-    let mut wide: Vec<u8> = format!("{HEAD}1,A,1,2\n2,B,1,3").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut wide: Vec<u8> =
+        format!("{HEAD}1,A,1,2\n2,B,1,3").encode_utf16().flat_map(u16::to_le_bytes).collect();
     wide.pop();
     let (rows, _) = read_with(&wide, |config| config.encoding = TextEncoding::Utf16Le).await.unwrap();
     assert_eq!(told(&rows), ["1", "3 stock: holds characters that cannot be read; is the encoding right?"]);
@@ -154,7 +158,8 @@ async fn barcodes_and_unreadable_characters() {
 
 #[tokio::test]
 async fn a_stray_quote_costs_its_row_and_no_other() {
-    let rows = read(&format!("{HEAD}1,\"Milk,1.29,5\n2,Bread,1.10,3\n3,\"Tea \"\"x\"\"\",2,1\n4,Salt,1,1\n")).await;
+    let rows =
+        read(&format!("{HEAD}1,\"Milk,1.29,5\n2,Bread,1.10,3\n3,\"Tea \"\"x\"\"\",2,1\n4,Salt,1,1\n")).await;
     assert_eq!(told(&rows)[1..], ["2", "3", "4"]);
     let reject = rows[0].as_ref().unwrap_err();
     assert_eq!((reject.row, reject.raw.as_str()), (2, "1,\"Milk,1.29,5"));
@@ -182,7 +187,12 @@ async fn lines_are_counted_as_an_editor_does() {
     let text = "sku,name,price,stock\r\n\r\n1,\"two\r\nlines\",1,1\r\n\r\nx,y\r\n3,c,1,1\r\n4,d,x,1\r\n";
     assert_eq!(
         told(&read(text).await),
-        ["1", "6 -: the row has 2 columns, the first line 4", "3", "8 price: \"x\" is not a decimal number such as 12.90"]
+        [
+            "1",
+            "6 -: the row has 2 columns, the first line 4",
+            "3",
+            "8 price: \"x\" is not a decimal number such as 12.90"
+        ]
     );
     let old_mac = "sku,name,price,stock\r1,a,1,1\r2,b,x,1\r";
     assert_eq!(told(&read(old_mac).await), ["1", "3 price: \"x\" is not a decimal number such as 12.90"]);
@@ -209,8 +219,7 @@ async fn a_file_without_its_header_is_malformed() {
 
 #[tokio::test]
 async fn missing_files_and_folders() {
-    for (path, code) in
-        [("/nowhere/items.csv", ErrorCode::SourceMissing), ("/", ErrorCode::SourceUnreadable)]
+    for (path, code) in [("/nowhere/items.csv", ErrorCode::SourceMissing), ("/", ErrorCode::SourceUnreadable)]
     {
         let failure = CsvConnector::new(CsvSource { path: path.into(), ..CsvSource::default() }).open().await;
         assert_eq!(failure.err().unwrap().code, code);
@@ -225,7 +234,8 @@ async fn a_file_that_changes_while_it_is_read_is_not_trusted() {
     let config = CsvSource { path: path.clone(), ..CsvSource::default() };
     let mut reading = CsvConnector::new(config).open().await.unwrap();
     reading.batches.next().await.unwrap().unwrap();
-    std::io::Write::write_all(&mut fs::File::options().append(true).open(&path).unwrap(), b"x,late,1,1\n").unwrap();
+    std::io::Write::write_all(&mut fs::File::options().append(true).open(&path).unwrap(), b"x,late,1,1\n")
+        .unwrap();
     let mut last = None;
     while let Some(batch) = reading.batches.next().await {
         last = Some(batch);
@@ -253,7 +263,8 @@ async fn a_fresh_file_is_watched_first() {
 #[tokio::test]
 async fn it_conforms() {
     let folder = tempfile::tempdir().unwrap();
-    let many: String = (0..3_000).map(|n| format!("{n},a,{},1\n", if n % 10 == 0 { "x" } else { "1" })).collect();
+    let many: String =
+        (0..3_000).map(|n| format!("{n},a,{},1\n", if n % 10 == 0 { "x" } else { "1" })).collect();
     let path = written(folder.path(), format!("{HEAD}{many}").as_bytes());
     let connector = CsvConnector::new(CsvSource { path, ..CsvSource::default() });
     assert_eq!(conformance::source(&connector, 2_700, 300).await, [""; 0]);

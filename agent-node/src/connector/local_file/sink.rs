@@ -58,7 +58,14 @@ impl DestinationConnector for LocalFileConnector {
             };
             let file = opened.map_err(|error| failure(&self.config.path, &error))?;
             let writer = ItemWriter::new(self.config.format);
-            let sink = LocalFileSink { shown: self.config.path.clone(), path, temp, file: Some(file), writer, bytes: 0 };
+            let sink = LocalFileSink {
+                shown: self.config.path.clone(),
+                path,
+                temp,
+                file: Some(file),
+                writer,
+                bytes: 0,
+            };
             Ok(Box::new(sink) as Box<dyn ItemSink>)
         }
         .boxed()
@@ -107,7 +114,9 @@ impl ItemSink for LocalFileSink {
         async move {
             for item in items {
                 let pushed = self.writer.push(item);
-                pushed.map_err(|error| Failure::new(ErrorCode::Internal, format!("an item could not be written: {error}")))?;
+                pushed.map_err(|error| {
+                    Failure::new(ErrorCode::Internal, format!("an item could not be written: {error}"))
+                })?;
                 if self.writer.len() >= CHUNK {
                     self.flush().await?;
                 }

@@ -28,7 +28,10 @@ impl Outside for Folder {
 }
 
 fn connector(path: PathBuf) -> LocalFileConnector {
-    LocalFileConnector::new(LocalFileDestination { path: path.to_str().unwrap().into(), format: FileFormat::Csv })
+    LocalFileConnector::new(LocalFileDestination {
+        path: path.to_str().unwrap().into(),
+        format: FileFormat::Csv,
+    })
 }
 
 #[tokio::test]
@@ -56,7 +59,11 @@ async fn a_place_that_cannot_be_is_told() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_has_its_own_code() {
-    let error = fs::File::options().write(true).open("/dev/full").and_then(|mut full| std::io::Write::write_all(&mut full, b"x")).unwrap_err();
+    let error = fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .and_then(|mut full| std::io::Write::write_all(&mut full, b"x"))
+        .unwrap_err();
     assert!(crate::disk::is_full(&error), "{error:?}");
 }
 
@@ -96,7 +103,9 @@ async fn the_conformance_run_finds_a_broken_connector() {
     let folder = tempfile::tempdir().unwrap();
     let careless = Careless(folder.path().join("items.csv"));
     let breaches = conformance::destination(&careless, &Folder(folder.path().into())).await;
-    for rule in ["nothing is visible before finish", "nothing is visible after abort", "the receipt names the bytes"] {
+    for rule in
+        ["nothing is visible before finish", "nothing is visible after abort", "the receipt names the bytes"]
+    {
         assert!(breaches.iter().any(|breach| breach == rule), "{rule} in {breaches:?}");
     }
 }

@@ -17,7 +17,9 @@ pub(super) fn connecting(to: &SftpDestination, error: &SshError) -> Failure {
     };
     match error {
         SshError::PasswordWrong => refused("the password is wrong, or the server does not accept passwords"),
-        SshError::KeyAuthFailed => refused("it does not accept the private key; is the public key installed there?"),
+        SshError::KeyAuthFailed => {
+            refused("it does not accept the private key; is the public key installed there?")
+        }
         SshError::KeyInvalid(reason) => {
             refused(&format!("the stored private key cannot be used ({reason}); is its passphrase right?"))
         }
@@ -43,7 +45,10 @@ pub(super) fn unreachable(to: &SftpDestination, what: &str) -> Failure {
 pub(super) fn requesting(to: &SftpDestination, what: &str, error: &SftpError) -> Failure {
     let detail = match error {
         SftpError::Status(status) if status.status_code == StatusCode::PermissionDenied => {
-            format!("{}: {what}: permission denied; does \"{}\" have the right to write there?", to.host, to.user)
+            format!(
+                "{}: {what}: permission denied; does \"{}\" have the right to write there?",
+                to.host, to.user
+            )
         }
         SftpError::Timeout => format!("{}: {what}: no answer in time", to.host),
         other => format!("{}: {what}: {other}", to.host),

@@ -31,26 +31,37 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) async fn open(to: &SftpDestination, credentials: Option<&Credentials>) -> Result<Self, Failure> {
+    pub(super) async fn open(
+        to: &SftpDestination,
+        credentials: Option<&Credentials>,
+    ) -> Result<Self, Failure> {
         let login = login(credentials).ok_or_else(|| {
-            Failure::new(ErrorCode::DestinationRefused, format!("no password or key is stored for {}", to.host))
+            Failure::new(
+                ErrorCode::DestinationRefused,
+                format!("no password or key is stored for {}", to.host),
+            )
         })?;
-        let silent = || faults::unreachable(to, &format!("no answer within {} s", CONNECT_DEADLINE.as_secs()));
+        let silent =
+            || faults::unreachable(to, &format!("no answer within {} s", CONNECT_DEADLINE.as_secs()));
         timeout(CONNECT_DEADLINE, Self::log_in(to, login)).await.map_err(|_| silent())?
     }
 
     async fn log_in(to: &SftpDestination, login: AuthMethod) -> Result<Self, Failure> {
         let (algorithm, body) = host_key_parts(&to.host_key).ok_or_else(|| {
-            Failure::new(ErrorCode::HostKeyMismatch, format!("the host key stored for {} is not a public key", to.host))
+            Failure::new(
+                ErrorCode::HostKeyMismatch,
+                format!("the host key stored for {} is not a public key", to.host),
+            )
         })?;
         let addresses: Vec<SocketAddr> = tokio::net::lookup_host((to.host.as_str(), to.port))
             .await
             .map_err(|error| faults::unreachable(to, &format!("its name could not be resolved: {error}")))?
             .collect();
         let check = ServerCheckMethod::with_public_key(body);
-        let ssh = Client::connect_with_config(addresses.as_slice(), &to.user, login, check, options(algorithm))
-            .await
-            .map_err(|error| faults::connecting(to, &error))?;
+        let ssh =
+            Client::connect_with_config(addresses.as_slice(), &to.user, login, check, options(algorithm))
+                .await
+                .map_err(|error| faults::connecting(to, &error))?;
         let channel = subsystem(to, &ssh).await?;
         let config = SftpConfig { request_timeout_secs: REQUEST_DEADLINE_S, ..SftpConfig::default() };
         let files = SftpSession::new_with_config(channel, config)
@@ -107,7 +118,9 @@ impl Session {
 
     /// Is the server's disk full? Only asked after a failure, for the protocol has no word for it.
     pub(super) async fn is_full(&self) -> bool {
-        let folder = faults::folders(&self.to.path).last().map_or_else(|| ".".to_owned(), |folder| (*folder).to_owned());
+        let folder = faults::folders(&self.to.path)
+            .last()
+            .map_or_else(|| ".".to_owned(), |folder| (*folder).to_owned());
         let asked = timeout(CONNECT_DEADLINE, self.files.fs_info(folder)).await;
         matches!(asked, Ok(Ok(Some(info))) if info.blocks_avail == 0 || info.inodes_avail == 0 && info.inodes > 0)
     }

@@ -55,7 +55,8 @@ impl DestinationConnector for SftpConnector {
             };
             let writer = ItemWriter::new(self.config.format);
             let to = self.config.clone();
-            Ok(Box::new(SftpSink { to, session, temp, file: Some(file), writer, bytes: 0 }) as Box<dyn ItemSink>)
+            Ok(Box::new(SftpSink { to, session, temp, file: Some(file), writer, bytes: 0 })
+                as Box<dyn ItemSink>)
         }
         .boxed()
     }
@@ -100,7 +101,9 @@ impl SftpSink {
             return Err(told(&self.to, &self.session, "completing the upload", &error).await);
         }
         let size = self.session.files.metadata(&self.temp).await;
-        let size = size.map_err(|error| faults::requesting(&self.to, "asking for the size of the upload", &error))?.size;
+        let size = size
+            .map_err(|error| faults::requesting(&self.to, "asking for the size of the upload", &error))?
+            .size;
         if size.is_some_and(|size| size != self.bytes) {
             let detail =
                 format!("{} holds {} of {} bytes of the upload", self.to.host, size.unwrap_or(0), self.bytes);
@@ -118,7 +121,9 @@ impl ItemSink for SftpSink {
         async move {
             for item in items {
                 let pushed = self.writer.push(item);
-                pushed.map_err(|error| Failure::new(ErrorCode::Internal, format!("an item could not be written: {error}")))?;
+                pushed.map_err(|error| {
+                    Failure::new(ErrorCode::Internal, format!("an item could not be written: {error}"))
+                })?;
                 if self.writer.len() >= CHUNK {
                     self.flush().await?;
                 }
@@ -138,7 +143,11 @@ impl ItemSink for SftpSink {
             // On a dead line the file stays under its temporary name, until the next attempt overwrites it.
             let removed = timeout(Duration::from_secs(5), self.session.files.remove_file(&self.temp)).await;
             if !matches!(removed, Ok(Ok(()))) {
-                tracing::warn!(host = self.to.host, path = self.temp, "a temporary file could not be removed");
+                tracing::warn!(
+                    host = self.to.host,
+                    path = self.temp,
+                    "a temporary file could not be removed"
+                );
             }
             self.session.close().await;
         }

@@ -24,7 +24,11 @@ fn each_error_has_its_code_and_says_what_to_do() {
         (Error::ServerCheckFailed, ErrorCode::HostKeyMismatch, "ssh-ed25519 AAAAC3"),
         (Error::SshError(russh::Error::UnknownKey), ErrorCode::HostKeyMismatch, "pinned host key"),
         (Error::SshError(russh::Error::HUP), ErrorCode::DestinationUnreachable, "shop.example:22"),
-        (Error::IoError(std::io::ErrorKind::ConnectionRefused.into()), ErrorCode::DestinationUnreachable, "shop.example"),
+        (
+            Error::IoError(std::io::ErrorKind::ConnectionRefused.into()),
+            ErrorCode::DestinationUnreachable,
+            "shop.example",
+        ),
     ] {
         let failure = connecting(&destination(), &error);
         assert_eq!(failure.code, code);

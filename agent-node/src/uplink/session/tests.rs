@@ -97,7 +97,8 @@ fn a_hub_cannot_ask_for_an_absurd_pace() {
 #[test]
 fn a_bye_and_an_error_end_the_session() {
     let now = Instant::now();
-    let bye = ToAgent::Bye { code: ErrorCode::ShuttingDown, detail: "update".into(), retry_after_ms: Some(5) };
+    let bye =
+        ToAgent::Bye { code: ErrorCode::ShuttingDown, detail: "update".into(), retry_after_ms: Some(5) };
     let ended = live(now).frame(bye, now);
     assert!(matches!(ended.as_slice(), [Action::End(Ending::Bye { retry_after_ms: Some(5), .. })]));
     let error = ToAgent::Error { code: ErrorCode::MalformedFrame, detail: "x".into() };

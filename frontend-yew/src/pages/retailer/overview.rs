@@ -28,22 +28,23 @@ pub fn Overview(props: &TabProps) -> Html {
     let all = html! {
         <NavLink to={Route::RetailerTab { id: props.id, tab: Tab::Runs }} class="more-link">{ "All runs" }<Glyph icon={Icon::Right} class="small" /></NavLink>
     };
+    let begun = !props.topic.agents().is_empty() || !props.topic.jobs().is_empty();
     html! {
         <>
             if config {
                 { checklist(props) }
+            }
+            if config && begun {
                 <div class="columns even">
                     { agents(props) }
                     { jobs(props, console.may(Permission::RunControl)) }
                 </div>
             }
-            <Card title="Latest runs" actions={all}>
-                if runs.is_empty() {
-                    <Empty icon={Icon::Play} title="No run yet" detail="Runs appear here as they happen." />
-                } else {
-                    <RunTable {runs} />
-                }
-            </Card>
+            if !runs.is_empty() {
+                <Card title="Latest runs" actions={all}><RunTable {runs} /></Card>
+            } else if !config {
+                <Card title="Latest runs"><Empty icon={Icon::Play} title="No run yet" detail="Runs appear here as they happen." /></Card>
+            }
             { about(props) }
         </>
     }
@@ -108,7 +109,11 @@ fn agents(props: &TabProps) -> Html {
 fn jobs(props: &TabProps, may_run: bool) -> Html {
     let jobs = props.topic.jobs();
     let failing = jobs.iter().filter(|job| job.last_run.as_ref().is_some_and(|run| is_bad(run.state))).count() as u64;
-    let note = if failing == 0 { "all well".to_owned() } else { format!("{} failing", counted(failing, "job", "jobs")) };
+    let note = match (jobs.len(), failing) {
+        (0, _) => String::new(),
+        (_, 0) => "all well".to_owned(),
+        _ => format!("{} failing", counted(failing, "job", "jobs")),
+    };
     html! {
         <Card title="Jobs" actions={html! { <span class={if failing > 0 { "bad-text" } else { "dim" }}>{ note }</span> }}>
             if jobs.is_empty() {

@@ -10,7 +10,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
-use crate::api::browser;
+use crate::api::{Api, ApiError, browser};
 use crate::components::button::{Button, Tone};
 use crate::components::copy::CopyButton;
 use crate::components::icon::{Glyph, Icon};
@@ -21,7 +21,9 @@ use crate::state::log::{LogBook, LogFilter, MAX_DRAWN, level_of};
 use crate::state::topic::TopicState;
 
 /// Lines fetched at once when looking back.
-const PAGE: u32 = 500;
+const PAGE: u32 = 1_000;
+/// Pages of one look back: as many lines as are held at most.
+const MAX_PAGES: usize = 20;
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct Props {
@@ -120,7 +122,7 @@ fn Line(props: &LineProps) -> Html {
     }
 }
 
-/// Fetches the page before what is held. The first one overlaps with what the topic gave, which does no harm.
+/// Fetches what is before the lines at hand.
 #[hook]
 fn use_older(
     props: &Props,
@@ -136,30 +138,45 @@ fn use_older(
             return;
         }
         let before = (*older).clone();
-        let mut cursor = if let Older::At(cursor) = &before { Some(cursor.clone()) } else { None };
         older.set(Older::Loading);
         let (console, older, book, update) = (console.clone(), older.clone(), book.clone(), update.clone());
         spawn_local(async move {
-            loop {
-                let query = LogQuery { cursor, limit: Some(PAGE), ..LogQuery::default() };
-                match console.api.log(retailer, run, &query).await {
-                    Ok(Page { items, next, .. }) => {
-                        let new = book.borrow_mut().add(items.into_iter().map(Rc::new));
-                        cursor = next;
-                        // Pages that are at hand already are passed over.
-                        if new || cursor.is_none() {
-                            older.set(cursor.map_or(Older::End, Older::At));
-                            return update.force_update();
-                        }
-                    }
-                    Err(error) => {
-                        console.failed(&error);
-                        return older.set(before);
-                    }
+            let cursor = if let Older::At(cursor) = &before { Some(cursor.clone()) } else { None };
+            match look_back(&console.api, (retailer, run), cursor, &book).await {
+                Ok(reached) => older.set(reached),
+                Err(error) => {
+                    console.failed(&error);
+                    older.set(before);
                 }
             }
+            update.force_update();
         });
     })
+}
+
+/// Adds pages until there is something new to read without a hole before what was at hand.
+async fn look_back(
+    api: &Api,
+    (retailer, run): (RetailerId, RunId),
+    mut cursor: Option<String>,
+    book: &Rc<std::cell::RefCell<LogBook>>,
+) -> Result<Older, ApiError> {
+    for _ in 0..MAX_PAGES {
+        let query = LogQuery { cursor, limit: Some(PAGE), ..LogQuery::default() };
+        let Page { items, next, .. } = api.log(retailer, run, &query).await?;
+        // A hub that tells the oldest first is read from the start until the pages meet what is here.
+        let forward = items.first().zip(items.last()).is_some_and(|(first, last)| first.seq < last.seq);
+        let lines: Vec<_> = items.into_iter().map(Rc::new).collect();
+        let meets = book.borrow().has_any(&lines);
+        let new = book.borrow_mut().add(lines);
+        match next {
+            None => return Ok(Older::End),
+            Some(_) if forward && meets => return Ok(Older::End),
+            Some(next) if !forward && new => return Ok(Older::At(next)),
+            Some(next) => cursor = Some(next),
+        }
+    }
+    Ok(Older::End)
 }
 
 fn actions(run: RunId, text: &str) -> Html {

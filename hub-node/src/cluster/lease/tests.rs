@@ -190,8 +190,8 @@ fn two_nodes_never_act_at_once_whatever_is_slow_or_lost() {
         for world in edge {
             for next in world.successors() {
                 assert!(!(next.acts(0) && next.acts(1)), "both act: {}", next.fingerprint());
-                for node in 0..2 {
-                    both_have_acted[node] |= next.acts(node) && next.server.epoch > 1;
+                for (node, acted) in both_have_acted.iter_mut().enumerate() {
+                    *acted |= next.acts(node) && next.server.epoch > 1;
                 }
                 if seen.insert(next.fingerprint()) {
                     further.push(next);

@@ -12,8 +12,11 @@ use super::{Stored, TenantDocument, check_shape, index};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LogDoc {
+    /// `<retailer>:<spool>:<seq>`: the agent's own number of the line makes it unique. The retailer is part of it,
+    /// because the spool's name comes from the agent and must not be able to meet another retailer's. A text, because
+    /// the embedded server scans the collection to find a document by an `_id` that is a document itself.
     #[serde(rename = "_id")]
-    pub(crate) id: LogKey,
+    pub(crate) id: String,
     pub(crate) sv: i32,
     pub(crate) run_id: bson::Uuid,
     pub(crate) seq: i64,
@@ -21,15 +24,6 @@ pub(crate) struct LogDoc {
     /// Rank of the level, so that "this level and above" is a comparison.
     pub(crate) level: i32,
     pub(crate) text: String,
-}
-
-/// The agent's own number of the line makes it unique. The retailer is part of it, because the spool's name comes
-/// from the agent and must not be able to meet another retailer's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LogKey {
-    pub(crate) r: bson::Uuid,
-    pub(crate) s: bson::Uuid,
-    pub(crate) n: i64,
 }
 
 impl Stored for LogDoc {
@@ -55,7 +49,7 @@ pub(crate) const fn rank(level: LogLevel) -> i32 {
 impl LogDoc {
     pub(crate) fn new(retailer: RetailerId, spool: SpoolId, line: &LogLine) -> Self {
         Self {
-            id: LogKey { r: retailer.stored(), s: spool.stored(), n: long(line.seq) },
+            id: format!("{retailer}:{spool}:{}", line.seq),
             sv: Self::SHAPE,
             run_id: line.run_id.stored(),
             seq: long(line.seq),

@@ -16,18 +16,13 @@ pub(crate) const KEPT: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ReceiptDoc {
+    /// `<retailer>:<key>`: keys are chosen by clients, so they are unique within a retailer only.
     #[serde(rename = "_id")]
-    pub(crate) id: ReceiptKey,
+    pub(crate) id: String,
+    pub(crate) key: String,
     pub(crate) sv: i32,
     pub(crate) made: MadeDoc,
     pub(crate) at: DateTime,
-}
-
-/// Keys are chosen by clients, so they are unique within a retailer only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ReceiptKey {
-    pub(crate) r: bson::Uuid,
-    pub(crate) k: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +53,8 @@ impl ReceiptDoc {
             EntityId::Run(id) => Some(id.stored()),
         };
         Self {
-            id: ReceiptKey { r: retailer.stored(), k: receipt.key.clone() },
+            id: format!("{retailer}:{}", receipt.key),
+            key: receipt.key.clone(),
             sv: Self::SHAPE,
             made: MadeDoc { kind: receipt.made.kind().to_owned(), id },
             at: date(receipt.at),
@@ -80,6 +76,6 @@ impl TryFrom<ReceiptDoc> for Receipt {
             ("run", Some(id)) => EntityId::Run(RunId::read(id)),
             (kind, _) => return Err(Unreadable(format!("a receipt names \"{kind}\", which is no entity"))),
         };
-        Ok(Self { key: stored.id.k, made, at: time(stored.at) })
+        Ok(Self { key: stored.key, made, at: time(stored.at) })
     }
 }

@@ -12,8 +12,9 @@ use super::{Stored, TenantDocument, check_shape, index};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RejectDoc {
+    /// `<retailer>:<run>:<row>`: a row is rejected once per run, however often the run was begun again.
     #[serde(rename = "_id")]
-    pub(crate) id: RejectKey,
+    pub(crate) id: String,
     pub(crate) sv: i32,
     pub(crate) run_id: bson::Uuid,
     pub(crate) row: i64,
@@ -21,14 +22,6 @@ pub(crate) struct RejectDoc {
     pub(crate) field: Option<String>,
     pub(crate) reason: String,
     pub(crate) raw: String,
-}
-
-/// A row is rejected once per run, however often the run was begun again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RejectKey {
-    pub(crate) r: bson::Uuid,
-    pub(crate) run: bson::Uuid,
-    pub(crate) row: i64,
 }
 
 impl Stored for RejectDoc {
@@ -46,7 +39,7 @@ impl RejectDoc {
     pub(crate) fn new(retailer: RetailerId, reject: &Reject) -> Self {
         let (run, row) = (reject.run_id.stored(), long(reject.row));
         Self {
-            id: RejectKey { r: retailer.stored(), run, row },
+            id: format!("{retailer}:{}:{row}", reject.run_id),
             sv: Self::SHAPE,
             run_id: run,
             row,

@@ -1,0 +1,99 @@
+//! Single values, and what is refused. Whole documents go through the database in the integration tests.
+
+use std::collections::HashSet;
+
+use actors::domain::Run;
+use actors::ports::StoreError;
+use bson::doc;
+use messages::connector::{DestinationConfig, SourceConfig};
+use messages::run::{LogLine, Reject, RunState};
+use messages::{RetailerId, Timestamp};
+
+use super::connector::ConnectorDoc;
+use super::log::LogDoc;
+use super::reject::RejectDoc;
+use super::run::{RunDoc, read_state, state_text};
+use super::value::{StoredId as _, count, date, fold, long, small, time};
+use super::{declared, index};
+
+fn connector(kind: &str, form: i32, body: &str) -> ConnectorDoc {
+    ConnectorDoc { kind: kind.into(), form, body: body.into() }
+}
+
+#[test]
+fn connector_bodies_of_form_1_are_read() {
+    let csv = r#"{"kind":"csv","path":"C:\\pos\\items.csv","delimiter":";","encoding":"windows1252","decimal_mark":"comma","columns":[{"field":"sku","header":"Mã.hàng $"}]}"#;
+    let SourceConfig::Csv(source) = connector("csv", 1, csv).source().unwrap();
+    assert_eq!((source.path.as_str(), source.columns.len()), ("C:\\pos\\items.csv", 1));
+    let sftp = r#"{"kind":"sftp","host":"h","port":22,"user":"u","path":"/p","host_key":"k","format":"jsonl"}"#;
+    assert!(matches!(connector("sftp", 1, sftp).destination(), Ok(DestinationConfig::Sftp(_))));
+    let file = r#"{"kind":"local_file","path":"/p","format":"csv"}"#;
+    assert!(matches!(connector("local_file", 1, file).destination(), Ok(DestinationConfig::LocalFile(_))));
+}
+
+#[test]
+fn a_connector_that_cannot_be_read_is_named() {
+    for (stored, part) in [
+        (connector("csv", 2, "{}"), "form 2"),
+        (connector("csv", 1, "{"), "cannot be read"),
+        (connector("dbf", 1, r#"{"kind":"dbf"}"#), "dbf"),
+    ] {
+        let refused = stored.source().unwrap_err().to_string();
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
+#[test]
+fn values_come_back() {
+    let id = RetailerId::new();
+    assert_eq!(RetailerId::read(id.stored()), id);
+    assert_eq!(time(date(Timestamp(-5))), Timestamp(-5));
+    assert_eq!(count(long(u64::MAX), "n").unwrap(), u64::MAX / 2, "cut at the largest that can be stored");
+    assert!(count(-1, "n").is_err() && small(-1, "n").is_err() && small(1 << 40, "n").is_err());
+    for state in RunState::ALL {
+        assert_eq!(read_state(&state_text(state)).unwrap(), state);
+    }
+    assert!(read_state("paused").is_err());
+    assert_eq!((fold("  Chợ LỚN "), fold("a")), ("chợ lớn".into(), "a".into()));
+}
+
+#[test]
+fn identifiers_sort_as_they_were_made() {
+    let ids: Vec<_> = (0..100).map(|_| RetailerId::new().stored().bytes()).collect();
+    assert!(ids.is_sorted());
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let unreadable = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Corrupt(_)));
+    let id = bson::Uuid::new();
+    let log = |level: i32, seq: i64, sv: i32| {
+        let at = date(Timestamp(0));
+        let stored = doc! { "_id": "x", "sv": sv, "run_id": id, "seq": seq, "at": at, "level": level, "text": "" };
+        let stored: LogDoc = bson::deserialize_from_document(stored).unwrap();
+        LogLine::try_from(stored).map(|_| ()).map_err(StoreError::from)
+    };
+    assert!(log(20, 1, 1).is_ok());
+    assert!(unreadable(log(25, 1, 1)) && unreadable(log(20, -1, 1)) && unreadable(log(20, 1, 2)));
+    let reject = |field: &str| {
+        let stored = doc! { "_id": "x", "sv": 1, "run_id": id, "row": 1_i64, "field": field, "reason": "", "raw": "" };
+        let stored: RejectDoc = bson::deserialize_from_document(stored).unwrap();
+        Reject::try_from(stored).map(|_| ()).map_err(StoreError::from)
+    };
+    assert!(reject("price").is_ok() && unreadable(reject("prize")));
+    // A document that lacks something is not read at all.
+    assert!(bson::deserialize_from_document::<RunDoc>(doc! { "_id": id, "sv": 1 }).is_err());
+    let _: fn(RunDoc) -> Result<Run, _> = Run::try_from;
+}
+
+#[test]
+fn collections_and_their_indexes_have_one_name_each() {
+    let mut collections = HashSet::new();
+    for (collection, indexes) in declared() {
+        assert!(collections.insert(collection), "{collection} stands twice");
+        let names: HashSet<_> =
+            indexes.iter().map(|index| index.options.as_ref().unwrap().name.clone().unwrap()).collect();
+        assert_eq!(names.len(), indexes.len(), "{collection}");
+    }
+    assert_eq!(index("x", doc! { "a": 1 }).keys, doc! { "a": 1 });
+}

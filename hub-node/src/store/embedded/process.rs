@@ -69,7 +69,6 @@ impl Process {
         deadline: Instant,
         config: &EmbeddedConfig,
     ) -> Result<u16, EmbeddedError> {
-        let silent = || EmbeddedError::Silent(super::START);
         let said = self.port.take().ok_or(EmbeddedError::Silent(super::START))?;
         // An answer that cannot come any more means that the output is closed: the end is near.
         if let Ok(Ok(port)) = timeout_at(deadline, said).await {

@@ -128,14 +128,19 @@ async fn a_run_is_started_shown_and_cancelled() {
         "source": { "kind": "csv", "path": "/pos/items.csv" } });
     let job = rig.post(&admin, &format!("{base}/jobs"), job).await;
     assert_eq!(job.status, 201, "{}", job.text);
-    let started = rig.call(Some(&admin), Method::POST, &format!("{}/runs", job.header("location")), None).await;
+    let started =
+        rig.call(Some(&admin), Method::POST, &format!("{}/runs", job.header("location")), None).await;
     assert_eq!(started.status, 201, "{}", started.text);
     let run = started.header("location").to_owned();
     assert_eq!(rig.get(&admin, &run).await.json()["state"], "queued");
     let cancelled = rig.call(Some(&admin), Method::POST, &format!("{run}/cancel"), None).await;
     assert_eq!(cancelled.status, 202);
     // Runs of the made-up actors are not in the store; the lists are those of an empty one.
-    for list in [format!("{base}/runs?state=failed&limit=5"), format!("{run}/log?level=warn"), format!("{run}/rejects")] {
+    for list in [
+        format!("{base}/runs?state=failed&limit=5"),
+        format!("{run}/log?level=warn"),
+        format!("{run}/rejects"),
+    ] {
         let answer = rig.get(&admin, &list).await;
         assert_eq!((answer.status, &answer.json()["total"]), (200, &json!(0)), "{list}: {}", answer.text);
     }

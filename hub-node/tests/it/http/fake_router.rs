@@ -19,7 +19,7 @@ use messages::run::{Presence, Progress, RunState};
 use messages::{AgentId, DestinationId, ErrorCode, JobId, Problem, RetailerId, Timestamp, Version};
 
 #[derive(Default)]
-pub struct FakeRouter {
+pub(super) struct FakeRouter {
     inner: Mutex<Inner>,
 }
 
@@ -33,16 +33,16 @@ struct Inner {
 }
 
 impl FakeRouter {
-    pub fn put_retailer(&self, view: RetailerView) {
+    pub(super) fn put_retailer(&self, view: RetailerView) {
         self.inner.lock().unwrap().things.insert((view.id, EntityId::Retailer), Entity::Retailer(view));
     }
 
-    pub fn sealed(&self, destination: DestinationId) -> Option<Sealed> {
+    pub(super) fn sealed(&self, destination: DestinationId) -> Option<Sealed> {
         self.inner.lock().unwrap().sealed.get(&destination).cloned()
     }
 
     /// Every request as it would be printed.
-    pub fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         self.inner.lock().unwrap().asked.clone()
     }
 }
@@ -71,12 +71,18 @@ impl Inner {
         match request {
             Request::Get(id) => self.get(retailer, id).map(entity),
             Request::List { of, .. } => {
-                let items: Vec<Entity> =
-                    self.things.iter().filter(|((r, id), _)| *r == retailer && is(*id, of)).map(|(_, e)| e.clone()).collect();
+                let items: Vec<Entity> = self
+                    .things
+                    .iter()
+                    .filter(|((r, id), _)| *r == retailer && is(*id, of))
+                    .map(|(_, e)| e.clone())
+                    .collect();
                 Ok(Response::Page(Page { total: items.len() as u64, items, next: None }))
             }
             Request::Create { id, draft, idempotency, .. } => {
-                if let Some(made) = idempotency.as_ref().and_then(|key| self.receipts.get(&(retailer, key.clone()))) {
+                if let Some(made) =
+                    idempotency.as_ref().and_then(|key| self.receipts.get(&(retailer, key.clone())))
+                {
                     return self.get(retailer, *made).map(entity);
                 }
                 if let Some(key) = idempotency {
@@ -140,9 +146,14 @@ impl Inner {
             (EntityId::Retailer, Draft::Retailer(spec)) => {
                 Entity::Retailer(RetailerView { id: retailer, rev, spec, created_at: now, updated_at: now })
             }
-            (EntityId::Store(id), Draft::Store(spec)) => {
-                Entity::Store(StoreView { id, retailer_id: retailer, rev, spec, created_at: now, updated_at: now })
-            }
+            (EntityId::Store(id), Draft::Store(spec)) => Entity::Store(StoreView {
+                id,
+                retailer_id: retailer,
+                rev,
+                spec,
+                created_at: now,
+                updated_at: now,
+            }),
             (EntityId::Agent(id), Draft::Agent(spec)) => Entity::Agent(AgentView {
                 id,
                 retailer_id: retailer,

@@ -36,7 +36,8 @@ async fn setup_works_once_and_only_with_its_token() {
 #[tokio::test]
 async fn of_many_setups_that_race_over_two_nodes_one_wins() {
     let home = Home::new().await;
-    let nodes = [Rig::on(&home, ServerSettings::default()).await, Rig::on(&home, ServerSettings::default()).await];
+    let nodes =
+        [Rig::on(&home, ServerSettings::default()).await, Rig::on(&home, ServerSettings::default()).await];
     let attempts = (0..8).map(|n| {
         let node = &nodes[n % 2];
         let body =
@@ -58,7 +59,9 @@ async fn the_cookie_is_closed_to_scripts_and_to_other_routes() {
     let answer = rig.try_login("ADMIN ", PASSWORD).await;
     assert_eq!(answer.status, 200, "the case of a login does not matter: {}", answer.text);
     let line = answer.header("set-cookie");
-    for part in ["gs_refresh=gsr_", "HttpOnly", "SameSite=Strict", "Secure", "Path=/api/v1/session", "Max-Age="] {
+    for part in
+        ["gs_refresh=gsr_", "HttpOnly", "SameSite=Strict", "Secure", "Path=/api/v1/session", "Max-Age="]
+    {
         assert!(line.contains(part), "{line}");
     }
     assert!(!answer.text.contains("gsr_"), "the refresh token is in the cookie only");
@@ -76,12 +79,20 @@ async fn failures_slow_down_then_lock_out_and_names_cannot_be_told_apart() {
     for login in ["technician1", "nobody"] {
         for attempt in 0..5 {
             let answer = rig.send(from(&format!("10.1.0.{attempt}"), login, "wrong password")).await;
-            assert_eq!((answer.status, answer.code().as_str()), (401, "bad_credentials"), "{login} {attempt}");
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (401, "bad_credentials"),
+                "{login} {attempt}"
+            );
         }
         let sixth = rig.send(from("10.1.0.6", login, "wrong password")).await;
         assert_eq!(sixth.code(), "bad_credentials");
         let seventh = rig.send(from("10.1.0.7", login, PASSWORD)).await;
-        assert_eq!((seventh.status, seventh.code().as_str()), (429, "locked_out"), "even the right one must wait");
+        assert_eq!(
+            (seventh.status, seventh.code().as_str()),
+            (429, "locked_out"),
+            "even the right one must wait"
+        );
         assert!(seventh.header("retry-after").parse::<u32>().unwrap() >= 1);
     }
     assert_eq!(rig.send(from("10.1.0.8", "admin", PASSWORD)).await.status, 200, "others are not affected");
@@ -103,7 +114,8 @@ async fn a_thousand_guesses_at_once_get_no_further_than_one_after_another() {
     rig.set_up().await;
     let guesses = (0..40).map(|n| {
         let body = json!({ "login": "admin", "password": format!("guess number {n}") });
-        let request = rig.request(Method::POST, "/api/v1/login").header("x-forwarded-for", format!("10.2.0.{n}"));
+        let request =
+            rig.request(Method::POST, "/api/v1/login").header("x-forwarded-for", format!("10.2.0.{n}"));
         rig.send(request.json(&body))
     });
     let answers = futures_util::future::join_all(guesses).await;
@@ -129,7 +141,11 @@ async fn a_refresh_token_works_once_and_a_copy_ends_the_session() {
     let mut endings = rig.access.endings();
     let reused = rig.refresh(&person.cookie).await;
     assert_eq!((reused.status, reused.code().as_str()), (401, "session_revoked"));
-    assert_eq!(rig.refresh(&third_cookie).await.code(), "session_revoked", "the thief's and the owner's end alike");
+    assert_eq!(
+        rig.refresh(&third_cookie).await.code(),
+        "session_revoked",
+        "the thief's and the owner's end alike"
+    );
     assert_eq!(rig.get(&person, "/api/v1/me").await.code(), "session_revoked", "and so do its access tokens");
     assert!(matches!(endings.try_recv(), Ok(Ending::Session(_))), "open sockets are told");
 }
@@ -139,7 +155,8 @@ async fn refreshes_at_once_all_get_the_same_successor() {
     let rig = Rig::start().await;
     let person = rig.set_up().await;
     let answers = futures_util::future::join_all((0..6).map(|_| rig.refresh(&person.cookie))).await;
-    let cookies: Vec<_> = answers.iter().map(|answer| answer.cookie().unwrap_or_else(|| answer.text.clone())).collect();
+    let cookies: Vec<_> =
+        answers.iter().map(|answer| answer.cookie().unwrap_or_else(|| answer.text.clone())).collect();
     assert!(cookies.iter().all(|cookie| *cookie == cookies[0]), "{cookies:?}");
     assert_eq!(rig.refresh(&cookies[0]).await.status, 200);
 }
@@ -160,13 +177,20 @@ async fn foreign_pages_cannot_use_the_cookie() {
     let rig = Rig::start().await;
     let person = rig.set_up().await;
     let with = |path: &str, name: &'static str, value: &str| {
-        let request = rig.request(Method::POST, path).header("cookie", format!("gs_refresh={}", person.cookie));
+        let request =
+            rig.request(Method::POST, path).header("cookie", format!("gs_refresh={}", person.cookie));
         rig.send(request.header(name, value.to_owned()))
     };
     for path in ["/api/v1/session/refresh", "/api/v1/session/logout", "/api/v1/login", "/api/v1/setup"] {
-        for (name, value) in [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
+        for (name, value) in
+            [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")]
+        {
             let answer = with(path, name, value).await;
-            assert_eq!((answer.status, answer.code().as_str()), (403, "origin_refused"), "{path} {name} {value}");
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (403, "origin_refused"),
+                "{path} {name} {value}"
+            );
         }
     }
     let own = format!("http://{}", rig.address);
@@ -183,7 +207,10 @@ async fn logging_out_ends_the_session_and_clears_the_cookie() {
     let request = rig.request(Method::POST, "/api/v1/session/logout");
     let answer = rig.send(request.header("cookie", format!("gs_refresh={}", person.cookie))).await;
     assert_eq!(answer.status, 204);
-    assert!(answer.header("set-cookie").contains("gs_refresh=; ") && answer.header("set-cookie").contains("Max-Age=0"));
+    assert!(
+        answer.header("set-cookie").contains("gs_refresh=; ")
+            && answer.header("set-cookie").contains("Max-Age=0")
+    );
     assert_eq!(rig.get(&person, "/api/v1/me").await.code(), "session_revoked");
     assert_eq!(rig.refresh(&person.cookie).await.code(), "session_revoked");
     assert_eq!(rig.get(&other, "/api/v1/me").await.status, 200, "other sessions go on");
@@ -240,7 +267,9 @@ async fn a_new_password_ends_the_other_sessions_and_wrong_guesses_are_slowed_dow
 
     let mut codes = Vec::new();
     for _ in 0..8 {
-        codes.push(rig.post(&person, "/api/v1/me/password", change("guess", "yet another password")).await.code());
+        codes.push(
+            rig.post(&person, "/api/v1/me/password", change("guess", "yet another password")).await.code(),
+        );
     }
     assert!(codes.contains(&"locked_out".to_owned()), "{codes:?}");
 }
@@ -260,4 +289,37 @@ async fn an_end_on_one_node_is_known_on_the_other_within_seconds() {
         (there.get(&person, "/api/v1/me").await.code() == "session_revoked").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_oldest_of_too_many_sessions_ends() {
+    let rig = Rig::start().await;
+    let first = rig.set_up().await;
+    let body = json!({ "login": "admin", "password": PASSWORD });
+    for n in 0..50 {
+        let request =
+            rig.request(Method::POST, "/api/v1/login").header("x-forwarded-for", format!("10.3.0.{n}"));
+        assert_eq!(rig.send(request.json(&body)).await.status, 200);
+    }
+    assert_eq!(rig.get(&first, "/api/v1/me").await.code(), "session_revoked");
+    let last = rig.sign_in("admin", PASSWORD).await;
+    assert_eq!(rig.get(&last, "/api/v1/me/sessions").await.json()["total"], 50);
+}
+
+#[tokio::test]
+async fn whoever_has_an_account_cannot_guess_at_others_without_end() {
+    let rig = Rig::start().await;
+    rig.set_up().await;
+    let attempt = |login: String, password: &str| {
+        let body = json!({ "login": login, "password": password });
+        rig.send(rig.request(Method::POST, "/api/v1/login").json(&body))
+    };
+    let mut refused = false;
+    for n in 0..50 {
+        // One's own account in between must not wash the address clean.
+        attempt("admin".into(), PASSWORD).await;
+        let answer = attempt(format!("victim{n}"), "Spring2026!").await;
+        refused |= matches!(answer.code().as_str(), "locked_out" | "rate_limited");
+    }
+    assert!(refused, "fifty names were tried from one address");
 }

@@ -25,12 +25,12 @@ use warp::Filter as _;
 use super::fake_router::FakeRouter;
 use crate::support::TestStore;
 
-pub const SETUP_TOKEN: &str = "setup-token-of-the-test";
-pub const PASSWORD: &str = "correct horse battery";
+pub(super) const SETUP_TOKEN: &str = "setup-token-of-the-test";
+pub(super) const PASSWORD: &str = "correct horse battery";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Ends with the test, and takes the server and the database with it.
-pub struct Rig {
+pub(super) struct Rig {
     pub base: String,
     pub address: SocketAddr,
     pub client: reqwest::Client,
@@ -46,7 +46,7 @@ pub struct Rig {
 
 /// Somebody who has signed in.
 #[derive(Debug, Clone)]
-pub struct Person {
+pub(super) struct Person {
     pub login: String,
     pub id: String,
     pub token: String,
@@ -55,7 +55,7 @@ pub struct Person {
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Answer {
+pub(super) struct Answer {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
@@ -63,13 +63,13 @@ pub struct Answer {
 
 impl Answer {
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e} in {} {:?}", self.status, self.text))
     }
 
     /// Code of a refusal; empty for a success.
     #[track_caller]
-    pub fn code(&self) -> String {
+    pub(super) fn code(&self) -> String {
         if self.status < 400 {
             return String::new();
         }
@@ -80,28 +80,28 @@ impl Answer {
         problem["code"].as_str().unwrap().to_owned()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// Value of the refresh cookie, if one was set.
-    pub fn cookie(&self) -> Option<String> {
+    pub(super) fn cookie(&self) -> Option<String> {
         let line = self.headers.get("set-cookie")?.to_str().unwrap();
         Some(line.split(';').next().unwrap().strip_prefix("gs_refresh=").unwrap().to_owned())
     }
 }
 
 impl Rig {
-    pub async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::with(ServerSettings::default()).await
     }
 
-    pub async fn with(settings: ServerSettings) -> Self {
+    pub(super) async fn with(settings: ServerSettings) -> Self {
         Self::on(&Home::new().await, settings).await
     }
 
     /// Several edges on one database are several nodes of one cluster.
-    pub async fn on(home: &Arc<Home>, settings: ServerSettings) -> Self {
+    pub(super) async fn on(home: &Arc<Home>, settings: ServerSettings) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let store = home.store.again().await;
         let folder = tempfile::tempdir().unwrap();
@@ -154,17 +154,23 @@ impl Rig {
         }
     }
 
-    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub(super) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
     }
 
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Answer { status, headers, text: response.text().await.unwrap() }
     }
 
-    pub async fn call(&self, who: Option<&Person>, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub(super) async fn call(
+        &self,
+        who: Option<&Person>,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
         let mut request = self.request(method, path);
         if let Some(person) = who {
             request = request.bearer_auth(&person.token);
@@ -175,16 +181,23 @@ impl Rig {
         self.send(request).await
     }
 
-    pub async fn get(&self, who: &Person, path: &str) -> Answer {
+    pub(super) async fn get(&self, who: &Person, path: &str) -> Answer {
         self.call(Some(who), Method::GET, path, None).await
     }
 
-    pub async fn post(&self, who: &Person, path: &str, body: Value) -> Answer {
+    pub(super) async fn post(&self, who: &Person, path: &str, body: Value) -> Answer {
         self.call(Some(who), Method::POST, path, Some(body)).await
     }
 
     /// PUT or DELETE under a condition.
-    pub async fn change(&self, who: &Person, method: Method, path: &str, etag: &str, body: Option<Value>) -> Answer {
+    pub(super) async fn change(
+        &self,
+        who: &Person,
+        method: Method,
+        path: &str,
+        etag: &str,
+        body: Option<Value>,
+    ) -> Answer {
         let mut request = self.request(method, path).bearer_auth(&who.token).header("if-match", etag);
         if let Some(body) = body {
             request = request.json(&body);
@@ -193,50 +206,51 @@ impl Rig {
     }
 
     /// The first administrator.
-    pub async fn set_up(&self) -> Person {
+    pub(super) async fn set_up(&self) -> Person {
         let body = json!({ "token": SETUP_TOKEN, "login": "admin", "name": "Admin", "password": PASSWORD });
         let answer = self.call(None, Method::POST, "/api/v1/setup", Some(body)).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         person("admin", &answer)
     }
 
-    pub async fn sign_in(&self, login: &str, password: &str) -> Person {
+    pub(super) async fn sign_in(&self, login: &str, password: &str) -> Person {
         let answer = self.try_login(login, password).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         person(login, &answer)
     }
 
-    pub async fn try_login(&self, login: &str, password: &str) -> Answer {
+    pub(super) async fn try_login(&self, login: &str, password: &str) -> Answer {
         let body = json!({ "login": login, "password": password });
         self.call(None, Method::POST, "/api/v1/login", Some(body)).await
     }
 
-    pub async fn refresh(&self, cookie: &str) -> Answer {
+    pub(super) async fn refresh(&self, cookie: &str) -> Answer {
         let request = self.request(Method::POST, "/api/v1/session/refresh");
         self.send(request.header("cookie", format!("other=1; gs_refresh={cookie}"))).await
     }
 
     /// A new user who has signed in.
-    pub async fn user(&self, admin: &Person, role: Role, scope: RetailerScope) -> Person {
+    pub(super) async fn user(&self, admin: &Person, role: Role, scope: RetailerScope) -> Person {
         let number = {
             let mut people = self.people.lock().unwrap();
             *people += 1;
             *people
         };
         let login = format!("{}{number}", role.as_str());
-        let body = json!({ "login": login, "name": login, "role": role, "scope": scope, "password": PASSWORD });
+        let body =
+            json!({ "login": login, "name": login, "role": role, "scope": scope, "password": PASSWORD });
         let made = self.post(admin, "/api/v1/users", body).await;
         assert_eq!(made.status, 201, "{}", made.text);
         self.sign_in(&login, PASSWORD).await
     }
 
     /// The key file of the cluster.
-    pub fn keys(&self) -> std::path::PathBuf {
+    pub(super) fn keys(&self) -> std::path::PathBuf {
         self.home.folder.path().join("keys")
     }
 
     /// A retailer in the store and in the made-up actors.
-    pub async fn retailer(&self, code: &str) -> RetailerId {
+    pub(super) async fn retailer(&self, code: &str) -> RetailerId {
         let id = RetailerId::new();
         let now = Timestamp::now();
         let spec = RetailerSpec {
@@ -248,7 +262,8 @@ impl Rig {
             notes: String::new(),
             enabled: true,
         };
-        let retailer = Retailer { id, stamp: Stamp { rev: Version(1), created_at: now, updated_at: now }, spec };
+        let retailer =
+            Retailer { id, stamp: Stamp { rev: Version(1), created_at: now, updated_at: now }, spec };
         self.store.take(id, Epoch(1)).await.unwrap();
         let writes: Arc<[Write]> = vec![Write::Retailer(retailer.clone())].into();
         self.store.commit(id, Epoch(1), Version(1), writes).await.unwrap();
@@ -257,7 +272,7 @@ impl Rig {
     }
 }
 
-pub fn person(login: &str, answer: &Answer) -> Person {
+pub(super) fn person(login: &str, answer: &Answer) -> Person {
     let body = answer.json();
     Person {
         login: login.to_owned(),
@@ -268,13 +283,13 @@ pub fn person(login: &str, answer: &Answer) -> Person {
 }
 
 /// What the nodes of one cluster share: the database and the keys.
-pub struct Home {
+pub(super) struct Home {
     store: TestStore,
     folder: tempfile::TempDir,
 }
 
 impl Home {
-    pub async fn new() -> Arc<Self> {
+    pub(super) async fn new() -> Arc<Self> {
         Arc::new(Self { store: crate::support::store().await, folder: tempfile::tempdir().unwrap() })
     }
 }
@@ -294,7 +309,7 @@ impl SummaryOverlay for Nobody {
 }
 
 /// Calls each path's parameters by these values; what is not named is a fresh identifier.
-pub fn fill(path: &str, values: &HashMap<&str, String>) -> String {
+pub(super) fn fill(path: &str, values: &HashMap<&str, String>) -> String {
     let segment = |part: &str| match part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
         Some(name) => values.get(name).cloned().unwrap_or_else(|| messages::MsgId::new().to_string()),
         None => part.to_owned(),

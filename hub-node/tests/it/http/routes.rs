@@ -9,8 +9,14 @@ use serde_json::json;
 
 use super::rig::{Answer, Person, Rig, fill};
 
-async fn call_route(rig: &Rig, who: Option<&Person>, route: &Route, values: &HashMap<&str, String>) -> Answer {
-    let mut request = rig.request(route.method.clone(), &fill(route.path, values)).header("if-match", "\"1\"");
+async fn call_route(
+    rig: &Rig,
+    who: Option<&Person>,
+    route: &Route,
+    values: &HashMap<&str, String>,
+) -> Answer {
+    let mut request =
+        rig.request(route.method.clone(), &fill(route.path, values)).header("if-match", "\"1\"");
     if let Some(person) = who {
         request = request.bearer_auth(&person.token);
     }
@@ -49,7 +55,8 @@ async fn without_a_token_only_public_routes_answer() {
     rig.set_up().await;
     let retailer = rig.retailer("freshmart").await;
     let values = HashMap::from([("retailer", retailer.to_string())]);
-    let forged = Person { login: String::new(), id: String::new(), token: "a.b.c".into(), cookie: String::new() };
+    let forged =
+        Person { login: String::new(), id: String::new(), token: "a.b.c".into(), cookie: String::new() };
     // The burst for strangers is smaller than two walks of the table, so each comes from its own address.
     for (walk, who) in [None, Some(&forged)].into_iter().enumerate() {
         for (at, route) in routes().iter().enumerate() {
@@ -118,7 +125,11 @@ async fn every_wrong_body_is_refused_with_a_stable_code() {
         ("application/json", "[]", &["malformed_request"]),
         ("application/json", "null", &["malformed_request"]),
         ("application/json", "\u{fffd}\u{0}", &["malformed_request"]),
-        ("application/json", r#"{"name":1,"login":[],"code":{},"token":7,"password":true,"current":3}"#, &["malformed_request"]),
+        (
+            "application/json",
+            r#"{"name":1,"login":[],"code":{},"token":7,"password":true,"current":3}"#,
+            &["malformed_request"],
+        ),
         ("application/json", &huge, &["body_too_large"]),
         ("text/plain", "{}", &["unsupported_media_type"]),
         ("", "{}", &["unsupported_media_type"]),
@@ -186,10 +197,14 @@ async fn the_openapi_page_lists_every_route() {
     assert_eq!(answer.status, 200);
     let page = answer.json();
     assert_eq!(page["openapi"], "3.1.0");
-    let operations: usize = page["paths"].as_object().unwrap().values().map(|p| p.as_object().unwrap().len()).sum();
+    let operations: usize =
+        page["paths"].as_object().unwrap().values().map(|p| p.as_object().unwrap().len()).sum();
     assert_eq!(operations, routes().len());
     let update = &page["paths"]["/api/v1/retailers/{retailer}/stores/{store}"]["put"];
-    assert_eq!(update["requestBody"]["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/StoreSpec");
+    assert_eq!(
+        update["requestBody"]["content"]["application/json"]["schema"]["$ref"],
+        "#/components/schemas/StoreSpec"
+    );
     assert_eq!(page["components"]["schemas"]["StoreSpec"]["required"], json!(["code", "name", "time_zone"]));
     assert_eq!(page["components"]["schemas"]["Secret"]["format"], "password");
 }

@@ -40,7 +40,8 @@ fn capture() -> Log {
     LOG.get_or_init(|| {
         let log = Log::default();
         let filter = tracing_subscriber::EnvFilter::new("trace,mongodb=info");
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(log.clone());
+        let subscriber =
+            tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(log.clone());
         subscriber.try_init().unwrap();
         log
     })
@@ -66,10 +67,13 @@ async fn secrets_go_in_and_never_come_out() {
     let one = made.header("location").to_owned();
     rig.change(&admin, Method::PUT, &one, "\"1\"", Some(destination)).await;
     let agent = rig.post(&admin, &format!("{base}/agents"), json!({ "name": "Till" })).await;
-    let offered = rig.call(Some(&admin), Method::POST, &format!("{}/enrolment", agent.header("location")), None).await;
+    let offered =
+        rig.call(Some(&admin), Method::POST, &format!("{}/enrolment", agent.header("location")), None).await;
     let token = offered.json()["token"].as_str().unwrap().to_owned();
     let machine = json!({ "agent_version": "0.1.0", "os": "Linux", "host": "till", "capabilities": [] });
-    let enrolled = rig.call(None, Method::POST, "/api/v1/enrol", Some(json!({ "token": token, "machine": machine }))).await;
+    let enrolled = rig
+        .call(None, Method::POST, "/api/v1/enrol", Some(json!({ "token": token, "machine": machine })))
+        .await;
     let credential = enrolled.json()["credential"].as_str().unwrap().to_owned();
     rig.call(Some(&admin), Method::POST, &format!("{}/rotation", agent.header("location")), None).await;
     rig.try_login("admin", "wrong-but-still-secret-password").await;
@@ -97,7 +101,8 @@ async fn secrets_go_in_and_never_come_out() {
     }
     for route in hub_node::http::routes().iter().filter(|route| route.method == Method::GET) {
         let path = route.path.replace("{retailer}", &retailer.to_string());
-        let path = path.replace("{destination}", one.rsplit('/').next().unwrap()).replace("{user}", &admin.id);
+        let path =
+            path.replace("{destination}", one.rsplit('/').next().unwrap()).replace("{user}", &admin.id);
         let path = path.replace("{agent}", agent.header("location").rsplit('/').next().unwrap());
         let answer = rig.get(&admin, &path).await;
         for secret in &secrets {

@@ -30,10 +30,14 @@ async fn half_sent_headers_are_cut_off() {
 async fn past_the_limit_connections_are_closed_and_a_free_place_is_used_again() {
     let settings = ServerSettings { max_connections: 2, ..ServerSettings::default() };
     let rig = Rig::with(settings).await;
-    let held = [TcpStream::connect(rig.address).await.unwrap(), TcpStream::connect(rig.address).await.unwrap()];
+    let held =
+        [TcpStream::connect(rig.address).await.unwrap(), TcpStream::connect(rig.address).await.unwrap()];
     let live = || async {
         let mut stream = TcpStream::connect(rig.address).await.ok()?;
-        stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: hub\r\nconnection: close\r\n\r\n").await.ok()?;
+        stream
+            .write_all(b"GET /health/live HTTP/1.1\r\nhost: hub\r\nconnection: close\r\n\r\n")
+            .await
+            .ok()?;
         let mut text = Vec::new();
         timeout(PATIENCE, stream.read_to_end(&mut text)).await.ok()?.ok()?;
         String::from_utf8_lossy(&text).starts_with("HTTP/1.1 200").then_some(())
@@ -67,7 +71,11 @@ async fn a_drain_ends_in_time_whatever_clients_do() {
     rig.stop.cancel();
     let began = Instant::now();
     let drained = timeout(PATIENCE, rig.serving.take().unwrap()).await.unwrap().unwrap();
-    assert!(!drained.finished && began.elapsed() < Duration::from_millis(600), "{drained:?} {:?}", began.elapsed());
+    assert!(
+        !drained.finished && began.elapsed() < Duration::from_millis(600),
+        "{drained:?} {:?}",
+        began.elapsed()
+    );
     assert!(slow.await.unwrap().is_err(), "the slow request was cut");
 }
 

@@ -21,7 +21,11 @@ async fn users_are_made_listed_changed_and_deleted() {
     let admin = rig.set_up().await;
     for login in ["minh", "lan", "hoa"] {
         let mut body = spec(login, "technician");
-        assert_eq!(rig.post(&admin, "/api/v1/users", body.clone()).await.code(), "invalid_field", "without password");
+        assert_eq!(
+            rig.post(&admin, "/api/v1/users", body.clone()).await.code(),
+            "invalid_field",
+            "without password"
+        );
         body["password"] = PASSWORD.into();
         let made = rig.post(&admin, "/api/v1/users", body).await;
         assert_eq!((made.status, made.header("etag")), (201, "\"1\""));
@@ -38,7 +42,9 @@ async fn users_are_made_listed_changed_and_deleted() {
     loop {
         let page = rig.get(&admin, &format!("/api/v1/users?limit=2&sort=-login{cursor}")).await.json();
         assert_eq!(page["total"], 4);
-        seen.extend(page["items"].as_array().unwrap().iter().map(|u| u["login"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page["items"].as_array().unwrap().iter().map(|u| u["login"].as_str().unwrap().to_owned()),
+        );
         match page["next"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,
@@ -77,7 +83,8 @@ async fn rights_count_at_once() {
     let jobs = format!("/api/v1/retailers/{}/jobs", rig.retailer("freshmart").await);
     assert_eq!(rig.get(&person, &jobs).await.status, 200);
 
-    let demoted = rig.change(&admin, Method::PUT, &path(&person), "\"1\"", Some(spec(&person.login, "manager"))).await;
+    let demoted =
+        rig.change(&admin, Method::PUT, &path(&person), "\"1\"", Some(spec(&person.login, "manager"))).await;
     assert_eq!(demoted.status, 200, "{}", demoted.text);
     assert_eq!(rig.get(&person, &jobs).await.code(), "token_expired", "the old token is void");
     let renewed = rig.refresh(&person.cookie).await;
@@ -127,7 +134,8 @@ async fn the_last_administrator_stays() {
 #[tokio::test]
 async fn administrators_who_depose_each_other_at_once_leave_one() {
     let home = Home::new().await;
-    let nodes = [Rig::on(&home, ServerSettings::default()).await, Rig::on(&home, ServerSettings::default()).await];
+    let nodes =
+        [Rig::on(&home, ServerSettings::default()).await, Rig::on(&home, ServerSettings::default()).await];
     let first = nodes[0].set_up().await;
     let mut admins = vec![first.clone()];
     for _ in 0..4 {

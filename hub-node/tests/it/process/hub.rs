@@ -17,6 +17,8 @@ pub(super) struct Hub {
 impl Hub {
     /// Starts a hub in `folder` on a free port and waits until it is ready.
     pub(super) async fn start(folder: &Path) -> Self {
+        // For the test's own HTTP client; another test of this process may have been first.
+        let _already = rustls::crypto::ring::default_provider().install_default();
         Self::launch(folder, "127.0.0.1:0").await
     }
 

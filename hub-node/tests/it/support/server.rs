@@ -1,7 +1,7 @@
 //! A real embedded server under its real guard, on a thread of its own so that tests of any runtime can share it.
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -59,10 +59,6 @@ impl TestServer {
 
     pub(crate) fn uri(&self) -> &str {
         &self.uri
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        self._folder.path()
     }
 
     /// What the guard says of itself.
