@@ -73,7 +73,10 @@ pub enum AgentConnMsg {
     /// The retailer has a new actor.
     Attach,
     Attached(Result<Response, Problem>),
-    Answered { what: &'static str, result: Result<Response, Problem> },
+    Answered {
+        what: &'static str,
+        result: Result<Response, Problem>,
+    },
     Stored(reports::Stored),
     Check,
     Observe(RpcReplyPort<Value>),
@@ -108,7 +111,11 @@ impl Actor for AgentConn {
     type State = State;
     type Arguments = Arguments;
 
-    async fn pre_start(&self, me: ActorRef<AgentConnMsg>, args: Arguments) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        me: ActorRef<AgentConnMsg>,
+        args: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
         me.send_interval(CHECK_EVERY, || AgentConnMsg::Check);
         Ok(State {
             args,
@@ -150,7 +157,11 @@ impl Actor for AgentConn {
         Ok(())
     }
 
-    async fn post_stop(&self, _: ActorRef<AgentConnMsg>, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(
+        &self,
+        _: ActorRef<AgentConnMsg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         // Also when the answer to its hello is still to come: it may have been attached meanwhile.
         if state.hello.is_some() {
             let (router, retailer, conn) = (state.args.router.clone(), state.args.retailer, state.args.conn);
@@ -290,9 +301,13 @@ fn answered(
     let Err(problem) = result else { return };
     match problem.code {
         ErrorCode::WrongState => attach(me, state),
-        ErrorCode::AgentSuperseded | ErrorCode::AgentRevoked | ErrorCode::NotFound => goodbye(me, state, &problem),
+        ErrorCode::AgentSuperseded | ErrorCode::AgentRevoked | ErrorCode::NotFound => {
+            goodbye(me, state, &problem)
+        }
         // The agent repeats what matters: reports until they are acknowledged, answers when the command comes again.
-        _ => tracing::debug!(agent = %state.args.conn.agent, what, %problem, "the retailer did not take a frame"),
+        _ => {
+            tracing::debug!(agent = %state.args.conn.agent, what, %problem, "the retailer did not take a frame")
+        }
     }
 }
 

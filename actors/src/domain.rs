@@ -11,9 +11,7 @@ use messages::http::retailers::{RetailerSpec, RunBrief};
 use messages::http::runs::Trigger;
 use messages::http::stores::StoreSpec;
 use messages::run::{Progress, RunFailure, RunState, Transition};
-use messages::{
-    AgentId, CommandId, DestinationId, JobId, RetailerId, RunId, StoreId, Timestamp, Version,
-};
+use messages::{AgentId, CommandId, DestinationId, JobId, RetailerId, RunId, StoreId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
 /// When something was made and last changed. `rev` is the commit that changed it last, and its ETag.

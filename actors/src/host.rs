@@ -87,7 +87,8 @@ impl Host {
 
     fn spec(&self, retailer: RetailerId) -> ChildSpec {
         let (ownership, tools) = (self.ownership.clone(), self.tools.clone());
-        let make = move || (Retailer, Arguments { retailer, epoch: ownership(retailer), tools: tools.clone() });
+        let make =
+            move || (Retailer, Arguments { retailer, epoch: ownership(retailer), tools: tools.clone() });
         let addresses = self.addresses.clone();
         let announce = move |actor| addresses.put(retailer, actor);
         let addresses = self.addresses.clone();
@@ -133,13 +134,13 @@ impl Host {
             Err(tried) => return tried,
         };
         let Ok(permit) = address.room.clone().try_acquire_owned() else {
-            let detail = format!("{MOST_WAITING} requests wait at this retailer already; try again in a moment");
+            let detail =
+                format!("{MOST_WAITING} requests wait at this retailer already; try again in a moment");
             return Tried::Answered(Err(Problem::new(ErrorCode::Busy, detail)));
         };
         let left = until.saturating_duration_since(clock::now());
         let request = request.clone();
-        let message =
-            |reply| RetailerMsg::Ask(Box::new(Asked { request, reply, deadline: until, permit }));
+        let message = |reply| RetailerMsg::Ask(Box::new(Asked { request, reply, deadline: until, permit }));
         match address.actor.call(message, Some(left)).await {
             Ok(CallResult::Success(answer)) => Tried::Answered(answer),
             Ok(CallResult::Timeout) => Tried::Unknown(ErrorCode::DeadlineExceeded),
@@ -170,7 +171,9 @@ fn absent(error: EnsureError) -> Problem {
             "this retailer's actor failed again and again and was given up for five minutes; see the actors page",
         ),
         EnsureError::Absent(_) => ErrorCode::Busy.into(),
-        EnsureError::Timeout => Problem::new(ErrorCode::StoreUnavailable, "the retailer could not be loaded in time"),
+        EnsureError::Timeout => {
+            Problem::new(ErrorCode::StoreUnavailable, "the retailer could not be loaded in time")
+        }
         EnsureError::Stopping => ErrorCode::ShuttingDown.into(),
     }
 }
@@ -191,7 +194,9 @@ impl Router for Host {
                 match self.try_ask(retailer, &request, until).await {
                     Tried::Answered(answer) => return answer,
                     Tried::NotSent => {}
-                    Tried::Unknown(ErrorCode::OutcomeUnknown) if harmless => unknown = ErrorCode::OutcomeUnknown,
+                    Tried::Unknown(ErrorCode::OutcomeUnknown) if harmless => {
+                        unknown = ErrorCode::OutcomeUnknown
+                    }
                     Tried::Unknown(code) => return Err(code.into()),
                 }
                 if clock::now() >= until {

@@ -78,9 +78,16 @@ pub enum LiveConnMsg {
     Admitted(Result<Visitor, Problem>),
     FromHub(Arc<Outgoing>),
     /// The state of a topic, asked for in the given round.
-    Watched { topic: Topic, round: u64, result: Result<Watched, Problem> },
+    Watched {
+        topic: Topic,
+        round: u64,
+        result: Result<Watched, Problem>,
+    },
     /// The state of a topic could not be had a while ago.
-    AskAgain { topic: Topic, round: u64 },
+    AskAgain {
+        topic: Topic,
+        round: u64,
+    },
     /// The hub actor has a new life.
     Rejoin,
     /// The session is over.
@@ -120,7 +127,11 @@ impl Actor for LiveConn {
     type State = State;
     type Arguments = Arguments;
 
-    async fn pre_start(&self, me: ActorRef<LiveConnMsg>, args: Arguments) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        me: ActorRef<LiveConnMsg>,
+        args: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
         me.send_interval(CHECK_EVERY, || LiveConnMsg::Check);
         let now = clock::now();
         Ok(State {
@@ -155,7 +166,9 @@ impl Actor for LiveConn {
             }
             LiveConnMsg::Admitted(result) => admitted(&me, state, result),
             LiveConnMsg::FromHub(outgoing) => catch_up::from_hub(&me, state, outgoing),
-            LiveConnMsg::Watched { topic, round, result } => catch_up::watched(&me, state, topic, round, result),
+            LiveConnMsg::Watched { topic, round, result } => {
+                catch_up::watched(&me, state, topic, round, result)
+            }
             LiveConnMsg::AskAgain { topic, round } => catch_up::ask_again(&me, state, topic, round),
             LiveConnMsg::Rejoin => catch_up::rejoin(&me, state),
             LiveConnMsg::SessionEnded(session) => {
@@ -203,7 +216,8 @@ fn receive(me: &ActorRef<LiveConnMsg>, state: &mut State, frame: FromConsole) {
             let (doorman, me) = (state.args.doorman.clone(), me.clone());
             tokio::spawn(async move {
                 let late = |_| Err(ErrorCode::DeadlineExceeded.into());
-                let result = tokio::time::timeout(ADMIT_WITHIN, doorman.admit(&token)).await.unwrap_or_else(late);
+                let result =
+                    tokio::time::timeout(ADMIT_WITHIN, doorman.admit(&token)).await.unwrap_or_else(late);
                 drop(me.cast(LiveConnMsg::Admitted(result)));
             });
         }
@@ -360,7 +374,8 @@ fn count(me: &ActorRef<LiveConnMsg>, state: &mut State, topics: usize) -> bool {
     if state.pace.frames <= MAX_FRAMES_A_SECOND && state.pace.topics <= MAX_TOPICS_A_SECOND {
         return true;
     }
-    let detail = format!("more than {MAX_FRAMES_A_SECOND} frames or {MAX_TOPICS_A_SECOND} topics in a second");
+    let detail =
+        format!("more than {MAX_FRAMES_A_SECOND} frames or {MAX_TOPICS_A_SECOND} topics in a second");
     goodbye(me, state, &Problem::new(ErrorCode::RateLimited, detail));
     false
 }

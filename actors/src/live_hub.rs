@@ -212,7 +212,9 @@ fn leave(state: &mut State, topic: Topic, conn: ConnId) {
     }
     if topic == Topic::Dashboard {
         let watchers = state.topics.get(&topic);
-        let watched = |scope: &RetailerScope| watchers.is_some_and(|all| all.values().any(|watcher| watcher.scope == *scope));
+        let watched = |scope: &RetailerScope| {
+            watchers.is_some_and(|all| all.values().any(|watcher| watcher.scope == *scope))
+        };
         state.shown.retain(|(scope, _)| watched(scope));
     }
 }
@@ -245,7 +247,8 @@ fn publish(me: &ActorRef<LiveHubMsg>, state: &mut State, publication: Publicatio
 
 fn gone(me: &ActorRef<LiveHubMsg>, state: &mut State, retailer: RetailerId) {
     state.args.fleet.remove(retailer);
-    let theirs: Vec<_> = state.topics.keys().filter(|topic| topic.retailer() == Some(retailer)).copied().collect();
+    let theirs: Vec<_> =
+        state.topics.keys().filter(|topic| topic.retailer() == Some(retailer)).copied().collect();
     for topic in theirs {
         send(state, topic, Kind::Gone, &refusal(topic));
         state.topics.remove(&topic);

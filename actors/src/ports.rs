@@ -13,7 +13,8 @@ use messages::permission::{RetailerScope, Role};
 use messages::run::{LogLine, Reject};
 use messages::version::Epoch;
 use messages::{
-    AgentId, ConnId, DestinationId, ErrorCode, Problem, RetailerId, RunId, Secret, SessionId, Timestamp, UserId, Version,
+    AgentId, ConnId, DestinationId, ErrorCode, Problem, RetailerId, RunId, Secret, SessionId, Timestamp,
+    UserId, Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +59,8 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// The documents of retailers. Every call is for one retailer; nothing reaches across.
+/// The documents of retailers. Every call is for one retailer; nothing reaches across. Every call ends by itself within
+/// seconds, whatever becomes of the database: the actors wait for it without a deadline of their own.
 pub trait TenantStore: Send + Sync + 'static {
     /// Raises the retailer's fence to `epoch` (making it at version 0 if there is none), then loads.
     /// With a higher epoch in the fence: [`StoreError::Fenced`].
@@ -87,8 +89,11 @@ pub trait TenantStore: Send + Sync + 'static {
 
     /// Keeps rejected items; one that is there already (same run and row) is replaced, so a second attempt of
     /// a run does not double them.
-    fn append_rejects(&self, retailer: RetailerId, rejects: Vec<Reject>)
-    -> BoxFuture<'_, Result<(), StoreError>>;
+    fn append_rejects(
+        &self,
+        retailer: RetailerId,
+        rejects: Vec<Reject>,
+    ) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// The latest lines of a run's log, oldest first.
     fn latest_logs(

@@ -2,7 +2,6 @@
 //!
 //! [`decide`] says what a request changes, [`actor`] commits it and then tells the consoles and the agents.
 
-
 pub mod actor;
 pub mod decide;
 pub mod lists;

@@ -88,7 +88,11 @@ async fn reach(dialer: &Dialer, hub: &HubAddress) -> Result<String, String> {
 
 async fn credential(dialer: &Dialer, hub: &HubAddress, identity: &Identity) -> Result<String, String> {
     match websocket::connect(dialer, hub, &identity.credential).await {
-        Ok(_) => Ok("it is accepted".to_owned()),
+        Ok(mut socket) => {
+            // Without hello this takes nobody's place; the goodbye keeps the hub's log clean.
+            let _ignored = socket.close(None).await;
+            Ok("it is accepted".to_owned())
+        }
         Err(UpgradeError::Refused(problem)) => Err(format!(
             "{}; if this lasts, make a new enrolment token in the console and enrol again",
             problem.detail

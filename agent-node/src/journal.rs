@@ -38,6 +38,11 @@ impl Journal {
         let mut entries = BTreeMap::new();
         for file in fs::read_dir(&folder)? {
             let path = file?.path();
+            if path.extension().is_some_and(|ending| ending == "tmp") {
+                // The rest of a write that was cut off, with credentials in it perhaps.
+                fs::remove_file(path)?;
+                continue;
+            }
             if let Some(run_id) = run_of(&path) {
                 let entry = serde_json::from_slice(&fs::read(&path)?).unwrap_or_else(|error| {
                     tracing::error!(%run_id, %error, "the journal of this run is damaged; it is reported as failed");

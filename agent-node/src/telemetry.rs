@@ -4,6 +4,9 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+/// Libraries through which credentials pass.
+const SECRETIVE: [&str; 6] = ["async_ssh2_tokio", "h2", "hyper", "russh", "rustls", "tungstenite"];
+
 /// Reads a filter; the error says what is wrong with it.
 pub fn parse(filter: &str) -> Result<Targets, String> {
     let parsed: Targets = filter.parse().map_err(|error| {
@@ -13,6 +16,9 @@ pub fn parse(filter: &str) -> Result<Targets, String> {
     let unknown = filter
         .split(',')
         .find(|part| !part.contains(['=', ':']) && part.trim().parse::<tracing::Level>().is_err());
+    // These would write down frames and logins at their lowest levels.
+    let parsed =
+        SECRETIVE.iter().fold(parsed, |filter, part| filter.with_target(*part, tracing::Level::WARN));
     match unknown {
         Some(part) => Err(format!("\"{part}\" is no level; use error, warn, info, debug or trace")),
         None => Ok(parsed),

@@ -53,13 +53,15 @@ pub fn show_panics() {
 pub fn App() -> Html {
     html! {
         <BrowserRouter>
-            <Door />
+            { draw!(Door) }
         </BrowserRouter>
     }
 }
 
-#[component]
-fn Door() -> Html {
+part!(Door kept by use_door);
+
+#[hook]
+fn use_door() -> Html {
     let gate = use_state_eq(|| Gate::Starting);
     let notices = use_reducer(Notices::default);
     let now = use_clock(CLOCK_MS);
@@ -81,24 +83,24 @@ fn Door() -> Html {
             let gate = gate.setter();
             let retry = Callback::from(move |()| gate.set(Gate::Starting));
             html! {
-                <Unreachable error={error.clone()} {retry} />
+                { draw!(Unreachable { error: error.clone(), retry }) }
             }
         }
         Gate::Setup => html! {
-            <Setup />
+            { draw!(Setup) }
         },
         Gate::SignedOut => html! {
-            <Login />
+            { draw!(Login) }
         },
         Gate::In(_) => html! {
-            <Shell />
+            { draw!(Shell) }
         },
     };
     html! {
         <ContextProvider<Console> context={console}>
             <ContextProvider<Now> context={Now(now)}>
                 { page }
-                <ToastRegion {notices} />
+                { draw!(ToastRegion { notices }) }
             </ContextProvider<Now>>
         </ContextProvider<Console>>
     }

@@ -11,5 +11,5 @@ pub use action::{Action, use_action};
 pub use fetch::{Fetched, use_fetch};
 pub use live::{use_status, use_topic};
 pub use page::{use_console, use_debounced, use_title};
-pub use save::{Conflict, Save, use_save};
+pub use save::{Conflict, Save, json, use_save};
 pub use time::{Now, use_clock, use_now};

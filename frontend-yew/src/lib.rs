@@ -4,6 +4,9 @@
 //! `hooks` (one a question) → `api` (REST and the live socket). Beside them `state`, which is pure and decides.
 //! Speaks only `messages::http` and `messages::live`.
 
+#[macro_use]
+mod part;
+
 pub mod api;
 pub mod app;
 pub mod components;

@@ -130,7 +130,10 @@ mod tests {
         let (id, other) = (ID.parse().unwrap(), "01890a5d-ac96-774b-bcce-b302099a8058".parse().unwrap());
         let agents = Route::RetailerTab { id, tab: Tab::Agents };
         assert_eq!(agents.for_retailer(other), Route::RetailerTab { id: other, tab: Tab::Agents });
-        assert_eq!(Route::Run { id, run: ID.parse().unwrap() }.for_retailer(other), Route::RetailerTab { id: other, tab: Tab::Runs });
+        assert_eq!(
+            Route::Run { id, run: ID.parse().unwrap() }.for_retailer(other),
+            Route::RetailerTab { id: other, tab: Tab::Runs }
+        );
         assert_eq!(Route::Dashboard.for_retailer(other), Route::Retailer { id: other });
     }
 }

@@ -3,14 +3,15 @@
 
 pub mod backoff;
 pub mod draft;
-pub mod format;
 pub mod form;
+pub mod format;
+pub mod frame;
 pub mod link;
 pub mod log;
 pub mod merge;
+pub mod pace;
 pub mod paging;
 pub mod password;
-pub mod pace;
 pub mod query;
 pub mod timeline;
 pub mod toasts;

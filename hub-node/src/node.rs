@@ -4,6 +4,7 @@
 //! Stop: not ready, sockets asked to come back elsewhere, requests finished, connections, runs, retailers, lease,
 //! database process.
 
+mod housekeeping;
 mod parts;
 
 use std::fs;
@@ -63,8 +64,12 @@ pub enum NodeError {
 /// Runs a hub until `stop`.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
     let data_dir = DataDir::lock(&config.data_dir)?;
-    let keys = config.keys_file.clone().unwrap_or_else(|| data_dir.path().join("keys"));
-    let keyring = Arc::new(Keyring::open_or_create(&keys)?);
+    let keyring = match &config.keys_file {
+        // A mistyped path must not make new keys beside the ones that everything is sealed under.
+        Some(file) => Keyring::open(file)?,
+        None => Keyring::open_or_create(&data_dir.path().join("keys"))?,
+    };
+    let keyring = Arc::new(keyring);
     let register = Register::default();
     let hub = root(&register, "hub").await?;
 
@@ -109,6 +114,7 @@ async fn serve(
     .await?;
     let sealer = Sealer::new(keyring);
     let engine = Engine::start(&store, &sealer, ownership, register, hub).await?;
+    parts::keep_house(hub, &store, &sealer, engine.host.clone());
     let sockets = engine.sockets(boot, &store, &access, &public_url);
     let draining = CancellationToken::new();
     let state = crate::http::State {

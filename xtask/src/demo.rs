@@ -185,6 +185,8 @@ impl Running {
                 let name = format!("start {} again", program.service.name());
                 program.service = ui::step(&name, |_| (program.start)())?;
             }
+            let known: Vec<u32> = self.programs.iter().map(|program| program.service.id()).collect();
+            leftovers::reap_orphans(&known);
             std::thread::sleep(GLANCE);
         }
         Ok(())
@@ -229,7 +231,7 @@ fn invite(base: &str) {
         "\nThe console is at  {base}\n\
          \x20 sign in as       {LOGIN}\n\
          \x20 password         {PASSWORD}\n\n\
-         Then open {file} → Jobs → “Supplier price list” → Run, and watch 120,000 rows arrive.\n\
+         Then open {file} → Jobs → “Supplier price list” → Run, and watch 250,000 rows arrive.\n\
          “Catalogue to web shop” has run already; its rejected rows show what the tills got wrong.\n\
          The files arrive in .demo/web-shop/; logs are in .demo/logs/.\n\n\
          Ctrl-C stops everything; `cargo xtask demo` goes on from here, `--fresh` starts over."

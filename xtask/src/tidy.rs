@@ -44,6 +44,7 @@ const FILE_RULES: &[fn(&Source<'_>) -> Vec<Finding>] = &[
     code::opens_with_its_purpose,
     code::not_too_long,
     code::no_skipped_tests,
+    code::exceptions_are_expected,
     code::tests_wait_for_conditions,
     code::no_float_money,
     code::child_events_in_one_place,

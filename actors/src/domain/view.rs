@@ -42,7 +42,12 @@ impl Store {
 impl Agent {
     /// `presence` and `last_seen_at` are known to the live actor and not to the store.
     #[must_use]
-    pub fn view(&self, retailer_id: RetailerId, presence: Presence, last_seen_at: Option<Timestamp>) -> AgentView {
+    pub fn view(
+        &self,
+        retailer_id: RetailerId,
+        presence: Presence,
+        last_seen_at: Option<Timestamp>,
+    ) -> AgentView {
         AgentView {
             id: self.id,
             retailer_id,

@@ -74,7 +74,8 @@ pub(super) fn watch(me: &ActorRef<LiveConnMsg>, state: &mut State, topic: Topic,
 /// Asks for a topic's state, without waiting.
 fn ask(me: &ActorRef<LiveConnMsg>, state: &State, topic: Topic, since: Option<Version>, round: u64) {
     let Some(visitor) = &state.visitor else { return };
-    let (router, board, fleet) = (state.args.router.clone(), state.args.board.clone(), state.args.fleet.clone());
+    let (router, board, fleet) =
+        (state.args.router.clone(), state.args.board.clone(), state.args.fleet.clone());
     let (scope, me) = (visitor.scope.clone(), me.clone());
     tokio::spawn(async move {
         let result = match topic.retailer() {

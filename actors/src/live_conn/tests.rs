@@ -228,7 +228,11 @@ fn missed(after: u64, version: u64) -> Watched {
         version: Version(version),
         changes: vec![change(version)],
     };
-    Watched::Since { deltas: (after + 1..=version).map(delta).collect(), version: Version(version), ticks: vec![] }
+    Watched::Since {
+        deltas: (after + 1..=version).map(delta).collect(),
+        version: Version(version),
+        ticks: vec![],
+    }
 }
 
 fn row(id: RetailerId, online: u32) -> RetailerSummary {

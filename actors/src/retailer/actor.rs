@@ -114,7 +114,11 @@ impl Actor for Retailer {
     type State = State;
     type Arguments = Arguments;
 
-    async fn pre_start(&self, _: ActorRef<RetailerMsg>, args: Arguments) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        _: ActorRef<RetailerMsg>,
+        args: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
         let Arguments { retailer, epoch, tools } = args;
         let not_owner = || NotWanted("this node does not own the retailer".into());
         let epoch = epoch.ok_or_else(not_owner)?;
@@ -137,7 +141,11 @@ impl Actor for Retailer {
         })
     }
 
-    async fn post_start(&self, _: ActorRef<RetailerMsg>, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn post_start(
+        &self,
+        _: ActorRef<RetailerMsg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         for run in state.documents.open_runs() {
             state.tools.watchers.watch(state.retailer, run.id);
         }
@@ -228,7 +236,9 @@ fn touch_socket(me: &ActorRef<RetailerMsg>, state: &mut State, request: &Request
             false
         }
         Request::Detach { conn } => state.connections.detach(*conn),
-        Request::Accepted { conn, .. } | Request::Refused { conn, .. } | Request::CredentialSaved { conn } => {
+        Request::Accepted { conn, .. }
+        | Request::Refused { conn, .. }
+        | Request::CredentialSaved { conn } => {
             state.connections.alive(*conn, None, now, at).map_err(stray)?;
             true
         }

@@ -93,6 +93,7 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
             repeated(state, idempotency.as_deref(), *id, || config::create(state, *id, draft, cx), cx)
         }
         Request::Update { id, draft, expected, .. } => config::update(state, *id, draft, *expected, cx),
+        Request::Reseal { destination, before, after } => config::reseal(state, *destination, before, after),
         Request::Delete { id, expected, .. } => config::delete(state, *id, *expected, cx),
         Request::StartRun { job, run, author, idempotency } => {
             let id = EntityId::Run(*run);
@@ -106,7 +107,9 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
             agents::enrol(state, *agent, *token, *credential, machine, cx)
         }
         Request::Revoke { agent, .. } => agents::revoke(state, *agent, cx),
-        Request::Rotate { agent, credential, hash, .. } => agents::rotate(state, *agent, credential, *hash, cx),
+        Request::Rotate { agent, credential, hash, .. } => {
+            agents::rotate(state, *agent, credential, *hash, cx)
+        }
         Request::Attach { conn, credential, machine, active } => {
             agents::attach(state, conn.agent, *credential, machine, active, cx)
         }
@@ -158,7 +161,10 @@ fn repeated(
         if made.kind() == wanted.kind() {
             return Ok(Decision::entity(*made, Vec::new()));
         }
-        let detail = format!("this idempotency key was used to make a {}; use a new key for each request", made.kind());
+        let detail = format!(
+            "this idempotency key was used to make a {}; use a new key for each request",
+            made.kind()
+        );
         return Err(Problem::new(ErrorCode::WrongState, detail));
     }
     let mut decision = act()?;

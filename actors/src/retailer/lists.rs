@@ -110,7 +110,9 @@ mod tests {
     #[test]
     fn pages_cover_everything_once_in_either_direction() {
         let names = ["a", "bb", "ccc", "dddd", "eeeee", "ffffff", "ggggggg"];
-        for (sort, mut expected) in [("name", vec![1, 2, 3, 4, 5, 6, 7]), ("-name", vec![7, 6, 5, 4, 3, 2, 1])] {
+        for (sort, mut expected) in
+            [("name", vec![1, 2, 3, 4, 5, 6, 7]), ("-name", vec![7, 6, 5, 4, 3, 2, 1])]
+        {
             let mut query = ListQuery { limit: Some(3), sort: Some(sort.into()), ..ListQuery::default() };
             let mut seen = Vec::new();
             loop {

@@ -117,7 +117,11 @@ impl Connections {
     pub fn changes(&mut self, now: Instant) -> Vec<(AgentId, Presence, Timestamp)> {
         let changed = self.seen.iter_mut().filter_map(|(agent, seen)| {
             let current = presence(seen, now);
-            (std::mem::replace(&mut seen.told, current) != current).then_some((*agent, current, seen.heard_at))
+            (std::mem::replace(&mut seen.told, current) != current).then_some((
+                *agent,
+                current,
+                seen.heard_at,
+            ))
         });
         changed.collect()
     }

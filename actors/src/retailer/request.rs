@@ -10,7 +10,8 @@ use messages::http::stores::StoreSpec;
 use messages::ids::SpoolId;
 use messages::live::{Change, Entity, Tick, Topic};
 use messages::{
-    AgentId, CommandId, ErrorCode, JobId, RetailerId, RunId, Secret, Timestamp, UserId, Version,
+    AgentId, CommandId, DestinationId, ErrorCode, JobId, RetailerId, RunId, Secret, Timestamp, UserId,
+    Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,12 @@ pub enum Draft {
     Store(StoreSpec),
     Agent(AgentSpec),
     /// Credentials are sealed before they come here; absent on change, the stored ones stay.
-    Destination { name: String, config: DestinationConfig, enabled: bool, credentials: Option<Sealed> },
+    Destination {
+        name: String,
+        config: DestinationConfig,
+        enabled: bool,
+        credentials: Option<Sealed>,
+    },
     Job(JobSpec),
 }
 
@@ -51,45 +57,125 @@ pub enum Request {
     /// One thing as it is now. Answer: [`Response::Entity`].
     Get(EntityId),
     /// One page. Answer: [`Response::Page`].
-    List { of: ListOf, query: ListQuery },
+    List {
+        of: ListOf,
+        query: ListQuery,
+    },
     /// Make a thing under an identifier that the caller minted (so that a repetition is harmless).
     /// With an idempotency key seen before, the answer is what was made then. Answer: [`Response::Entity`].
-    Create { id: EntityId, draft: Draft, author: Author, idempotency: Option<String> },
+    Create {
+        id: EntityId,
+        draft: Draft,
+        author: Author,
+        idempotency: Option<String>,
+    },
     /// Change it if `expected` is still its revision. Answer: [`Response::Entity`].
-    Update { id: EntityId, draft: Draft, expected: Version, author: Author },
+    Update {
+        id: EntityId,
+        draft: Draft,
+        expected: Version,
+        author: Author,
+    },
+    /// Replace a destination's sealed credentials by the same under another key, if they are still those.
     /// Answer: [`Response::Done`].
-    Delete { id: EntityId, expected: Version, author: Author },
+    Reseal {
+        destination: DestinationId,
+        before: Sealed,
+        after: Sealed,
+    },
+    /// Answer: [`Response::Done`].
+    Delete {
+        id: EntityId,
+        expected: Version,
+        author: Author,
+    },
 
     /// Start a run of a job. Answer: [`Response::Entity`] with the run.
-    StartRun { job: JobId, run: RunId, author: Author, idempotency: Option<String> },
+    StartRun {
+        job: JobId,
+        run: RunId,
+        author: Author,
+        idempotency: Option<String>,
+    },
     /// Ask a run to stop. Answer: [`Response::Entity`] with the run.
-    CancelRun { run: RunId, author: Author },
+    CancelRun {
+        run: RunId,
+        author: Author,
+    },
 
     /// Let an agent enrol with a token of this hash. Answer: [`Response::Done`].
-    OfferEnrolment { agent: AgentId, token: SecretHash, expires_at: Timestamp, author: Author },
+    OfferEnrolment {
+        agent: AgentId,
+        token: SecretHash,
+        expires_at: Timestamp,
+        author: Author,
+    },
     /// Swap the token for a credential. Answer: [`Response::Enrolled`].
-    Enrol { agent: AgentId, token: SecretHash, credential: SecretHash, machine: Machine },
+    Enrol {
+        agent: AgentId,
+        token: SecretHash,
+        credential: SecretHash,
+        machine: Machine,
+    },
     /// Void the agent's credential and close its socket. Answer: [`Response::Done`].
-    Revoke { agent: AgentId, author: Author },
+    Revoke {
+        agent: AgentId,
+        author: Author,
+    },
     /// Send the agent a new credential; the old one is void once it is saved. Answer: [`Response::Done`].
-    Rotate { agent: AgentId, credential: Secret, hash: SecretHash, author: Author },
+    Rotate {
+        agent: AgentId,
+        credential: Secret,
+        hash: SecretHash,
+        author: Author,
+    },
     /// Is this credential valid? Answer: [`Response::Done`].
-    Authenticate { agent: AgentId, credential: SecretHash },
+    Authenticate {
+        agent: AgentId,
+        credential: SecretHash,
+    },
 
     /// A socket of an agent said hello. Answer: [`Response::Attached`]; commands follow through the downlink.
-    Attach { conn: ConnAddr, credential: SecretHash, machine: Machine, active: Vec<RunId> },
+    Attach {
+        conn: ConnAddr,
+        credential: SecretHash,
+        machine: Machine,
+        active: Vec<RunId>,
+    },
     /// The socket is gone.
-    Detach { conn: ConnAddr },
+    Detach {
+        conn: ConnAddr,
+    },
     /// Any frame counts as a sign of life. Answer: [`Response::Done`], or `agent_superseded`.
-    Alive { conn: ConnAddr, active: Vec<RunId> },
-    Accepted { conn: ConnAddr, command: CommandId },
-    Refused { conn: ConnAddr, command: CommandId, code: ErrorCode, detail: String },
-    CredentialSaved { conn: ConnAddr },
+    Alive {
+        conn: ConnAddr,
+        active: Vec<RunId>,
+    },
+    Accepted {
+        conn: ConnAddr,
+        command: CommandId,
+    },
+    Refused {
+        conn: ConnAddr,
+        command: CommandId,
+        code: ErrorCode,
+        detail: String,
+    },
+    CredentialSaved {
+        conn: ConnAddr,
+    },
     /// Numbered facts, in order. Answer: [`Response::Acknowledged`] once all are stored.
-    Reports { conn: ConnAddr, spool: SpoolId, reports: Vec<Report> },
+    Reports {
+        conn: ConnAddr,
+        spool: SpoolId,
+        reports: Vec<Report>,
+    },
 
     /// The state of a topic, or what has changed since a version. Answer: [`Response::Watched`].
-    Watch { topic: Topic, since: Option<Version> },
+    Watch {
+        topic: Topic,
+        since: Option<Version>,
+    },
 }
 
 /// What a request was answered with.
@@ -107,10 +193,17 @@ pub enum Response {
 /// How a watcher catches up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Watched {
-    Snapshot { version: Version, entities: Vec<Entity> },
+    Snapshot {
+        version: Version,
+        entities: Vec<Entity>,
+    },
     /// The commits after the version that was named; none, when nothing has happened. The ticks are what they do not
     /// tell: each agent's presence and each open run's progress as they are now.
-    Since { deltas: Vec<WatchedDelta>, version: Version, ticks: Vec<Tick> },
+    Since {
+        deltas: Vec<WatchedDelta>,
+        version: Version,
+        ticks: Vec<Tick>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,6 +229,7 @@ impl Request {
         matches!(
             self,
             Self::Create { .. }
+                | Self::Reseal { .. }
                 | Self::StartRun { .. }
                 | Self::CancelRun { .. }
                 | Self::Attach { .. }

@@ -140,7 +140,13 @@ impl State {
 
 /// One thing as consoles and REST clients see it.
 #[must_use]
-pub fn entity(state: &State, id: EntityId, retailer: RetailerId, connections: &Connections, now: Instant) -> Option<Entity> {
+pub fn entity(
+    state: &State,
+    id: EntityId,
+    retailer: RetailerId,
+    connections: &Connections,
+    now: Instant,
+) -> Option<Entity> {
     Some(match id {
         EntityId::Retailer => Entity::Retailer(state.retailer.as_ref()?.view()),
         EntityId::Store(id) => Entity::Store(state.stores.get(&id)?.view(retailer)),

@@ -56,7 +56,12 @@ impl History {
 
 /// What a write looks like to a console. Receipts are nobody's business.
 #[must_use]
-pub fn change(write: &Write, retailer: RetailerId, connections: &Connections, now: Instant) -> Option<Change> {
+pub fn change(
+    write: &Write,
+    retailer: RetailerId,
+    connections: &Connections,
+    now: Instant,
+) -> Option<Change> {
     let entity = match write {
         Write::Retailer(x) => Entity::Retailer(x.view()),
         Write::Store(x) => Entity::Store(x.view(retailer)),

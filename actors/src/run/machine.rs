@@ -26,13 +26,28 @@ pub enum Event {
     /// The command has been handed to the agent's socket.
     Dispatched,
     /// The agent has it on disk.
-    Accepted { agent: AgentId },
+    Accepted {
+        agent: AgentId,
+    },
     /// It cannot be carried out.
-    Refused { by: Actor, failure: RunFailure },
-    Started { agent: AgentId, attempt: u32 },
-    Finished { agent: AgentId, progress: Progress, outcome: RunOutcome },
+    Refused {
+        by: Actor,
+        failure: RunFailure,
+    },
+    Started {
+        agent: AgentId,
+        attempt: u32,
+    },
+    Finished {
+        agent: AgentId,
+        progress: Progress,
+        outcome: RunOutcome,
+    },
     /// Somebody wants it to stop.
-    Cancel { by: Actor, command: CommandId },
+    Cancel {
+        by: Actor,
+        command: CommandId,
+    },
     /// A connected agent has not reported in time.
     Overdue,
     /// The agent has been away for too long.
@@ -72,7 +87,9 @@ pub fn apply(run: &Run, event: Event, now: Timestamp) -> Option<Run> {
         Event::Silent => {
             let failure = RunFailure {
                 code: ErrorCode::AgentLost,
-                detail: "the agent has not been heard of for a day; if it comes back, its report still counts".into(),
+                detail:
+                    "the agent has not been heard of for a day; if it comes back, its report still counts"
+                        .into(),
             };
             let open = matches!(next.state, RunState::Running | RunState::Dispatched);
             open && end(&mut next, RunState::Lost, Actor::Hub, Some(failure), now)
@@ -106,9 +123,8 @@ fn accepted(run: &mut Run, agent: AgentId, now: Timestamp) -> bool {
 /// that the hub did not know.
 fn finished(run: &mut Run, agent: AgentId, progress: Progress, outcome: RunOutcome, now: Timestamp) -> bool {
     let by_hub = run.transitions.last().is_some_and(|last| last.actor == Actor::Hub);
-    let undecided = !run.state.is_over()
-        || run.state == RunState::Lost
-        || (run.state == RunState::TimedOut && by_hub);
+    let undecided =
+        !run.state.is_over() || run.state == RunState::Lost || (run.state == RunState::TimedOut && by_hub);
     if !undecided {
         return false;
     }

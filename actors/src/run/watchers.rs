@@ -50,7 +50,8 @@ impl Watchers {
             }
         });
         let id = format!("run:{run}");
-        let spec = ChildSpec::announced(id, "job_run", RestartPolicy::ONE_OF_MANY, make, announce).on_end(end);
+        let spec =
+            ChildSpec::announced(id, "job_run", RestartPolicy::ONE_OF_MANY, make, announce).on_end(end);
         if !self.supervisor.add(spec) {
             tracing::debug!(%run, "not watched: the node is stopping");
         }
@@ -92,3 +93,6 @@ impl LiveFeed for WhileWatched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

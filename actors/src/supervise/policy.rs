@@ -136,7 +136,8 @@ mod tests {
             (Restart::Never, Orderly, false),
             (Restart::Never, Failed, false),
         ] {
-            let verdict = Failures::default().judge(&RestartPolicy { restart, ..POLICY }, ended, Duration::ZERO);
+            let verdict =
+                Failures::default().judge(&RestartPolicy { restart, ..POLICY }, ended, Duration::ZERO);
             assert_eq!(matches!(verdict, Verdict::RestartAfter(_)), again, "{restart:?} {ended:?}");
         }
     }

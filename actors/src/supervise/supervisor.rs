@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use messages::Timestamp;
 use messages::http::admin::ActorStatus;
-use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SpawnErr, SupervisionEvent};
+use ractor::{
+    Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SpawnErr, SupervisionEvent,
+};
 use serde_json::{Value, json};
 
 use super::policy::{Ended, Failures, Verdict};
@@ -40,8 +42,15 @@ pub enum SupervisorMsg {
     Ensure(ChildSpec, RpcReplyPort<Result<(), Absent>>),
     /// Ends a child for good.
     Remove(String),
-    Due { id: String, life: u64 },
-    Spawned { id: String, life: u64, outcome: Box<Result<Started, SpawnErr>> },
+    Due {
+        id: String,
+        life: u64,
+    },
+    Spawned {
+        id: String,
+        life: u64,
+        outcome: Box<Result<Started, SpawnErr>>,
+    },
     Observe(RpcReplyPort<Value>),
 }
 
@@ -166,7 +175,11 @@ impl Actor for Supervisor {
     type State = State;
     type Arguments = SupervisorArgs;
 
-    async fn pre_start(&self, me: ActorRef<SupervisorMsg>, args: SupervisorArgs) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        me: ActorRef<SupervisorMsg>,
+        args: SupervisorArgs,
+    ) -> Result<State, ActorProcessingErr> {
         let mut state = State {
             path: args.path,
             register: args.register,
@@ -225,7 +238,11 @@ impl Actor for Supervisor {
         Ok(())
     }
 
-    async fn post_stop(&self, _me: ActorRef<SupervisorMsg>, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(
+        &self,
+        _me: ActorRef<SupervisorMsg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         let deadline = clock::now() + STOP_PATIENCE;
         while let Some(id) = state.order.pop() {
             let left = deadline.saturating_duration_since(clock::now());

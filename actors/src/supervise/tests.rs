@@ -9,11 +9,16 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::{Value, json};
 
 use super::supervisor::{Absent, EnsureError};
-use super::{ChildSpec, Restart, RestartPolicy, SupervisorArgs, SupervisorHandle};
+use super::{ChildSpec, NotWanted, Restart, RestartPolicy, SupervisorArgs, SupervisorHandle};
 use crate::observe::{Observable, Register};
 
 /// Does what its message says; fails its first `bad_starts` starts.
 struct Worker;
+
+/// Instead of a number of bad starts: it finds that it is not wanted.
+const NOT_WANTED: u32 = u32::MAX - 1;
+/// Instead of a number of bad starts: it takes its time.
+const SLOW: u32 = u32::MAX - 2;
 
 enum Order {
     Panic,
@@ -34,12 +39,29 @@ impl Actor for Worker {
     type State = u32;
     type Arguments = (Arc<AtomicU32>, u32);
 
-    async fn pre_start(&self, _: ActorRef<Order>, (starts, bad): Self::Arguments) -> Result<u32, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        _: ActorRef<Order>,
+        (starts, bad): Self::Arguments,
+    ) -> Result<u32, ActorProcessingErr> {
         let start = starts.fetch_add(1, Ordering::SeqCst) + 1;
-        if start <= bad { Err("not yet".into()) } else { Ok(start) }
+        match bad {
+            NOT_WANTED => Err(NotWanted("there is nothing to do".into()).into()),
+            SLOW => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Ok(start)
+            }
+            bad if start <= bad => Err("not yet".into()),
+            _ => Ok(start),
+        }
     }
 
-    async fn handle(&self, me: ActorRef<Order>, order: Order, state: &mut u32) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        me: ActorRef<Order>,
+        order: Order,
+        state: &mut u32,
+    ) -> Result<(), ActorProcessingErr> {
         match order {
             Order::Panic => panic!("as told"),
             Order::Stop => me.stop(None),
@@ -91,7 +113,7 @@ impl Bench {
     async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let waited = tokio::time::timeout(Duration::from_secs(10), async {
             while !holds(self) {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
         });
         waited.await.unwrap_or_else(|_| panic!("never {what}"));
@@ -160,4 +182,64 @@ async fn stopping_waits_for_children_and_leaves_nothing() {
     assert_eq!(bench.register.paths(), Vec::<String>::new());
     let worker = bench.address.lock().unwrap().clone().unwrap();
     assert_eq!(worker.get_status(), ractor::ActorStatus::Stopped);
+}
+
+#[tokio::test]
+async fn a_child_that_is_not_wanted_is_removed_without_another_try() {
+    let bench = Bench::new().await;
+    let outcome = bench.supervisor.ensure(bench.spec(QUICK, NOT_WANTED), Duration::from_secs(5)).await;
+    assert_eq!(outcome, Err(EnsureError::Absent(Absent::Removed)));
+    assert_eq!((bench.starts(), bench.register.paths()), (1, vec!["top".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_was_given_up_gets_a_second_chance() {
+    let bench = Bench::new().await;
+    // Four starts until it is given up; the fifth is good.
+    let outcome = bench.supervisor.ensure(bench.spec(QUICK, 4), Duration::from_secs(5)).await;
+    assert_eq!(outcome, Err(EnsureError::Absent(Absent::GivenUp)));
+    tokio::time::sleep(Duration::from_secs(299)).await;
+    assert_eq!((bench.starts(), bench.status().await), (4, Some(ActorStatus::GivenUp)));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    bench.supervisor.ensure(bench.spec(QUICK, 4), Duration::from_secs(5)).await.unwrap();
+    assert_eq!((bench.starts(), bench.status().await), (5, Some(ActorStatus::Running)));
+}
+
+#[tokio::test]
+async fn each_announced_life_is_told_to_have_ended_once() {
+    let bench = Bench::new().await;
+    let told = Arc::new(AtomicU32::new(0));
+    let seen = told.clone();
+    let spec = bench.spec(QUICK, 0).on_end(Arc::new(move |_| {
+        seen.fetch_add(1, Ordering::SeqCst);
+    }));
+    let count = |b: &Bench| (b.starts(), told.load(Ordering::SeqCst));
+    bench.supervisor.ensure(spec.clone(), Duration::from_secs(5)).await.unwrap();
+    bench.tell(Order::Panic);
+    bench.until("the panic was told", |b| count(b).1 == 1).await;
+    bench.supervisor.ensure(spec.clone(), Duration::from_secs(5)).await.unwrap();
+    bench.supervisor.remove("w");
+    bench.until("the removal was told", |b| count(b).1 == 2).await;
+    bench.supervisor.ensure(spec.clone(), Duration::from_secs(5)).await.unwrap();
+    bench.tell(Order::Stop);
+    bench.until("the orderly end was told", |b| count(b).1 == 3).await;
+    bench.supervisor.ensure(spec, Duration::from_secs(5)).await.unwrap();
+    bench.supervisor.stop("test").await;
+    assert_eq!(count(&bench), (4, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_removed_while_starting_does_not_come_up_as_the_next_one() {
+    let bench = Bench::new().await;
+    let (old, new) = (Bench::new().await, Bench::new().await);
+    bench.supervisor.add(old.spec(QUICK, SLOW));
+    old.until("starting", |old| old.starts() == 1).await;
+    bench.supervisor.remove("w");
+    // Of the same name, and just as slow: the old one is up first.
+    bench.supervisor.ensure(new.spec(QUICK, SLOW), Duration::from_secs(5)).await.unwrap();
+    assert!(old.address.lock().unwrap().is_none(), "nobody is told its address");
+    let running = new.address.lock().unwrap().clone().unwrap();
+    assert_eq!(running.get_status(), ractor::ActorStatus::Running);
+    bench.supervisor.stop("test").await;
+    assert_eq!(bench.register.paths(), Vec::<String>::new());
 }

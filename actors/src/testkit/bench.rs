@@ -66,7 +66,8 @@ impl Bench {
         };
         let epoch = Arc::new(AtomicU64::new(1));
         let owned = epoch.clone();
-        let ownership = Arc::new(move |_| Some(Epoch(owned.load(Ordering::SeqCst))).filter(|epoch| epoch.0 > 0));
+        let ownership =
+            Arc::new(move |_| Some(Epoch(owned.load(Ordering::SeqCst))).filter(|epoch| epoch.0 > 0));
         let host = Arc::new(Host::new(retailers.clone(), addresses, ownership, tools));
         let retailer = RetailerId::new();
         Self { retailer, register, host, store, world, vault, epoch, retailers, runs }

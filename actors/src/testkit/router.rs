@@ -21,7 +21,11 @@ impl ScriptedRouter {
     /// What the script leaves open is answered with success.
     pub(crate) fn new() -> Arc<Self> {
         let script: Script = Box::new(|_| None);
-        Arc::new(Self { script: Mutex::new(script), asked: Mutex::default(), held: watch::Sender::new(false) })
+        Arc::new(Self {
+            script: Mutex::new(script),
+            asked: Mutex::default(),
+            held: watch::Sender::new(false),
+        })
     }
 
     pub(crate) fn script(

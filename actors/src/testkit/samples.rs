@@ -1,7 +1,7 @@
 //! Sample documents and requests.
 
-use messages::connector::{CsvSource, DestinationConfig, FileFormat, LocalFileDestination, SourceConfig};
 use messages::connector::SftpDestination;
+use messages::connector::{CsvSource, DestinationConfig, FileFormat, LocalFileDestination, SourceConfig};
 use messages::http::agents::{AgentSpec, Machine};
 use messages::http::jobs::{JobSpec, RejectRule};
 use messages::http::retailers::RetailerSpec;
@@ -44,7 +44,13 @@ pub(crate) fn retailer_spec() -> RetailerSpec {
 
 pub(crate) fn store_spec(code: &str) -> StoreSpec {
     let time_zone = "Asia/Ho_Chi_Minh".into();
-    StoreSpec { code: code.into(), name: format!("Store {code}"), address: String::new(), time_zone, enabled: true }
+    StoreSpec {
+        code: code.into(),
+        name: format!("Store {code}"),
+        address: String::new(),
+        time_zone,
+        enabled: true,
+    }
 }
 
 pub(crate) fn agent_spec(name: &str) -> AgentSpec {

@@ -259,7 +259,8 @@ impl TenantStore for FakeStore {
         limit: u32,
     ) -> BoxFuture<'_, Result<Vec<LogLine>, StoreError>> {
         Box::pin(async move {
-            let lines: Vec<_> = self.lock().lines.values().filter(|line| line.run_id == run).cloned().collect();
+            let lines: Vec<_> =
+                self.lock().lines.values().filter(|line| line.run_id == run).cloned().collect();
             let skipped = lines.len().saturating_sub(limit as usize);
             Ok(lines.into_iter().skip(skipped).collect())
         })

@@ -5,15 +5,16 @@
 
 use std::time::{Duration, Instant};
 
+use actors::failpoint;
 use futures_util::StreamExt as _;
 use messages::agent::RunCommand;
 use messages::http::jobs::RejectRule;
-use messages::run::{LogLevel, Progress, RunOutcome};
+use messages::run::{LogLevel, LogLine, Progress, RunFailure, RunOutcome};
 use messages::{ErrorCode, RunId};
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
-use super::reporter::Reporter;
+use super::reporter::{Reporter, cut};
 use super::worker::{StopReason, WorkerEnd};
 use crate::connector::{Batch, Failure, ItemSink, Receipt, registry};
 use crate::journal::entry::End;
@@ -112,6 +113,7 @@ impl Work<'_> {
     }
 
     async fn take(&mut self, batch: Batch, sink: &mut dyn ItemSink) -> Result<(), Failure> {
+        failpoint::pass("run_worker.batch");
         let Batch { rows, bytes_read, notes } = batch;
         for note in notes {
             self.reporter.log(LogLevel::Warn, note);
@@ -174,6 +176,12 @@ impl Work<'_> {
 
     /// The last words of a run.
     async fn end(&mut self, outcome: RunOutcome) -> End {
+        let outcome = match outcome {
+            RunOutcome::Failed(RunFailure { code, detail }) => {
+                RunOutcome::Failed(RunFailure { code, detail: cut(detail, LogLine::MAX_TEXT) })
+            }
+            other => other,
+        };
         self.progress.elapsed_ms = millis(self.began);
         let Progress { read, sent, rejected, elapsed_ms, .. } = self.progress;
         if let Some(all) = self.reporter.unnamed_rejects() {

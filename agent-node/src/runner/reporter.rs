@@ -19,6 +19,10 @@ const BUNDLE: usize = 256;
 /// Rejected items that are named in the log; all that are kept can be downloaded.
 const NAMED_REJECTS: u64 = 5;
 
+/// A reason repeats the value it is about, and that may be a whole file when a quote is missing.
+const MAX_REASON: usize = 500;
+const MAX_COLUMN: usize = 200;
+
 pub struct Reporter {
     run_id: RunId,
     links: Arc<Links>,
@@ -43,10 +47,13 @@ impl Reporter {
     }
 
     pub fn log(&mut self, level: LogLevel, text: impl Into<String>) {
-        self.push(Fact::Log { level, text: cut(text.into()) });
+        self.push(Fact::Log { level, text: cut(text.into(), LogLine::MAX_TEXT) });
     }
 
     pub fn reject(&mut self, reject: RejectedItem) {
+        let RejectedItem { column, reason, raw, .. } = reject;
+        let (column, reason) = (column.map(|name| cut(name, MAX_COLUMN)), cut(reason, MAX_REASON));
+        let reject = RejectedItem { column, reason, raw: cut(raw, Reject::MAX_RAW), ..reject };
         self.rejects += 1;
         if self.rejects <= NAMED_REJECTS {
             let place = match &reject.column {
@@ -102,9 +109,9 @@ impl Reporter {
 }
 
 /// Cuts a line that is too long, with a mark.
-fn cut(text: String) -> String {
-    match text.char_indices().nth(LogLine::MAX_TEXT - 1) {
-        Some((end, _)) if end + 1 < text.len() => format!("{}…", &text[..end]),
+pub(super) fn cut(text: String, most: usize) -> String {
+    match text.char_indices().nth(most - 1) {
+        Some((end, last)) if end + last.len_utf8() < text.len() => format!("{}…", &text[..end]),
         _ => text,
     }
 }
@@ -115,9 +122,9 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_between_characters() {
-        let exact = "ü".repeat(LogLine::MAX_TEXT - 1);
-        assert_eq!(cut(exact.clone()), exact);
-        let long = cut("ü".repeat(LogLine::MAX_TEXT * 2));
+        let exact = "ü".repeat(LogLine::MAX_TEXT);
+        assert_eq!(cut(exact.clone(), LogLine::MAX_TEXT), exact);
+        let long = cut("ü".repeat(LogLine::MAX_TEXT * 2), LogLine::MAX_TEXT);
         assert_eq!(long.chars().count(), LogLine::MAX_TEXT);
         assert!(long.ends_with('…'));
     }

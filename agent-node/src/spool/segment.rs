@@ -36,11 +36,15 @@ pub(super) fn path_of(folder: &Path, index: u64) -> PathBuf {
     folder.join(format!("{index:012}.seg"))
 }
 
-/// Indexes of the segments in a folder, in order.
+/// Indexes of the segments in a folder, in order. Rests of writes that were cut off are removed.
 pub(super) fn list(folder: &Path) -> io::Result<Vec<u64>> {
     let mut indexes = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
+        if entry.path().extension().is_some_and(|ending| ending == "tmp") {
+            fs::remove_file(entry.path())?;
+        }
         let stem = name.to_str().and_then(|name| name.strip_suffix(".seg"));
         indexes.extend(stem.and_then(|stem| stem.parse::<u64>().ok()));
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use messages::agent::{Frame, FromAgent, Hello, ToAgent};
+use messages::ids::SpoolId;
 use messages::{PROTOCOL, Secret};
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
@@ -47,6 +48,8 @@ pub(super) struct Link {
 struct Live<'a> {
     socket: &'a mut Socket,
     session: Session,
+    /// The life of the spool that was named in hello.
+    spool_id: Option<SpoolId>,
     fetch: Option<BoxFuture<'static, Result<Batch, Absent>>>,
 }
 
@@ -120,7 +123,7 @@ impl Link {
     }
 
     async fn talk(&mut self, socket: &mut Socket, hub: &HubAddress) -> (Ending, bool) {
-        let mut live = Live { socket, session: Session::new(Instant::now()), fetch: None };
+        let mut live = Live { socket, session: Session::new(Instant::now()), spool_id: None, fetch: None };
         let ending = match self.greet(&mut live).await {
             Ok(()) => self.exchange(&mut live, hub).await,
             Err(ending) => ending,
@@ -135,6 +138,7 @@ impl Link {
             .ask(SpoolMsg::Rewind)
             .await
             .map_err(|absent| Ending::Lost(absent.to_string()))?;
+        live.spool_id = Some(spool_id);
         // Answers meant for an earlier socket: the hub asks again.
         while self.outbox.try_recv().is_ok() {}
         let machine = crate::machine::describe();
@@ -167,6 +171,9 @@ impl Link {
                 batch = fetched(&mut live.fetch) => {
                     live.fetch = None;
                     match batch {
+                        Ok(batch) if Some(batch.spool_id) != live.spool_id => {
+                            return Ending::Lost("the spool began a new life".to_owned());
+                        }
                         Ok(batch) => live.session.fetched(framed(batch)),
                         Err(absent) => return Ending::Lost(absent.to_string()),
                     }

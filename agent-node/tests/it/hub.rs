@@ -329,7 +329,7 @@ impl Seen {
                 self.must(false, &format!("no gap: {} after {}", report.seq, next - 1));
             } else if report.seq < next {
                 self.repeated += 1;
-                let same = self.reports.iter().any(|known| *known == report);
+                let same = self.reports.contains(&report);
                 self.must(same, "a repeated report says the same as before");
             } else {
                 self.next_seq.insert(spool_id, next + 1);

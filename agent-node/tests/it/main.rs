@@ -15,3 +15,4 @@ mod runs;
 mod sftp;
 mod sshd;
 mod support;
+mod wire;

@@ -194,3 +194,76 @@ fn walk(folder: &Path, found: &mut Vec<(String, Vec<u8>, u32)>) {
         }
     }
 }
+
+/// A disk of one mebibyte, if one can be had here.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(folder: &Path) -> Option<Self> {
+        fs::create_dir_all(folder).unwrap();
+        let done = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(folder)
+            .output();
+        if done.is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder.to_owned()));
+        }
+        println!("skipped: a small disk cannot be mounted here");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _best_effort = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn process_a_full_disk_refuses_runs_and_room_brings_the_service_back() {
+    let (hub, shop) = (Hub::start().await, Shop::new());
+    let Some(_disk) = SmallDisk::mount(&shop.data_dir()) else { return };
+    shop.write_items(1_000);
+    shop.enrolled(&hub);
+    let mut agent = start(&shop);
+    hub.until("hello", |seen| !seen.hellos.is_empty()).await;
+    let filler = shop.data_dir().join("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
+    let refused = shop.command();
+    hub.run(&refused);
+    hub.until("the refusal", |seen| {
+        seen.refused.contains(&(refused.command_id, messages::ErrorCode::DiskFull))
+    })
+    .await;
+    drop(file);
+    fs::remove_file(&filler).unwrap();
+    let command = shop.command();
+    hub.run(&command);
+    assert_eq!(end(&hub.end_of(command.run_id).await).1, RunOutcome::Succeeded);
+    agent.kill().await.unwrap();
+    assert_eq!(hub.seen().violations, [""; 0]);
+}
+
+#[tokio::test]
+async fn process_a_disk_that_fills_in_mid_run_fails_the_run_and_the_end_gets_through_later() {
+    let (hub, shop) = (Hub::start().await, Shop::new());
+    let Some(_disk) = SmallDisk::mount(&shop.data_dir()) else { return };
+    // Far more rejects than the disk can hold, and nobody takes them.
+    let rows: String = (0..8_000).map(|n| format!("{n},{},x\n", "y".repeat(200))).collect();
+    shop.write_source(format!("sku,name,price\n{rows}").as_bytes());
+    shop.enrolled(&hub);
+    hub.seen().withhold = true;
+    let mut agent = start(&shop);
+    let command = shop.command();
+    hub.run(&command);
+    hub.until("a full window", |seen| seen.reports.len() > 200).await;
+    hub.until("accepted", |seen| !seen.accepted.is_empty()).await;
+    hub.seen().withhold = false;
+    hub.cut();
+    let failure = crate::support::failure(&hub.end_of(command.run_id).await);
+    agent.kill().await.unwrap();
+    assert_eq!(failure.code, messages::ErrorCode::DiskFull, "{}", failure.detail);
+    let seen = hub.seen();
+    assert_eq!((seen.violations.as_slice(), seen.ends(command.run_id)), (&[][..], 1));
+}

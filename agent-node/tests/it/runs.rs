@@ -283,3 +283,38 @@ fn most_at_once(facts: &[(RunId, Fact)]) -> usize {
     }
     most
 }
+
+#[tokio::test]
+async fn an_attempt_that_breaks_off_inside_is_repeated_and_the_agent_goes_on() {
+    let shop = Shop::new();
+    shop.write_items(3_000);
+    let (hub, agent) = begin(&shop).await;
+    actors::failpoint::arm("run_worker.batch", 2);
+    let command = shop.command();
+    hub.run(&command);
+    let (progress, outcome) = end(&hub.end_of(command.run_id).await);
+    close(&hub, agent).await;
+    assert_eq!((outcome, progress.sent), (RunOutcome::Succeeded, 3_000));
+    assert_eq!(hub.seen().attempts(command.run_id), [1, 2]);
+    assert_eq!(shop.out(), ["items.csv"]);
+}
+
+#[tokio::test]
+async fn endless_reasons_and_thousands_of_rejects_stay_bounded() {
+    let shop = Shop::new();
+    let mut text = "sku,name,price\n".to_owned();
+    for n in 0..12_000 {
+        text += &format!("{n},x,not a number\n");
+    }
+    text += &format!("last,x,{}\n", "9x".repeat(25_000));
+    shop.write_source(text.as_bytes());
+    let (hub, agent) = begin(&shop).await;
+    let command = shop.command();
+    hub.run(&command);
+    let (progress, outcome) = end(&hub.end_of(command.run_id).await);
+    close(&hub, agent).await;
+    assert_eq!((outcome, progress.rejected), (RunOutcome::Succeeded, 12_001));
+    let seen = hub.seen();
+    assert_eq!(seen.rejects(command.run_id).len(), 10_000);
+    assert!(seen.log(command.run_id).iter().any(|line| line.starts_with("12001 items were rejected")));
+}

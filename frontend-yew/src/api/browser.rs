@@ -6,8 +6,8 @@ use messages::Timestamp;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Blob, BlobPropertyBag, Document, Element, HtmlAnchorElement, HtmlDocument, HtmlElement, HtmlTextAreaElement, Storage,
-    Url,
+    Blob, BlobPropertyBag, Document, Element, HtmlAnchorElement, HtmlDocument, HtmlElement,
+    HtmlTextAreaElement, Storage, Url,
 };
 
 #[must_use]
@@ -29,7 +29,11 @@ pub fn jitter() -> f64 {
 
 /// Minutes east of UTC, here, at that time.
 #[must_use]
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "an offset is at most 14 hours")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "an offset is at most 14 hours"
+)]
 pub fn offset_min(at: Timestamp) -> i32 {
     let date = Date::new(&JsValue::from_f64(at.0 as f64));
     -(date.get_timezone_offset() as i32)
@@ -41,7 +45,8 @@ pub fn time_zone() -> Option<String> {
     let intl = Reflect::get(&js_sys::global(), &"Intl".into()).ok()?;
     let format = Reflect::get(&intl, &"DateTimeFormat".into()).ok()?.dyn_into::<js_sys::Function>().ok()?;
     let format = format.call0(&intl).ok()?;
-    let resolved = Reflect::get(&format, &"resolvedOptions".into()).ok()?.dyn_into::<js_sys::Function>().ok()?;
+    let resolved =
+        Reflect::get(&format, &"resolvedOptions".into()).ok()?.dyn_into::<js_sys::Function>().ok()?;
     let options = resolved.call0(&format).ok()?;
     Reflect::get(&options, &"timeZone".into()).ok()?.as_string()
 }

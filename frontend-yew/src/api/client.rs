@@ -11,6 +11,7 @@ use messages::http::access::{Me, TokenGrant};
 use messages::{Problem, Secret, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use web_sys::{AbortSignal, RequestCredentials};
 use yew::Callback;
 
@@ -62,7 +63,8 @@ impl Call {
     #[must_use]
     pub fn json(mut self, body: &impl Serialize) -> Self {
         // Our own types always serialise; an empty body would be refused with a sentence.
-        self.body = Some(serde_json::to_string(body).unwrap_or_default());
+        // By way of a value, so that there is one writer of each type in the program and not two.
+        self.body = Some(serde_json::to_value(body).unwrap_or_default().to_string());
         self
     }
 
@@ -127,8 +129,15 @@ impl Api {
 
     /// Sends a request and reads the answer as `T`.
     pub async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, ApiError> {
+        let (status, value) = self.value(call).await?;
+        serde_json::from_value(value).map_err(|_| ApiError::Unreadable { status })
+    }
+
+    /// The answer before it is given a type: the part of a request that all types share.
+    async fn value(&self, call: Call) -> Result<(u16, Value), ApiError> {
         let answer = self.send(call).await?;
-        serde_json::from_str(&answer.body).map_err(|_| ApiError::Unreadable { status: answer.status })
+        let unreadable = |_| ApiError::Unreadable { status: answer.status };
+        Ok((answer.status, serde_json::from_str(&answer.body).map_err(unreadable)?))
     }
 
     /// Sends a request whose answer has no content worth reading.
@@ -158,7 +167,13 @@ impl Api {
 
     /// An access token that is good for a while yet.
     pub async fn token(&self) -> Result<Secret, ApiError> {
-        let good = self.0.grant.borrow().as_ref().filter(|g| g.expires_ms > browser::now_ms()).map(|g| g.token.clone());
+        let good = self
+            .0
+            .grant
+            .borrow()
+            .as_ref()
+            .filter(|g| g.expires_ms > browser::now_ms())
+            .map(|g| g.token.clone());
         match good {
             Some(token) => Ok(token),
             None => {
@@ -178,13 +193,16 @@ impl Api {
         let running = self.0.renewal.borrow().clone();
         let renewal = running.unwrap_or_else(|| {
             let api = self.clone();
-            let renewal = async move { api.renew_now().await }.boxed_local().shared();
+            let renewal = async move {
+                let result = api.renew_now().await;
+                api.0.renewal.borrow_mut().take();
+                result
+            };
+            let renewal = renewal.boxed_local().shared();
             *self.0.renewal.borrow_mut() = Some(renewal.clone());
             renewal
         });
-        let result = renewal.await;
-        self.0.renewal.borrow_mut().take();
-        result
+        renewal.await
     }
 
     async fn renew_now(&self) -> Result<(), ApiError> {
@@ -195,7 +213,9 @@ impl Api {
             return Err(ApiError::SignedOut);
         }
         let answer = accepted(answer)?;
-        let grant = serde_json::from_str(&answer.body).map_err(|_| ApiError::Unreadable { status: answer.status })?;
+        let grant = serde_json::from_str::<Value>(&answer.body)
+            .and_then(serde_json::from_value)
+            .map_err(|_| ApiError::Unreadable { status: answer.status })?;
         self.adopt(grant);
         Ok(())
     }
@@ -260,7 +280,7 @@ fn accepted(answer: Answer) -> Result<Answer, ApiError> {
     if (200..300).contains(&answer.status) {
         return Ok(answer);
     }
-    match serde_json::from_str::<Problem>(&answer.body) {
+    match serde_json::from_str::<Value>(&answer.body).and_then(serde_json::from_value::<Problem>) {
         Ok(problem) => Err(problem.into()),
         // A proxy in between speaks its own language.
         Err(_) if matches!(answer.status, 502..=504) => Err(ApiError::Unreachable),

@@ -51,16 +51,24 @@ impl ApiError {
             Self::SignedOut => "Sign in again to go on.".to_owned(),
             Self::Refused(problem) => {
                 let advice = words::advice(problem.code);
-                let wait = problem.retry_after_s.map(|s| format!(" Wait {s} s before you try again.")).unwrap_or_default();
+                let wait = problem
+                    .retry_after_s
+                    .map(|s| format!(" Wait {s} s before you try again."))
+                    .unwrap_or_default();
                 let sentence = sentence(&problem.detail);
-                if problem.code == ErrorCode::InvalidField || !wait.is_empty() || advice.starts_with("Look at") {
+                if problem.code == ErrorCode::InvalidField
+                    || !wait.is_empty()
+                    || advice.starts_with("Look at")
+                {
                     format!("{sentence}{wait}")
                 } else {
                     format!("{sentence} {advice}")
                 }
             }
             Self::Unreadable { status } => {
-                format!("The hub answered with status {status}, in a form this console does not know. Reload the page.")
+                format!(
+                    "The hub answered with status {status}, in a form this console does not know. Reload the page."
+                )
             }
         }
     }
@@ -114,9 +122,15 @@ mod tests {
         assert_eq!(sentence("name: must not be empty"), "Name: must not be empty.");
         assert_eq!(sentence("Really?"), "Really?");
         assert_eq!(sentence(" "), "");
-        let refused = ApiError::from(Problem::new(ErrorCode::InUse, "the job \"Prices\" uses this destination"));
-        assert_eq!(refused.detail(), "The job \"Prices\" uses this destination. Change or delete what uses it first.");
-        let locked = ApiError::from(Problem::new(ErrorCode::LockedOut, "too many failed attempts").with_retry_after(30));
+        let refused =
+            ApiError::from(Problem::new(ErrorCode::InUse, "the job \"Prices\" uses this destination"));
+        assert_eq!(
+            refused.detail(),
+            "The job \"Prices\" uses this destination. Change or delete what uses it first."
+        );
+        let locked = ApiError::from(
+            Problem::new(ErrorCode::LockedOut, "too many failed attempts").with_retry_after(30),
+        );
         assert_eq!(locked.detail(), "Too many failed attempts. Wait 30 s before you try again.");
     }
 

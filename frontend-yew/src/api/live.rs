@@ -176,7 +176,10 @@ impl Live {
         let generation = self.0.generation.get();
         let weak = Rc::downgrade(&self.0);
         let told = Callback::from(move |event: SocketEvent| {
-            let Some(live) = weak.upgrade().map(Live).filter(|live| live.0.generation.get() == generation) else { return };
+            let Some(live) = weak.upgrade().map(Live).filter(|live| live.0.generation.get() == generation)
+            else {
+                return;
+            };
             live.drive(match event {
                 SocketEvent::Opened => Event::Opened,
                 SocketEvent::Text(text) => Event::Frame(text),

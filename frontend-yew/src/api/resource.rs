@@ -78,7 +78,9 @@ macro_rules! resource {
     };
 }
 
-resource!(Retailer, "retailer", "retailers", RetailerSpec, RetailerView, |v| &v.spec.name, |v| v.spec.clone());
+resource!(Retailer, "retailer", "retailers", RetailerSpec, RetailerView, |v| &v.spec.name, |v| v
+    .spec
+    .clone());
 resource!(Store, "store", "stores", StoreSpec, StoreView, |v| &v.spec.name, |v| v.spec.clone());
 resource!(Agent, "agent", "agents", AgentSpec, AgentView, |v| &v.spec.name, |v| v.spec.clone());
 resource!(Job, "job", "jobs", JobSpec, JobView, |v| &v.spec.name, |v| v.spec.clone());
@@ -103,36 +105,17 @@ impl Api {
         self.fetch(Call::get(listed(&R::collection(retailer), query))).await
     }
 
-    pub async fn read<R: Resource>(&self, retailer: Option<RetailerId>, id: &str) -> Result<R::View, ApiError> {
+    pub async fn read<R: Resource>(
+        &self,
+        retailer: Option<RetailerId>,
+        id: &str,
+    ) -> Result<R::View, ApiError> {
         self.fetch(Call::get(format!("{}/{id}", R::collection(retailer)))).await
     }
 
-    pub async fn create<R: Resource>(
-        &self,
-        retailer: Option<RetailerId>,
-        spec: &R::Spec,
-        key: String,
-    ) -> Result<R::View, ApiError> {
-        self.fetch(Call::post(R::collection(retailer)).json(spec).once(key)).await
-    }
-
-    pub async fn update<R: Resource>(
-        &self,
-        retailer: Option<RetailerId>,
-        id: &str,
-        rev: Version,
-        spec: &R::Spec,
-    ) -> Result<R::View, ApiError> {
-        self.fetch(Call::put(format!("{}/{id}", R::collection(retailer))).json(spec).if_match(rev)).await
-    }
-
-    pub async fn remove<R: Resource>(
-        &self,
-        retailer: Option<RetailerId>,
-        id: &str,
-        rev: Version,
-    ) -> Result<(), ApiError> {
-        self.perform(Call::delete(format!("{}/{id}", R::collection(retailer))).if_match(rev)).await
+    /// Deletes what stands at this address, if it still stands at this revision.
+    pub async fn remove(&self, path: &str, rev: Version) -> Result<(), ApiError> {
+        self.perform(Call::delete(path).if_match(rev)).await
     }
 
     /// A page of the retailers list, which has rows of its own.

@@ -13,7 +13,12 @@ use super::error::ApiError;
 use crate::state::query::with_query;
 
 impl Api {
-    pub async fn start_run(&self, retailer: RetailerId, job: JobId, key: String) -> Result<RunView, ApiError> {
+    pub async fn start_run(
+        &self,
+        retailer: RetailerId,
+        job: JobId,
+        key: String,
+    ) -> Result<RunView, ApiError> {
         self.fetch(Call::post(format!("/retailers/{retailer}/jobs/{job}/runs")).once(key)).await
     }
 
@@ -41,7 +46,12 @@ impl Api {
         self.fetch(Call::get(with_query(&format!("/retailers/{retailer}/runs"), &parts))).await
     }
 
-    pub async fn log(&self, retailer: RetailerId, run: RunId, query: &LogQuery) -> Result<Page<LogLine>, ApiError> {
+    pub async fn log(
+        &self,
+        retailer: RetailerId,
+        run: RunId,
+        query: &LogQuery,
+    ) -> Result<Page<LogLine>, ApiError> {
         let parts = [
             ("q", query.q.clone()),
             ("level", query.level.map(|level| level.as_str().to_owned())),
@@ -67,7 +77,11 @@ impl Api {
     }
 
     /// A one-time token; any earlier one is void.
-    pub async fn make_enrolment(&self, retailer: RetailerId, agent: AgentId) -> Result<EnrolmentToken, ApiError> {
+    pub async fn make_enrolment(
+        &self,
+        retailer: RetailerId,
+        agent: AgentId,
+    ) -> Result<EnrolmentToken, ApiError> {
         self.fetch(Call::post(format!("/retailers/{retailer}/agents/{agent}/enrolment"))).await
     }
 

@@ -31,7 +31,8 @@ impl Socket {
         let listeners = [
             EventListener::new(&socket, "open", move |_| on_open.emit(SocketEvent::Opened)),
             EventListener::new(&socket, "message", move |event| {
-                if let Some(text) = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string()) {
+                if let Some(text) = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string())
+                {
                     on_text.emit(SocketEvent::Text(text));
                 }
             }),
@@ -42,10 +43,10 @@ impl Socket {
 
     pub fn send(&self, frame: FromConsole) {
         if self.socket.ready_state() == WebSocket::OPEN
-            && let Ok(text) = serde_json::to_string(&Frame::new(frame))
+            && let Ok(frame) = serde_json::to_value(Frame::new(frame))
         {
             // A socket that fails here tells so by closing.
-            self.socket.send_with_str(&text).ok();
+            self.socket.send_with_str(&frame.to_string()).ok();
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::hooks::Fetched;
 pub fn view<T>(fetched: &Fetched<T>, rows: u32, ready: impl FnOnce(Rc<T>) -> Html) -> Html {
     let error = fetched.error.as_ref().map(|error| {
         html! {
-            <ErrorNote error={error.clone()} retry={fetched.reload.clone()} />
+            { draw!(ErrorNote { error: error.clone(), retry: fetched.reload.clone() }) }
         }
     });
     match (&fetched.data, error) {
@@ -22,7 +22,7 @@ pub fn view<T>(fetched: &Fetched<T>, rows: u32, ready: impl FnOnce(Rc<T>) -> Htm
             <div class="card-pad">{ error }</div>
         },
         (None, None) => html! {
-            <Skeleton {rows} />
+            { draw!(Skeleton { rows }) }
         },
     }
 }

@@ -14,8 +14,9 @@ pub struct Props {
     pub testid: Option<AttrValue>,
 }
 
-#[component]
-pub fn Badge(props: &Props) -> Html {
+part!(pub Badge(Props) drawn by draw_badge);
+
+fn draw_badge(props: &Props) -> Html {
     html! {
         <span class={classes!("badge", props.hue.class())} title={props.title.clone()} data-testid={props.testid.clone()}>
             { &props.word }

@@ -56,8 +56,9 @@ pub struct Props {
     pub onclick: Callback<()>,
 }
 
-#[component]
-pub fn Button(props: &Props) -> Html {
+part!(pub Button(Props) drawn by draw_button);
+
+fn draw_button(props: &Props) -> Html {
     let onclick = {
         let (onclick, busy) = (props.onclick.clone(), props.busy);
         Callback::from(move |_: MouseEvent| {
@@ -88,7 +89,7 @@ pub fn Button(props: &Props) -> Html {
             data-testid={props.testid.clone()}
         >
             if let Some(icon) = props.icon {
-                <Glyph {icon} />
+                { draw!(Glyph { icon }) }
             }
             if !bare {
                 <span>{ &props.label }</span>

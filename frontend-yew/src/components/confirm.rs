@@ -19,26 +19,21 @@ pub struct Props {
     pub children: Html,
 }
 
-#[component]
-pub fn Confirm(props: &Props) -> Html {
+part!(pub Confirm(Props) drawn by draw_confirm);
+
+fn draw_confirm(props: &Props) -> Html {
     html! {
-        <Dialog title={props.title.clone()} on_close={props.on_close.clone()} testid="confirm">
-            <div class="dialog-body">
-                { props.children.clone() }
-                if let Some(error) = &props.error {
-                    <ErrorNote error={error.clone()} />
-                }
-            </div>
-            <footer class="dialog-foot">
-                <Button label="Cancel" onclick={props.on_close.clone()} />
-                <Button
-                    label={props.action.clone()}
-                    tone={Tone::Danger}
-                    busy={props.busy}
-                    onclick={props.on_confirm.clone()}
-                    testid="confirm-action"
-                />
-            </footer>
-        </Dialog>
-    }
+            { draw!(Dialog { title: props.title.clone(), on_close: props.on_close.clone(), testid: "confirm", children: html! { <>
+    <div class="dialog-body">
+                    { props.children.clone() }
+                    if let Some(error) = &props.error {
+                        { draw!(ErrorNote { error: error.clone() }) }
+                    }
+                </div>
+                <footer class="dialog-foot">
+                    { draw!(Button { label: "Cancel", onclick: props.on_close.clone() }) }
+                    { draw!(Button { label: props.action.clone(), tone: Tone::Danger, busy: props.busy, onclick: props.on_confirm.clone(), testid: "confirm-action" }) }
+                </footer>
+    </> } }) }
+        }
 }

@@ -19,13 +19,16 @@ pub struct Props {
     pub on_close: Callback<()>,
 }
 
-#[component]
-pub fn ConflictView(props: &Props) -> Html {
+part!(pub ConflictView(Props) kept by use_conflict_view);
+
+#[hook]
+fn use_conflict_view(props: &Props) -> Html {
     let choices = use_state(BTreeMap::<String, Side>::new);
     let conflict = &props.conflict;
     let found = differences(&conflict.base, &conflict.mine, &conflict.theirs);
     let all = |side: Side| {
-        let (choices, fields) = (choices.clone(), found.iter().map(|d| (d.field.clone(), side)).collect::<BTreeMap<_, _>>());
+        let (choices, fields) =
+            (choices.clone(), found.iter().map(|d| (d.field.clone(), side)).collect::<BTreeMap<_, _>>());
         Callback::from(move |()| choices.set(fields.clone()))
     };
     let save = {
@@ -37,7 +40,7 @@ pub fn ConflictView(props: &Props) -> Html {
         <>
             <div class="dialog-body" data-testid="conflict">
                 <div class="note warn" role="alert">
-                    <Glyph icon={Icon::Alert} />
+                    { draw!(Glyph { icon: Icon::Alert }) }
                     <p>{ "Somebody else saved this while you were editing. Nothing of theirs has been overwritten: choose what to keep." }</p>
                 </div>
                 if found.is_empty() {
@@ -54,14 +57,14 @@ pub fn ConflictView(props: &Props) -> Html {
                         </table>
                     </div>
                     <div class="row">
-                        <Button label="All mine" small=true onclick={all(Side::Mine)} />
-                        <Button label="All theirs" small=true onclick={all(Side::Theirs)} />
+                        { draw!(Button { label: "All mine", small: true, onclick: all(Side::Mine) }) }
+                        { draw!(Button { label: "All theirs", small: true, onclick: all(Side::Theirs) }) }
                     </div>
                 }
             </div>
             <footer class="dialog-foot">
-                <Button label="Discard my changes" onclick={props.on_close.clone()} />
-                <Button label="Save this choice" tone={Tone::Primary} busy={props.busy} onclick={save} testid="conflict-save" />
+                { draw!(Button { label: "Discard my changes", onclick: props.on_close.clone() }) }
+                { draw!(Button { label: "Save this choice", tone: Tone::Primary, busy: props.busy, onclick: save, testid: "conflict-save" }) }
             </footer>
         </>
     }

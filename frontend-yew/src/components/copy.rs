@@ -22,8 +22,10 @@ pub struct Props {
     pub testid: Option<AttrValue>,
 }
 
-#[component]
-pub fn CopyButton(props: &Props) -> Html {
+part!(pub CopyButton(Props) kept by use_copy_button);
+
+#[hook]
+fn use_copy_button(props: &Props) -> Html {
     let told = use_state_eq(|| None::<bool>);
     let fade = use_mut_ref(|| None::<Timeout>);
     let onclick = {
@@ -43,7 +45,7 @@ pub fn CopyButton(props: &Props) -> Html {
     };
     html! {
         <>
-            <Button {label} {icon} small=true tone={props.tone} testid={props.testid.clone()} {onclick} />
+            { draw!(Button { label, icon, small: true, tone: props.tone, testid: props.testid.clone(), onclick }) }
             <span class="visually-hidden" role="status">{ if *told == Some(true) { "Copied" } else { "" } }</span>
         </>
     }

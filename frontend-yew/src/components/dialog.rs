@@ -21,8 +21,10 @@ pub struct Props {
     pub children: Html,
 }
 
-#[component]
-pub fn Dialog(props: &Props) -> Html {
+part!(pub Dialog(Props) kept by use_dialog);
+
+#[hook]
+fn use_dialog(props: &Props) -> Html {
     let node = use_node_ref();
     // Held from the first drawing on, for opening moves the focus.
     let opener = use_memo((), |()| browser::focused());
@@ -65,7 +67,7 @@ pub fn Dialog(props: &Props) -> Html {
                         <p class="dim">{ &props.subtitle }</p>
                     }
                 </div>
-                <Button icon={Icon::Close} name="Close" tone={Tone::Ghost} onclick={props.on_close.clone()} />
+                { draw!(Button { icon: Icon::Close, name: "Close", tone: Tone::Ghost, onclick: props.on_close.clone() }) }
             </header>
             { props.children.clone() }
         </dialog>

@@ -26,7 +26,10 @@ fn field_id(name: &str) -> String {
 }
 
 fn described(id: &str, hint: &Html, has_hint: bool, fault: Option<&String>) -> (Option<String>, Html) {
-    let ids: Vec<String> = [has_hint.then(|| format!("{id}-hint")), fault.map(|_| format!("{id}-fault"))].into_iter().flatten().collect();
+    let ids: Vec<String> = [has_hint.then(|| format!("{id}-hint")), fault.map(|_| format!("{id}-fault"))]
+        .into_iter()
+        .flatten()
+        .collect();
     let html = html! {
         <>
             if has_hint {
@@ -73,8 +76,10 @@ pub struct TextProps {
     pub oninput: Callback<String>,
 }
 
-#[component]
-pub fn TextField(props: &TextProps) -> Html {
+part!(pub TextField(TextProps) kept by use_text_field);
+
+#[hook]
+fn use_text_field(props: &TextProps) -> Html {
     let typed = use_state_eq(|| props.value.to_string());
     let fault = use_fault(&props.name);
     let revealed = use_state_eq(|| false);
@@ -92,7 +97,9 @@ pub fn TextField(props: &TextProps) -> Html {
     let class = props.mono.then_some("mono");
     let secret = props.kind == "password";
     let control = if let Some(rows) = props.rows {
-        let oninput = Callback::from(move |event: InputEvent| change(event.target_unchecked_into::<HtmlTextAreaElement>().value()));
+        let oninput = Callback::from(move |event: InputEvent| {
+            change(event.target_unchecked_into::<HtmlTextAreaElement>().value())
+        });
         html! {
             <textarea
                 id={id.clone()} name={props.name.clone()} rows={rows.to_string()} value={(*typed).clone()} {oninput} {class}
@@ -101,7 +108,9 @@ pub fn TextField(props: &TextProps) -> Html {
             />
         }
     } else {
-        let oninput = Callback::from(move |event: InputEvent| change(event.target_unchecked_into::<HtmlInputElement>().value()));
+        let oninput = Callback::from(move |event: InputEvent| {
+            change(event.target_unchecked_into::<HtmlInputElement>().value())
+        });
         let kind = if *revealed { "text".into() } else { props.kind.clone() };
         html! {
             <input
@@ -127,13 +136,7 @@ pub fn TextField(props: &TextProps) -> Html {
             if secret {
                 <div class="with-button">
                     { control }
-                    <Button
-                        label={if *revealed { "Hide" } else { "Show" }}
-                        name={format!("{} {}", if *revealed { "Hide" } else { "Show" }, props.label)}
-                        tone={Tone::Ghost}
-                        small=true
-                        onclick={reveal}
-                    />
+                    { draw!(Button { label: if *revealed { "Hide" } else { "Show" }, name: format!("{} {}", if *revealed { "Hide" } else { "Show" }, props.label), tone: Tone::Ghost, small: true, onclick: reveal }) }
                 </div>
             } else {
                 { control }
@@ -161,8 +164,10 @@ pub struct SelectProps {
     pub onchange: Callback<String>,
 }
 
-#[component]
-pub fn SelectField(props: &SelectProps) -> Html {
+part!(pub SelectField(SelectProps) kept by use_select_field);
+
+#[hook]
+fn use_select_field(props: &SelectProps) -> Html {
     let chosen = use_state_eq(|| props.value.to_string());
     let fault = use_fault(&props.name);
     let id = field_id(&props.name);
@@ -202,12 +207,16 @@ pub struct CheckProps {
     pub hint: AttrValue,
 }
 
-#[component]
-pub fn CheckField(props: &CheckProps) -> Html {
+part!(pub CheckField(CheckProps) kept by use_check_field);
+
+#[hook]
+fn use_check_field(props: &CheckProps) -> Html {
     let on = use_state_eq(|| props.checked);
     let onchange = {
         let on = on.clone();
-        Callback::from(move |event: Event| on.set(event.target_unchecked_into::<HtmlInputElement>().checked()))
+        Callback::from(move |event: Event| {
+            on.set(event.target_unchecked_into::<HtmlInputElement>().checked())
+        })
     };
     html! {
         <label class="check">
@@ -231,9 +240,10 @@ pub struct RadioProps {
     pub onchange: Callback<String>,
 }
 
+part!(pub RadioRow(RadioProps) drawn by draw_radio_row);
+
 /// A few ways, of which one holds, drawn as a row of segments.
-#[component]
-pub fn RadioRow(props: &RadioProps) -> Html {
+fn draw_radio_row(props: &RadioProps) -> Html {
     html! {
         <fieldset class="segments">
             <legend>{ &props.legend }</legend>

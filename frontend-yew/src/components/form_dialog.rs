@@ -40,31 +40,27 @@ pub struct Props {
     pub children: Html,
 }
 
-#[component]
-pub fn FormDialog(props: &Props) -> Html {
+part!(pub FormDialog(Props) drawn by draw_form_dialog);
+
+fn draw_form_dialog(props: &Props) -> Html {
     let body = match &props.conflict {
         Some(conflict) => html! {
-            <ConflictView
-                conflict={conflict.clone()} busy={props.busy}
-                on_resolve={props.on_resolve.clone()} on_close={props.on_close.clone()}
-            />
+            { draw!(ConflictView { conflict: conflict.clone(), busy: props.busy, on_resolve: props.on_resolve.clone(), on_close: props.on_close.clone() }) }
         },
         None => html! {
-            <Form errors={props.errors.clone()} error={props.error.clone()} on_submit={props.on_submit.clone()}>
-                <div class="dialog-body">
-                    { props.children.clone() }
-                </div>
-                <footer class="dialog-foot">
-                    <Button label="Cancel" onclick={props.on_close.clone()} />
-                    <Button label={props.action.clone()} submit=true tone={Tone::Primary} busy={props.busy} testid="form-submit" />
-                </footer>
-            </Form>
-        },
+                    { draw!(Form { errors: props.errors.clone(), error: props.error.clone(), on_submit: props.on_submit.clone(), children: html! { <>
+        <div class="dialog-body">
+                            { props.children.clone() }
+                        </div>
+                        <footer class="dialog-foot">
+                            { draw!(Button { label: "Cancel", onclick: props.on_close.clone() }) }
+                            { draw!(Button { label: props.action.clone(), submit: true, tone: Tone::Primary, busy: props.busy, testid: "form-submit" }) }
+                        </footer>
+        </> } }) }
+                },
     };
     html! {
-        <Dialog title={props.title.clone()} subtitle={props.subtitle.clone()} wide={props.wide} on_close={props.on_close.clone()} testid="form-dialog">
-            { body }
-        </Dialog>
+        { draw!(Dialog { title: props.title.clone(), subtitle: props.subtitle.clone(), wide: props.wide, on_close: props.on_close.clone(), testid: "form-dialog", children: html! { <>{ body }</> } }) }
     }
 }
 
@@ -79,9 +75,11 @@ pub struct FormProps {
     pub children: Html,
 }
 
+part!(pub Form(FormProps) kept by use_form);
+
 /// A form that hands over its values by name, and moves to the first field with a fault.
-#[component]
-pub fn Form(props: &FormProps) -> Html {
+#[hook]
+fn use_form(props: &FormProps) -> Html {
     let node = use_node_ref();
     let homeless = use_state_eq(Vec::<FieldError>::new);
     {
@@ -108,7 +106,7 @@ pub fn Form(props: &FormProps) -> Html {
         <form ref={node} {onsubmit} novalidate=true class={props.class.clone()}>
             <ContextProvider<Faults> context={Faults(props.errors.clone())}>
                 if let Some(error) = props.error.as_ref().filter(|_| props.errors.is_empty()) {
-                    <ErrorNote error={error.clone()} />
+                    { draw!(ErrorNote { error: error.clone() }) }
                 }
                 if !homeless.is_empty() {
                     <ul class="note bad" role="alert">

@@ -24,15 +24,16 @@ pub struct HeadProps {
     pub children: Html,
 }
 
-#[component]
-pub fn PageHead(props: &HeadProps) -> Html {
+part!(pub PageHead(HeadProps) drawn by draw_page_head);
+
+fn draw_page_head(props: &HeadProps) -> Html {
     html! {
         <>
             if !props.trail.is_empty() {
                 <nav class="crumbs" aria-label="Breadcrumbs">
                     <ol>
                         { for props.trail.iter().map(|(to, label)| html! {
-                            <li><NavLink to={to.clone()}>{ label }</NavLink></li>
+                            <li>{ draw!(NavLink { to: to.clone(), children: html! { <>{ label }</> } }) }</li>
                         }) }
                         <li aria-current="page">{ &props.title }</li>
                     </ol>
@@ -59,18 +60,19 @@ pub struct ErrorProps {
     pub retry: Option<Callback<()>>,
 }
 
+part!(pub ErrorNote(ErrorProps) drawn by draw_error_note);
+
 /// What went wrong, and what to do, where it went wrong.
-#[component]
-pub fn ErrorNote(props: &ErrorProps) -> Html {
+fn draw_error_note(props: &ErrorProps) -> Html {
     html! {
         <div class="note bad" role="alert" data-testid="error">
-            <Glyph icon={Icon::Alert} />
+            { draw!(Glyph { icon: Icon::Alert }) }
             <div>
                 <strong>{ props.error.title() }</strong>
                 <p>{ props.error.detail() }</p>
             </div>
             if let Some(retry) = &props.retry {
-                <Button label="Try again" icon={Icon::Refresh} small=true onclick={retry.clone()} />
+                { draw!(Button { label: "Try again", icon: Icon::Refresh, small: true, onclick: retry.clone() }) }
             }
         </div>
     }
@@ -89,12 +91,13 @@ pub struct EmptyProps {
     pub children: Html,
 }
 
+part!(pub Empty(EmptyProps) drawn by draw_empty);
+
 /// What stands where nothing is yet: why, and the next step.
-#[component]
-pub fn Empty(props: &EmptyProps) -> Html {
+fn draw_empty(props: &EmptyProps) -> Html {
     html! {
         <div class="empty">
-            <span class="empty-icon"><Glyph icon={props.icon} /></span>
+            <span class="empty-icon">{ draw!(Glyph { icon: props.icon }) }</span>
             if props.alone {
                 <h1>{ &props.title }</h1>
             } else {
@@ -114,9 +117,10 @@ pub struct SkeletonProps {
     pub rows: u32,
 }
 
+part!(pub Skeleton(SkeletonProps) drawn by draw_skeleton);
+
 /// Grey lines where rows will be.
-#[component]
-pub fn Skeleton(props: &SkeletonProps) -> Html {
+fn draw_skeleton(props: &SkeletonProps) -> Html {
     html! {
         <div class="skeleton" role="status">
             <span class="visually-hidden">{ "Loading" }</span>
@@ -138,8 +142,9 @@ pub struct CardProps {
     pub children: Html,
 }
 
-#[component]
-pub fn Card(props: &CardProps) -> Html {
+part!(pub Card(CardProps) drawn by draw_card);
+
+fn draw_card(props: &CardProps) -> Html {
     html! {
         <section class={classes!("card", props.class.clone())}>
             if !props.title.is_empty() {
@@ -165,9 +170,10 @@ pub struct RefreshProps {
     pub busy: bool,
 }
 
-#[component]
-pub fn RefreshButton(props: &RefreshProps) -> Html {
+part!(pub RefreshButton(RefreshProps) drawn by draw_refresh_button);
+
+fn draw_refresh_button(props: &RefreshProps) -> Html {
     html! {
-        <Button icon={Icon::Refresh} name="Refresh" title="Refresh" tone={Tone::Plain} busy={props.busy} onclick={props.onclick.clone()} testid="refresh" />
+        { draw!(Button { icon: Icon::Refresh, name: "Refresh", title: "Refresh", tone: Tone::Plain, busy: props.busy, onclick: props.onclick.clone(), testid: "refresh" }) }
     }
 }

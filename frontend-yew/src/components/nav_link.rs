@@ -23,8 +23,10 @@ pub struct Props {
     pub children: Html,
 }
 
-#[component]
-pub fn NavLink(props: &Props) -> Html {
+part!(pub NavLink(Props) kept by use_nav_link);
+
+#[hook]
+fn use_nav_link(props: &Props) -> Html {
     let navigator = use_navigator();
     let onclick = {
         let (to, told) = (props.to.clone(), props.onclick.clone());

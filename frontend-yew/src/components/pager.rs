@@ -24,8 +24,9 @@ pub struct Props {
 /// Sizes on offer: more than a hundred live rows fill the socket's topics.
 pub const SIZES: [u32; 3] = [25, 50, 100];
 
-#[component]
-pub fn Pager(props: &Props) -> Html {
+part!(pub Pager(Props) drawn by draw_pager);
+
+fn draw_pager(props: &Props) -> Html {
     let words = range(props.page, props.size as usize, props.shown, props.total);
     html! {
         <div class="pager">
@@ -40,8 +41,8 @@ pub fn Pager(props: &Props) -> Html {
                 </label>
             }
             <span class="tabular" data-testid="page-range">{ words }</span>
-            <Button icon={Icon::Left} name="Previous page" tone={Tone::Ghost} disabled={props.page == 0} onclick={props.on_back.clone()} />
-            <Button icon={Icon::Right} name="Next page" tone={Tone::Ghost} disabled={!props.more} onclick={props.on_next.clone()} testid="next-page" />
+            { draw!(Button { icon: Icon::Left, name: "Previous page", tone: Tone::Ghost, disabled: props.page == 0, onclick: props.on_back.clone() }) }
+            { draw!(Button { icon: Icon::Right, name: "Next page", tone: Tone::Ghost, disabled: !props.more, onclick: props.on_next.clone(), testid: "next-page" }) }
         </div>
     }
 }

@@ -12,21 +12,29 @@ pub struct Props {
     pub run: RunView,
 }
 
-#[component]
-pub fn RunProgress(props: &Props) -> Html {
+part!(pub RunProgress(Props) drawn by draw_run_progress);
+
+fn draw_run_progress(props: &Props) -> Html {
     let run = &props.run;
     let progress = &run.progress;
     let pace = pace(progress);
     let working = run.state == RunState::Running;
     let done = run.state == RunState::Succeeded;
     let permille = if done { Some(1_000) } else { pace.permille };
-    let figure = |name: &'static str, testid: &'static str, value: String, note: String, tone: &'static str| html! {
-        <div class={classes!("figure", tone)}>
-            <dt>{ name }</dt>
-            <dd><span class="tabular" data-testid={testid}>{ value }</span><small>{ note }</small></dd>
-        </div>
+    let figure = |name: &'static str,
+                  testid: &'static str,
+                  value: String,
+                  note: String,
+                  tone: &'static str| {
+        html! {
+            <div class={classes!("figure", tone)}>
+                <dt>{ name }</dt>
+                <dd><span class="tabular" data-testid={testid}>{ value }</span><small>{ note }</small></dd>
+            </div>
+        }
     };
-    let share = permille.map(|p| format!("{}.{} %", p / 10, p % 10)).unwrap_or_else(|| "size unknown".to_owned());
+    let share =
+        permille.map(|p| format!("{}.{} %", p / 10, p % 10)).unwrap_or_else(|| "size unknown".to_owned());
     let left = match pace.left_ms.filter(|_| working) {
         Some(ms) => format!("about {} left", duration(ms)),
         None if run.state.is_over() => "total".to_owned(),
@@ -60,7 +68,11 @@ fn rejected_share(rejected: u64, read: u64) -> String {
         return "none".to_owned();
     }
     let permille = u128::from(rejected) * 1_000 / u128::from(read);
-    if permille == 0 { "under 0.1 %".to_owned() } else { format!("{}.{} % of items", permille / 10, permille % 10) }
+    if permille == 0 {
+        "under 0.1 %".to_owned()
+    } else {
+        format!("{}.{} % of items", permille / 10, permille % 10)
+    }
 }
 
 fn source_note(total: u64, per_second: u64) -> String {

@@ -12,8 +12,9 @@ pub struct Props {
     pub rejects: Vec<Reject>,
 }
 
-#[component]
-pub fn RejectsTable(props: &Props) -> Html {
+part!(pub RejectsTable(Props) drawn by draw_rejects_table);
+
+fn draw_rejects_table(props: &Props) -> Html {
     html! {
         <div class="table-box">
             <table class="table cards">

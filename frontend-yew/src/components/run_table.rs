@@ -17,8 +17,9 @@ pub struct Props {
     pub runs: Vec<RunView>,
 }
 
-#[component]
-pub fn RunTable(props: &Props) -> Html {
+part!(pub RunTable(Props) drawn by draw_run_table);
+
+fn draw_run_table(props: &Props) -> Html {
     html! {
         <div class="table-box">
             <table class="table cards">
@@ -47,14 +48,14 @@ fn row(run: &RunView) -> Html {
     let by = run.transitions.first().map_or("—", |first| words::who(&first.actor)).to_owned();
     html! {
         <tr key={run.id.to_string()} data-testid="run-row">
-            <td data-label="State"><StateCell run={run.clone()} /></td>
-            <td data-label="Job"><NavLink {to} class="strong">{ &run.job_name }</NavLink></td>
+            <td data-label="State">{ draw!(StateCell { run: run.clone() }) }</td>
+            <td data-label="Job">{ draw!(NavLink { to, class: "strong", children: html! { <>{ &run.job_name }</> } }) }</td>
             <td data-label="Run" class="mono dim">{ short_id(&run.id) }</td>
             <td data-label="Sent" class="num">{ count(run.progress.sent) }</td>
             <td data-label="Rejected" class={classes!("num", (run.progress.rejected > 0).then_some("warn-text"))}>{ count(run.progress.rejected) }</td>
             <td data-label="Took" class="num">{ if run.progress.elapsed_ms > 0 { duration(run.progress.elapsed_ms) } else { "—".to_owned() } }</td>
             <td data-label="Started by">{ by }</td>
-            <td data-label="Created"><Time at={run.created_at} /></td>
+            <td data-label="Created">{ draw!(Time { at: run.created_at }) }</td>
         </tr>
     }
 }
@@ -64,15 +65,16 @@ pub struct StateProps {
     pub run: RunView,
 }
 
+part!(pub StateCell(StateProps) drawn by draw_state_cell);
+
 /// The state, and how far it is while it works.
-#[component]
-pub fn StateCell(props: &StateProps) -> Html {
+fn draw_state_cell(props: &StateProps) -> Html {
     let run = &props.run;
     let (word, hue) = words::run_state(run.state);
     let pace = pace(&run.progress);
     html! {
         <span class="state-cell">
-            <Badge {word} {hue} title={run.failure.as_ref().map(|failure| failure.detail.clone())} />
+            { draw!(Badge { word, hue, title: run.failure.as_ref().map(|failure| failure.detail.clone()) }) }
             if run.state == RunState::Running {
                 <progress class="bar small" max="1000" value={pace.permille.map(|p| p.to_string())} aria-label="Progress" title={bytes(run.progress.bytes_read)} />
             }

@@ -14,8 +14,9 @@ pub struct Props {
     pub run: RunView,
 }
 
-#[component]
-pub fn Stepper(props: &Props) -> Html {
+part!(pub Stepper(Props) drawn by draw_stepper);
+
+fn draw_stepper(props: &Props) -> Html {
     html! {
         <ol class="stepper" aria-label="Course of the run">
             { for steps(&props.run).iter().map(step) }
@@ -36,14 +37,14 @@ fn step(step: &Step) -> Html {
         <li class={class} aria-current={(step.mark == Mark::Current).then_some("step")}>
             <span class="step-mark">
                 if let Some(icon) = icon {
-                    <Glyph {icon} />
+                    { draw!(Glyph { icon }) }
                 }
             </span>
             <span class="step-text">
                 <strong>{ label }</strong>
                 <span class="visually-hidden">{ format!(" ({spoken})") }</span>
                 if let Some(transition) = &step.transition {
-                    <small><Time at={transition.at} exact=true />{ format!(" by {}", words::who(&transition.actor)) }</small>
+                    <small>{ draw!(Time { at: transition.at, exact: true }) }{ format!(" by {}", words::who(&transition.actor)) }</small>
                 } else {
                     <small>{ "—" }</small>
                 }
@@ -52,9 +53,10 @@ fn step(step: &Step) -> Html {
     }
 }
 
+part!(pub History(Props) drawn by draw_history);
+
 /// Every change, with how long the state before lasted.
-#[component]
-pub fn History(props: &Props) -> Html {
+fn draw_history(props: &Props) -> Html {
     let transitions = &props.run.transitions;
     html! {
         <ol class="history">
@@ -66,7 +68,7 @@ pub fn History(props: &Props) -> Html {
                     <li class={hue.class()}>
                         <strong>{ label }</strong>
                         <span>{ format!("by {}", words::who(&transition.actor)) }</span>
-                        <span class="dim"><Time at={transition.at} exact=true /></span>
+                        <span class="dim">{ draw!(Time { at: transition.at, exact: true }) }</span>
                         if let Some(lasted) = lasted {
                             <span class="dim">{ format!("after {}", duration(lasted)) }</span>
                         }

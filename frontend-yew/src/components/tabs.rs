@@ -23,8 +23,10 @@ pub struct Props {
     pub selected: AttrValue,
 }
 
-#[component]
-pub fn Tabs(props: &Props) -> Html {
+part!(pub Tabs(Props) kept by use_tabs);
+
+#[hook]
+fn use_tabs(props: &Props) -> Html {
     let node = use_node_ref();
     let navigator = use_navigator();
     let at = props.tabs.iter().position(|tab| *tab.slug == *props.selected).unwrap_or_default();
@@ -33,7 +35,13 @@ pub fn Tabs(props: &Props) -> Html {
         Callback::from(move |event: KeyboardEvent| {
             let last = tabs.len().saturating_sub(1);
             let next = match event.key().as_str() {
-                "ArrowRight" => if at == last { 0 } else { at + 1 },
+                "ArrowRight" => {
+                    if at == last {
+                        0
+                    } else {
+                        at + 1
+                    }
+                }
                 "ArrowLeft" => at.checked_sub(1).unwrap_or(last),
                 "Home" => 0,
                 "End" => last,
@@ -78,7 +86,8 @@ pub fn Tabs(props: &Props) -> Html {
 }
 
 fn focus_tab(node: &NodeRef, slug: &str) {
-    let tab = node.cast::<Element>().and_then(|list| list.query_selector(&format!("#tab-{slug}")).ok().flatten());
+    let tab =
+        node.cast::<Element>().and_then(|list| list.query_selector(&format!("#tab-{slug}")).ok().flatten());
     if let Some(tab) = tab.and_then(|tab| tab.dyn_into::<Element>().ok()) {
         browser::focus_element(&tab);
     }

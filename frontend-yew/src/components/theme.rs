@@ -13,8 +13,10 @@ pub fn restore() {
     browser::set_theme(browser::remembered(KEY).as_deref());
 }
 
-#[component]
-pub fn ThemeSwitch() -> Html {
+part!(pub ThemeSwitch kept by use_theme_switch);
+
+#[hook]
+fn use_theme_switch() -> Html {
     let theme = use_state_eq(|| browser::remembered(KEY));
     let (icon, name, next) = match theme.as_deref() {
         None => (Icon::Screen, "Theme: as the system. Switch to light.", Some("light")),
@@ -27,6 +29,6 @@ pub fn ThemeSwitch() -> Html {
         theme.set(next.map(str::to_owned));
     });
     html! {
-        <Button {icon} {name} title={name} tone={Tone::Ghost} {onclick} testid="theme" />
+        { draw!(Button { icon, name, title: name, tone: Tone::Ghost, onclick, testid: "theme" }) }
     }
 }

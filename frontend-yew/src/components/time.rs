@@ -15,8 +15,10 @@ pub struct Props {
     pub exact: bool,
 }
 
-#[component]
-pub fn Time(props: &Props) -> Html {
+part!(pub Time(Props) kept by use_time);
+
+#[hook]
+fn use_time(props: &Props) -> Html {
     let now = use_now();
     let exact = format::date_time(props.at, browser::offset_min(props.at));
     let words = if props.exact { exact.clone() } else { format::ago(props.at, now) };
@@ -29,7 +31,7 @@ pub fn Time(props: &Props) -> Html {
 pub fn maybe(at: Option<Timestamp>) -> Html {
     match at {
         Some(at) => html! {
-            <Time {at} />
+            { draw!(Time { at }) }
         },
         None => html! {
             <span class="dim">{ "—" }</span>

@@ -13,8 +13,9 @@ pub struct Props {
     pub notices: UseReducerHandle<Notices>,
 }
 
-#[component]
-pub fn ToastRegion(props: &Props) -> Html {
+part!(pub ToastRegion(Props) drawn by draw_toast_region);
+
+fn draw_toast_region(props: &Props) -> Html {
     let gone = {
         let dispatcher = props.notices.dispatcher();
         Callback::from(move |id: u32| dispatcher.dispatch(Notice::Remove(id)))
@@ -23,7 +24,7 @@ pub fn ToastRegion(props: &Props) -> Html {
         <div class="toasts" role="region" aria-label="Notices">
             <div role="status" aria-live="polite">
                 { for props.notices.0.shown.iter().map(|toast| html! {
-                    <OneToast key={toast.id} toast={toast.clone()} gone={gone.clone()} />
+                    { draw!(key = toast.id; OneToast { toast: toast.clone(), gone: gone.clone() }) }
                 }) }
             </div>
         </div>
@@ -36,8 +37,10 @@ struct OneProps {
     gone: Callback<u32>,
 }
 
-#[component]
-fn OneToast(props: &OneProps) -> Html {
+part!(OneToast(OneProps) kept by use_one_toast);
+
+#[hook]
+fn use_one_toast(props: &OneProps) -> Html {
     let OneProps { toast, gone } = props;
     {
         let (id, stays, gone) = (toast.id, toast.stays_ms(), gone.clone());
@@ -57,14 +60,14 @@ fn OneToast(props: &OneProps) -> Html {
     };
     html! {
         <div class={classes!("toast", class)} data-testid="toast">
-            <Glyph {icon} />
+            { draw!(Glyph { icon }) }
             <div class="toast-text">
                 <strong>{ &toast.title }</strong>
                 if !toast.detail.is_empty() {
                     <p>{ &toast.detail }</p>
                 }
             </div>
-            <Button icon={Icon::Close} name="Dismiss" tone={ButtonTone::Ghost} small=true onclick={close} />
+            { draw!(Button { icon: Icon::Close, name: "Dismiss", tone: ButtonTone::Ghost, small: true, onclick: close }) }
         </div>
     }
 }

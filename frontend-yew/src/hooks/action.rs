@@ -3,11 +3,14 @@
 use std::future::Future;
 use std::rc::Rc;
 
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use super::page::use_console;
 use crate::api::ApiError;
+use crate::context::Console;
 
 /// An action and whether it is under way.
 #[derive(Clone, PartialEq)]
@@ -34,14 +37,18 @@ where
                 return;
             }
             busy.set(true);
-            let (console, busy, future) = (console.clone(), busy.clone(), work(argument));
-            spawn_local(async move {
-                if let Err(error) = future.await {
-                    console.failed(&error);
-                }
-                busy.set(false);
-            });
+            perform(console.clone(), busy.clone(), work(argument).boxed_local());
         })
     };
     Action { busy: *busy, run }
+}
+
+/// Apart from what differs between actions, so that it stands once in the program.
+fn perform(console: Console, busy: UseStateHandle<bool>, work: LocalBoxFuture<'static, Result<(), ApiError>>) {
+    spawn_local(async move {
+        if let Err(error) = work.await {
+            console.failed(&error);
+        }
+        busy.set(false);
+    });
 }

@@ -1,8 +1,11 @@
 //! A question to the hub: asked when its key changes, asked again on demand, its last answer kept meanwhile.
 
+use std::any::Any;
 use std::future::Future;
 use std::rc::Rc;
 
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -18,24 +21,17 @@ pub struct Fetched<T> {
     pub reload: Callback<()>,
 }
 
-impl<T> Clone for Fetched<T> {
-    fn clone(&self) -> Self {
-        Self { data: self.data.clone(), error: self.error.clone(), loading: self.loading, reload: self.reload.clone() }
-    }
-}
+/// An answer whose type is forgotten: the machinery below stands once in the program.
+type Answer = Result<Rc<dyn Any>, ApiError>;
+type Question = Rc<dyn Fn() -> LocalBoxFuture<'static, Answer>>;
 
-impl<T: PartialEq> PartialEq for Fetched<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.data == other.data && self.error == other.error && self.loading == other.loading
-    }
-}
-
-/// The answer so far, and the key it answers.
-struct Known<K, T> {
-    key: Option<K>,
-    data: Option<Rc<T>>,
+#[derive(Default)]
+struct Known {
+    data: Option<Rc<dyn Any>>,
     error: Option<ApiError>,
     loading: bool,
+    /// Which wording of the question the answer belongs to.
+    wording: u32,
     /// Number of the question; answers to earlier ones are void.
     asked: u32,
 }
@@ -49,30 +45,52 @@ where
     F: Future<Output = Result<T, ApiError>> + 'static,
     A: Fn(K) -> F + 'static,
 {
-    let known = use_mut_ref(|| Known::<K, T> { key: None, data: None, error: None, loading: true, asked: 0 });
+    let wordings = use_mut_ref(|| (None::<K>, 0_u32));
+    let wording = {
+        let mut last = wordings.borrow_mut();
+        if last.0.as_ref() != Some(&key) {
+            *last = (Some(key.clone()), last.1.wrapping_add(1));
+        }
+        last.1
+    };
+    let ask: Question = Rc::new(move || {
+        let answer = ask(key.clone());
+        async move { answer.await.map(|data| Rc::new(data) as Rc<dyn Any>) }.boxed_local()
+    });
+    let (data, error, loading, reload) = use_question(wording, round, ask);
+    Fetched { data: data.and_then(|data| data.downcast().ok()), error, loading, reload }
+}
+
+#[hook]
+fn use_question(
+    wording: u32,
+    round: u32,
+    ask: Question,
+) -> (Option<Rc<dyn Any>>, Option<ApiError>, bool, Callback<()>) {
+    let known = use_mut_ref(|| Known { loading: true, ..Known::default() });
     let update = use_force_update();
-    let ask = Rc::new(ask);
-    let start = {
+    let start: Rc<dyn Fn()> = {
         let (known, update) = (known.clone(), update.clone());
-        Rc::new(move |key: K| {
+        Rc::new(move || {
             let asked = {
                 let mut known = known.borrow_mut();
                 known.asked = known.asked.wrapping_add(1);
                 known.loading = true;
                 known.asked
             };
-            let (known, update, future) = (known.clone(), update.clone(), ask(key.clone()));
+            update.force_update();
+            let (known, update, answer) = (known.clone(), update.clone(), ask());
             spawn_local(async move {
-                let result = future.await;
+                let answer = answer.await;
                 let mut known = known.borrow_mut();
                 if known.asked != asked {
                     return;
                 }
                 known.loading = false;
-                known.key = Some(key);
-                match result {
+                known.wording = wording;
+                match answer {
                     Ok(data) => {
-                        known.data = Some(Rc::new(data));
+                        known.data = Some(data);
                         known.error = None;
                     }
                     Err(error) => known.error = Some(error),
@@ -83,25 +101,17 @@ where
         })
     };
     {
-        let (start, update, known) = (start.clone(), update.clone(), known.clone());
-        use_effect_with((key.clone(), round), move |(key, _)| {
-            start(key.clone());
-            update.force_update();
+        let (start, known) = (start.clone(), known.clone());
+        use_effect_with((wording, round), move |_| {
+            start();
             // An answer that comes after the page has gone is void.
-            move || known.borrow_mut().asked = u32::MAX
+            move || {
+                let mut known = known.borrow_mut();
+                known.asked = known.asked.wrapping_add(1);
+            }
         });
     }
     let known = known.borrow();
-    Fetched {
-        data: known.data.clone(),
-        error: known.error.clone(),
-        loading: known.loading || known.key.as_ref() != Some(&key),
-        reload: {
-            let (update, key) = (update.clone(), key.clone());
-            Callback::from(move |()| {
-                start(key.clone());
-                update.force_update();
-            })
-        },
-    }
+    let loading = known.loading || known.wording != wording;
+    (known.data.clone(), known.error.clone(), loading, Callback::from(move |()| start()))
 }

@@ -1,15 +1,18 @@
 //! Saving a document: made or changed, faults shown at their fields, and a conflict laid open instead of overwritten.
+//! Works on JSON inside, so that it stands once in the program and not once for each kind.
 
 use std::rc::Rc;
 
+use messages::live::Topic;
 use messages::{ErrorCode, FieldError, RetailerId, Version};
+use serde::Serialize;
 use serde_json::Value;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use super::page::use_console;
 use crate::api::resource::Resource;
-use crate::api::{Api, ApiError, browser};
+use crate::api::{Api, ApiError, Call, browser};
 use crate::state::draft::Draft;
 
 /// Somebody else was faster.
@@ -23,15 +26,24 @@ pub struct Conflict {
 
 /// How the saving stands, and what can be done.
 #[derive(Clone, PartialEq)]
-pub struct Save<R: Resource> {
+pub struct Save {
     pub busy: bool,
     pub errors: Rc<Vec<FieldError>>,
     pub error: Option<ApiError>,
     pub conflict: Option<Rc<Conflict>>,
     /// Sends the document, or shows what is wrong with the form.
-    pub submit: Callback<Draft<R::Spec>>,
+    pub submit: Callback<Draft<Value>>,
     /// Sends what was chosen out of both versions.
     pub resolve: Callback<Value>,
+}
+
+/// What is saved, of whatever kind.
+struct Plan {
+    noun: &'static str,
+    collection: String,
+    topic: Option<Topic>,
+    /// Address, revision and content of the one that is changed.
+    existing: Option<(String, Version, Value)>,
 }
 
 #[derive(Default)]
@@ -42,45 +54,74 @@ struct Progress {
     conflict: Option<Rc<Conflict>>,
 }
 
+/// A draft as it goes over the wire.
+pub fn json<T: Serialize>(draft: Draft<T>) -> Draft<Value> {
+    // Our own types always serialise; nothing at all would be refused with a sentence.
+    draft.map(|spec| serde_json::to_value(spec).unwrap_or_default())
+}
+
 /// `existing` as it stood when the form was opened; absent, a new document is made.
 #[hook]
 pub fn use_save<R: Resource>(
     retailer: Option<RetailerId>,
     existing: Option<R::View>,
     done: Callback<R::View>,
-) -> Save<R> {
-    let console = use_console();
+) -> Save {
     // What the person saw when they began. It must not move under them.
-    let opened = use_memo((), |()| existing);
-    // Pressing twice makes one.
-    let key = use_memo((), |()| browser::random_key());
+    let plan = use_memo((), |()| {
+        let collection = R::collection(retailer);
+        let existing = existing.map(|view| {
+            let content = serde_json::to_value(R::spec(&view)).unwrap_or_default();
+            (format!("{collection}/{}", R::id(&view)), R::rev(&view), content)
+        });
+        Plan { noun: R::NOUN, collection, topic: R::topic(retailer), existing }
+    });
+    let done = Callback::from(move |saved: Value| {
+        if let Ok(view) = serde_json::from_value(saved) {
+            done.emit(view);
+        }
+    });
+    use_saving(plan, done)
+}
+
+#[hook]
+fn use_saving(plan: Rc<Plan>, done: Callback<Value>) -> Save {
+    let console = use_console();
+    // Sending twice makes one; what was refused was not made, and what follows is another request.
+    let key = use_mut_ref(browser::random_key);
     let progress = use_state(Progress::default);
     let send = {
-        let (opened, progress, key) = (opened.clone(), progress.clone(), key);
-        Callback::from(move |(spec, rev): (R::Spec, Option<Version>)| {
+        let progress = progress.clone();
+        Callback::from(move |(spec, rev): (Value, Option<Version>)| {
             progress.set(Progress { busy: true, ..Progress::default() });
-            let (console, done, opened, progress) = (console.clone(), done.clone(), opened.clone(), progress.clone());
-            let key = key.as_ref().clone();
+            let (console, done, plan, progress) = (console.clone(), done.clone(), plan.clone(), progress.clone());
+            let key = key.clone();
             spawn_local(async move {
-                let existing = opened.as_ref().as_ref();
-                match sent::<R>(&console.api, retailer, existing, rev, &spec, key).await {
-                    Ok(view) => {
+                let sent_key = key.borrow().clone();
+                match sent(&console.api, &plan, rev, &spec, sent_key).await {
+                    Ok(saved) => {
                         progress.set(Progress::default());
-                        let verb = if existing.is_some() { "saved" } else { "created" };
-                        console.good(format!("{} “{}” {verb}", capital(R::NOUN), R::title(&view)));
-                        if let Some(topic) = R::topic(retailer) {
+                        let verb = if plan.existing.is_some() { "saved" } else { "created" };
+                        let name = saved.get("name").and_then(Value::as_str).unwrap_or_default();
+                        console.good(format!("{} “{name}” {verb}", capital(plan.noun)));
+                        if let Some(topic) = plan.topic {
                             console.live.touched(topic);
                         }
-                        done.emit(view);
+                        done.emit(saved);
                     }
-                    Err(error) => progress.set(told::<R>(existing, &spec, error)),
+                    Err(error) => {
+                        if matches!(error, ApiError::Refused(_)) {
+                            *key.borrow_mut() = browser::random_key();
+                        }
+                        progress.set(told(&plan, spec, error));
+                    }
                 }
             });
         })
     };
     let submit = {
         let (progress, send) = (progress.clone(), send.clone());
-        Callback::from(move |draft: Draft<R::Spec>| match draft {
+        Callback::from(move |draft: Draft<Value>| match draft {
             _ if progress.busy => {}
             Ok(spec) => send.emit((spec, None)),
             Err(errors) => progress.set(Progress { errors: Rc::new(errors), ..Progress::default() }),
@@ -89,14 +130,7 @@ pub fn use_save<R: Resource>(
     let resolve = {
         let progress = progress.clone();
         Callback::from(move |value: Value| {
-            let rev = progress.conflict.as_ref().map(|conflict| conflict.rev);
-            match serde_json::from_value(value) {
-                Ok(spec) => send.emit((spec, rev)),
-                Err(_) => progress.set(Progress {
-                    error: Some(ApiError::Unreadable { status: 412 }),
-                    ..Progress::default()
-                }),
-            }
+            send.emit((value, progress.conflict.as_ref().map(|conflict| conflict.rev)));
         })
     };
     Save {
@@ -109,28 +143,27 @@ pub fn use_save<R: Resource>(
     }
 }
 
-async fn sent<R: Resource>(
+async fn sent(
     api: &Api,
-    retailer: Option<RetailerId>,
-    existing: Option<&R::View>,
+    plan: &Plan,
     rev: Option<Version>,
-    spec: &R::Spec,
+    spec: &Value,
     key: String,
-) -> Result<R::View, ApiError> {
-    match existing {
-        Some(view) => api.update::<R>(retailer, &R::id(view), rev.unwrap_or(R::rev(view)), spec).await,
-        None => api.create::<R>(retailer, spec, key).await,
-    }
+) -> Result<Value, ApiError> {
+    let call = match &plan.existing {
+        Some((path, opened, _)) => Call::put(path.clone()).if_match(rev.unwrap_or(*opened)),
+        None => Call::post(plan.collection.clone()).once(key),
+    };
+    api.fetch(call.json(spec)).await
 }
 
-fn told<R: Resource>(existing: Option<&R::View>, spec: &R::Spec, error: ApiError) -> Progress {
-    if let (ApiError::Refused(problem), Some(view)) = (&error, existing)
+fn told(plan: &Plan, mine: Value, error: ApiError) -> Progress {
+    if let (ApiError::Refused(problem), Some((_, opened, base))) = (&error, &plan.existing)
         && problem.code == ErrorCode::Conflict
         && let Some(theirs) = &problem.current
     {
-        let rev = theirs.get("rev").and_then(Value::as_u64).map(Version).unwrap_or(R::rev(view));
-        let json = |spec: &R::Spec| serde_json::to_value(spec).unwrap_or_default();
-        let conflict = Conflict { base: json(&R::spec(view)), mine: json(spec), theirs: theirs.clone(), rev };
+        let rev = theirs.get("rev").and_then(Value::as_u64).map_or(*opened, Version);
+        let conflict = Conflict { base: base.clone(), mine, theirs: theirs.clone(), rev };
         return Progress { conflict: Some(Rc::new(conflict)), ..Progress::default() };
     }
     Progress { errors: Rc::new(error.fields().to_vec()), error: Some(error), ..Progress::default() }

@@ -22,8 +22,10 @@ use crate::hooks::{Action, use_action, use_console, use_fetch, use_status, use_t
 use crate::state::form::FormValues;
 use crate::state::words::{self, Hue};
 
-#[component]
-pub fn Account() -> Html {
+part!(pub Account kept by use_account);
+
+#[hook]
+fn use_account() -> Html {
     use_title("My account");
     let console = use_console();
     let subtitle = match console.me() {
@@ -32,17 +34,19 @@ pub fn Account() -> Html {
     };
     html! {
         <>
-            <PageHead title="My account" {subtitle} />
+            { draw!(PageHead { title: "My account", subtitle }) }
             <div class="columns account-columns">
-                <Sessions />
-                <Card title="Change password"><ChangePassword /></Card>
+                { draw!(Sessions) }
+                { draw!(Card { title: "Change password", children: html! { <>{ draw!(ChangePassword) }</> } }) }
             </div>
         </>
     }
 }
 
-#[component]
-fn ChangePassword() -> Html {
+part!(ChangePassword kept by use_change_password);
+
+#[hook]
+fn use_change_password() -> Html {
     let console = use_console();
     let error = use_state(|| None::<ApiError>);
     let busy = use_state_eq(|| false);
@@ -51,7 +55,10 @@ fn ChangePassword() -> Html {
     let on_submit = {
         let (error, busy, made) = (error.clone(), busy.clone(), made.clone());
         Callback::from(move |form: FormValues| {
-            let change = PasswordChange { current: Secret::new(form.raw("current")), new: Secret::new(form.raw("new")) };
+            let change = PasswordChange {
+                current: Secret::new(form.raw("current")),
+                new: Secret::new(form.raw("new")),
+            };
             if let Err(problem) = change.validate() {
                 error.set(Some(problem.into()));
                 return;
@@ -71,19 +78,22 @@ fn ChangePassword() -> Html {
             });
         })
     };
-    let errors = use_memo((*error).clone(), |error| error.as_ref().map(|e| e.fields().to_vec()).unwrap_or_default());
+    let errors =
+        use_memo((*error).clone(), |error| error.as_ref().map(|e| e.fields().to_vec()).unwrap_or_default());
     html! {
-        <Form key={*made} errors={Rc::clone(&errors)} error={(*error).clone()} {on_submit} class="stack card-pad">
-            <TextField name="current" label="Current password" kind="password" required=true autocomplete="current-password" />
-            <NewPassword name="new" label="New password" />
-            <p class="hint">{ "Your other sessions end when it changes." }</p>
-            <div><Button label="Change password" submit=true tone={Tone::Primary} busy={*busy} /></div>
-        </Form>
-    }
+            { draw!(key = *made; Form { errors: Rc::clone(&errors), error: (*error).clone(), on_submit, class: "stack card-pad", children: html! { <>
+    { draw!(TextField { name: "current", label: "Current password", kind: "password", required: true, autocomplete: "current-password" }) }
+                { draw!(NewPassword { name: "new", label: "New password" }) }
+                <p class="hint">{ "Your other sessions end when it changes." }</p>
+                <div>{ draw!(Button { label: "Change password", submit: true, tone: Tone::Primary, busy: *busy }) }</div>
+    </> } }) }
+        }
 }
 
-#[component]
-fn Sessions() -> Html {
+part!(Sessions kept by use_sessions);
+
+#[hook]
+fn use_sessions() -> Html {
     let console = use_console();
     let (_, round) = use_status();
     let fetched = {
@@ -113,17 +123,17 @@ fn Sessions() -> Html {
         })
     };
     let actions = html! {
-        <Button label="Sign out everywhere" icon={Icon::Exit} small=true tone={Tone::Danger} busy={everywhere.busy} onclick={everywhere.run.clone()} />
+        { draw!(Button { label: "Sign out everywhere", icon: Icon::Exit, small: true, tone: Tone::Danger, busy: everywhere.busy, onclick: everywhere.run.clone() }) }
     };
     html! {
-        <Card title="My sessions" {actions}>
-            { async_view::view(&fetched, 3, |page| html! {
-                <ul class="list">
-                    { for page.items.iter().map(|session| row(session, &end)) }
-                </ul>
-            }) }
-        </Card>
-    }
+            { draw!(Card { title: "My sessions", actions, children: html! { <>
+    { async_view::view(&fetched, 3, |page| html! {
+                    <ul class="list">
+                        { for page.items.iter().map(|session| row(session, &end)) }
+                    </ul>
+                }) }
+    </> } }) }
+        }
 }
 
 fn row(session: &SessionView, end: &Action<SessionView>) -> Html {
@@ -135,12 +145,12 @@ fn row(session: &SessionView, end: &Action<SessionView>) -> Html {
         <li key={session.id.to_string()} class="list-row">
             <span class="grow">
                 <strong>{ browser_name(&session.user_agent) }</strong>
-                <small title={session.user_agent.clone()}>{ format!("{} · signed in ", session.address) }<Time at={session.created_at} />{ " · used " }<Time at={session.last_used_at} /></small>
+                <small title={session.user_agent.clone()}>{ format!("{} · signed in ", session.address) }{ draw!(Time { at: session.created_at }) }{ " · used " }{ draw!(Time { at: session.last_used_at }) }</small>
             </span>
             if session.current {
-                <Badge word="This one" hue={Hue::Good} />
+                { draw!(Badge { word: "This one", hue: Hue::Good }) }
             } else {
-                <Button label="End" small=true name={format!("End the session at {}", session.address)} busy={end.busy} {onclick} />
+                { draw!(Button { label: "End", small: true, name: format!("End the session at {}", session.address), busy: end.busy, onclick }) }
             }
         </li>
     }
@@ -148,8 +158,14 @@ fn row(session: &SessionView, end: &Action<SessionView>) -> Html {
 
 /// The browser's family, out of what it says of itself.
 fn browser_name(agent: &str) -> &str {
-    [("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"), ("curl/", "curl")]
-        .iter()
-        .find(|(mark, _)| agent.contains(mark))
-        .map_or("Another client", |(_, name)| name)
+    [
+        ("Edg/", "Edge"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ]
+    .iter()
+    .find(|(mark, _)| agent.contains(mark))
+    .map_or("Another client", |(_, name)| name)
 }

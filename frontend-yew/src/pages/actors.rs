@@ -14,8 +14,10 @@ use crate::hooks::{use_console, use_fetch, use_status, use_title};
 use crate::state::format::counted;
 use crate::state::words::{self, Hue};
 
-#[component]
-pub fn Actors() -> Html {
+part!(pub Actors kept by use_actors);
+
+#[hook]
+fn use_actors() -> Html {
     use_title("System");
     let console = use_console();
     let (_, round) = use_status();
@@ -29,7 +31,9 @@ pub fn Actors() -> Html {
     };
     let oninput = {
         let sought = sought.clone();
-        Callback::from(move |event: InputEvent| sought.set(event.target_unchecked_into::<web_sys::HtmlInputElement>().value()))
+        Callback::from(move |event: InputEvent| {
+            sought.set(event.target_unchecked_into::<web_sys::HtmlInputElement>().value())
+        })
     };
     let subtitle = html! {
         if let Some(list) = &fetched.data {
@@ -39,21 +43,19 @@ pub fn Actors() -> Html {
         }
     };
     html! {
-        <>
-            <PageHead title="System" {subtitle}>
-                <Button label="Refresh" icon={Icon::Refresh} busy={fetched.loading} onclick={fetched.reload.clone()} />
-            </PageHead>
-            <Card title="Actors" class="list-card">
-                <div class="toolbar">
-                    <label class="searchbox"><Glyph icon={Icon::Search} /><input type="search" aria-label="Search actors" placeholder="Search path or kind" value={(*sought).clone()} {oninput} /></label>
-                    if let Some(list) = &fetched.data {
-                        { summary(list) }
-                    }
-                </div>
-                { async_view::view(&fetched, 10, |list| tree(&list, &sought)) }
-            </Card>
-        </>
-    }
+            <>
+                { draw!(PageHead { title: "System", subtitle, children: html! { <>{ draw!(Button { label: "Refresh", icon: Icon::Refresh, busy: fetched.loading, onclick: fetched.reload.clone() }) }</> } }) }
+                { draw!(Card { title: "Actors", class: "list-card", children: html! { <>
+    <div class="toolbar">
+                        <label class="searchbox">{ draw!(Glyph { icon: Icon::Search }) }<input type="search" aria-label="Search actors" placeholder="Search path or kind" value={(*sought).clone()} {oninput} /></label>
+                        if let Some(list) = &fetched.data {
+                            { summary(list) }
+                        }
+                    </div>
+                    { async_view::view(&fetched, 10, |list| tree(&list, &sought)) }
+    </> } }) }
+            </>
+        }
 }
 
 fn summary(list: &ActorList) -> Html {
@@ -65,7 +67,7 @@ fn summary(list: &ActorList) -> Html {
                 let many = count(status);
                 html! {
                     if many > 0 {
-                        <Badge word={format!("{word} {many}")} {hue} />
+                        { draw!(Badge { word: format!("{word} {many}"), hue }) }
                     }
                 }
             }) }
@@ -75,14 +77,16 @@ fn summary(list: &ActorList) -> Html {
 
 fn tree(list: &ActorList, sought: &str) -> Html {
     let needle = sought.trim().to_lowercase();
-    let shown = list.actors.iter().filter(|actor| needle.is_empty() || actor.path.to_lowercase().contains(&needle) || actor.kind.contains(&needle));
+    let shown = list.actors.iter().filter(|actor| {
+        needle.is_empty() || actor.path.to_lowercase().contains(&needle) || actor.kind.contains(&needle)
+    });
     html! {
         <>
             if list.truncated {
                 <p class="log-note">{ format!("Only the first {} of {} are shown.", list.actors.len(), list.total) }</p>
             }
             <ul class="tree">
-                { for shown.map(|actor| html! { <Row key={actor.path.clone()} actor={actor.clone()} /> }) }
+                { for shown.map(|actor| html! { { draw!(key = actor.path.clone(); Row { actor: actor.clone() }) } }) }
             </ul>
         </>
     }
@@ -93,8 +97,9 @@ struct RowProps {
     actor: ActorView,
 }
 
-#[component]
-fn Row(props: &RowProps) -> Html {
+part!(Row(RowProps) drawn by draw_row);
+
+fn draw_row(props: &RowProps) -> Html {
     let actor = &props.actor;
     let (word, hue) = words::actor_status(actor.status);
     let depth = actor.path.matches('/').count().min(6);
@@ -104,14 +109,14 @@ fn Row(props: &RowProps) -> Html {
         <li class={format!("depth-{depth}")}>
             <details>
                 <summary>
-                    <Glyph icon={Icon::Right} class="small turn" />
+                    { draw!(Glyph { icon: Icon::Right, class: "small turn" }) }
                     <span class="grow mono" title={actor.path.clone()}>{ name }</span>
                     <span class="dim">{ &actor.kind }</span>
                     if actor.restarts > 0 {
-                        <Badge word={counted(actor.restarts, "restart", "restarts")} hue={Hue::Warn} />
+                        { draw!(Badge { word: counted(actor.restarts, "restart", "restarts"), hue: Hue::Warn }) }
                     }
-                    <Badge {word} {hue} />
-                    <span class="dim list-time"><Time at={actor.started_at} /></span>
+                    { draw!(Badge { word, hue }) }
+                    <span class="dim list-time">{ draw!(Time { at: actor.started_at }) }</span>
                 </summary>
                 if let Some(failure) = &actor.last_failure {
                     <p class="bad-text">{ sentence(failure) }</p>

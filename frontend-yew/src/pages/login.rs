@@ -24,14 +24,15 @@ pub struct FrameProps {
     pub children: Html,
 }
 
+part!(pub Frame(FrameProps) drawn by draw_frame);
+
 /// The frame of the pages before the door.
-#[component]
-pub fn Frame(props: &FrameProps) -> Html {
+fn draw_frame(props: &FrameProps) -> Html {
     html! {
         <div class="door">
-            <div class="door-theme"><ThemeSwitch /></div>
+            <div class="door-theme">{ draw!(ThemeSwitch) }</div>
             <main id="main" class="door-card">
-                <div class="brand"><Glyph icon={Icon::Mark} /><span>{ "Grocery" }<b>{ "Sync" }</b></span></div>
+                <div class="brand">{ draw!(Glyph { icon: Icon::Mark }) }<span>{ "Grocery" }<b>{ "Sync" }</b></span></div>
                 <h1>{ &props.title }</h1>
                 <p class="lead">{ &props.lead }</p>
                 { props.children.clone() }
@@ -41,8 +42,10 @@ pub fn Frame(props: &FrameProps) -> Html {
     }
 }
 
-#[component]
-pub fn Login() -> Html {
+part!(pub Login kept by use_login);
+
+#[hook]
+fn use_login() -> Html {
     use_title("Sign in");
     let console = use_console();
     let error = use_state(|| None::<ApiError>);
@@ -50,7 +53,8 @@ pub fn Login() -> Html {
     let on_submit = {
         let (error, busy) = (error.clone(), busy.clone());
         Callback::from(move |form: FormValues| {
-            let request = LoginRequest { login: form.text("login"), password: Secret::new(form.raw("password")) };
+            let request =
+                LoginRequest { login: form.text("login"), password: Secret::new(form.raw("password")) };
             if let Err(problem) = request.validate() {
                 error.set(Some(problem.into()));
                 return;
@@ -65,14 +69,15 @@ pub fn Login() -> Html {
             });
         })
     };
-    let errors = use_memo((*error).clone(), |error| error.as_ref().map(|e| e.fields().to_vec()).unwrap_or_default());
+    let errors =
+        use_memo((*error).clone(), |error| error.as_ref().map(|e| e.fields().to_vec()).unwrap_or_default());
     html! {
-        <Frame title="Sign in" lead="Use the account that your administrator gave you.">
-            <Form errors={Rc::clone(&errors)} error={(*error).clone()} {on_submit} class="stack">
-                <TextField name="login" label="Login" required=true autofocus=true autocomplete="username" testid="login-name" />
-                <TextField name="password" label="Password" kind="password" required=true autocomplete="current-password" testid="login-password" />
-                <Button label="Sign in" submit=true tone={Tone::Primary} busy={*busy} class="wide" testid="login-submit" />
-            </Form>
-        </Frame>
-    }
+            { draw!(Frame { title: "Sign in", lead: "Use the account that your administrator gave you.", children: html! { <>
+    { draw!(Form { errors: Rc::clone(&errors), error: (*error).clone(), on_submit, class: "stack", children: html! { <>
+    { draw!(TextField { name: "login", label: "Login", required: true, autofocus: true, autocomplete: "username", testid: "login-name" }) }
+                    { draw!(TextField { name: "password", label: "Password", kind: "password", required: true, autocomplete: "current-password", testid: "login-password" }) }
+                    { draw!(Button { label: "Sign in", submit: true, tone: Tone::Primary, busy: *busy, class: "wide", testid: "login-submit" }) }
+    </> } }) }
+    </> } }) }
+        }
 }

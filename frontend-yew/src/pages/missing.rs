@@ -9,23 +9,23 @@ use crate::components::nav_link::NavLink;
 use crate::hooks::use_title;
 use crate::route::Route;
 
-#[component]
-pub fn NotFound() -> Html {
+part!(pub NotFound kept by use_not_found);
+
+#[hook]
+fn use_not_found() -> Html {
     use_title("Not found");
     html! {
-        <Empty icon={Icon::Search} alone=true title="There is no such page" detail="It may have been deleted, or the address is mistyped.">
-            <NavLink to={Route::Dashboard} class="btn primary">{ "Go to the dashboard" }</NavLink>
-        </Empty>
+        { draw!(Empty { icon: Icon::Search, alone: true, title: "There is no such page", detail: "It may have been deleted, or the address is mistyped.", children: html! { <>{ draw!(NavLink { to: Route::Dashboard, class: "btn primary", children: html! { <>{ "Go to the dashboard" }</> } }) }</> } }) }
     }
 }
 
-#[component]
-pub fn Forbidden() -> Html {
+part!(pub Forbidden kept by use_forbidden);
+
+#[hook]
+fn use_forbidden() -> Html {
     use_title("Not allowed");
     html! {
-        <Empty icon={Icon::Lock} alone=true title="You may not see this" detail="Your role does not include it. An administrator can change that.">
-            <NavLink to={Route::Dashboard} class="btn primary">{ "Go to the dashboard" }</NavLink>
-        </Empty>
+        { draw!(Empty { icon: Icon::Lock, alone: true, title: "You may not see this", detail: "Your role does not include it. An administrator can change that.", children: html! { <>{ draw!(NavLink { to: Route::Dashboard, class: "btn primary", children: html! { <>{ "Go to the dashboard" }</> } }) }</> } }) }
     }
 }
 
@@ -33,11 +33,11 @@ pub fn Forbidden() -> Html {
 pub fn refused(code: ErrorCode) -> Html {
     if code == ErrorCode::Forbidden {
         html! {
-            <Forbidden />
+            { draw!(Forbidden) }
         }
     } else {
         html! {
-            <NotFound />
+            { draw!(NotFound) }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A retailer's page: one live topic feeds all its tabs.
 
+use messages::RetailerId;
 use messages::live::Topic;
 use messages::permission::Permission;
-use messages::RetailerId;
 use yew::prelude::*;
 
 use super::missing::refused;
@@ -17,7 +17,7 @@ use crate::state::topic::TopicState;
 use crate::state::words::Hue;
 
 mod agents;
-mod delete;
+pub(crate) mod delete;
 mod destination_form;
 mod destinations;
 pub mod edit_retailer;
@@ -34,8 +34,10 @@ pub struct Props {
     pub tab: Tab,
 }
 
-#[component]
-pub fn RetailerPage(props: &Props) -> Html {
+part!(pub RetailerPage(Props) kept by use_retailer_page);
+
+#[hook]
+fn use_retailer_page(props: &Props) -> Html {
     let console = use_console();
     let topic = use_topic(Some(Topic::Retailer(props.id)));
     let editing = use_state_eq(|| false);
@@ -44,9 +46,10 @@ pub fn RetailerPage(props: &Props) -> Html {
     if let Some((code, _)) = topic.as_ref().and_then(|topic| topic.refused.clone()) {
         return refused(code);
     }
-    let Some((topic, retailer)) = topic.as_ref().and_then(|topic| Some((topic, topic.retailer()?.clone()))) else {
+    let Some((topic, retailer)) = topic.as_ref().and_then(|topic| Some((topic, topic.retailer()?.clone())))
+    else {
         return html! {
-            <Card><Skeleton rows=8 /></Card>
+            { draw!(Card { children: html! { <>{ draw!(Skeleton { rows: 8 }) }</> } }) }
         };
     };
     let edit = |on: bool| {
@@ -57,27 +60,27 @@ pub fn RetailerPage(props: &Props) -> Html {
         <>
             <span class="mono dim">{ &retailer.spec.code }</span>
             if !retailer.spec.enabled {
-                <Badge word="Disabled" hue={Hue::Quiet} title="While disabled, no run starts." />
+                { draw!(Badge { word: "Disabled", hue: Hue::Quiet, title: "While disabled, no run starts." }) }
             }
         </>
     };
     let subtitle = html! { format!("{} · {}", retailer.spec.currency, retailer.spec.time_zone) };
     html! {
-        <>
-            <PageHead title={retailer.spec.name.clone()} {subtitle} {beside} trail={vec![(Route::Retailers, "Retailers".into())]}>
-                if console.may(Permission::RetailerWrite) {
-                    <Button label="Edit" icon={Icon::Edit} onclick={edit(true)} testid="edit-retailer" />
+            <>
+                { draw!(PageHead { title: retailer.spec.name.clone(), subtitle, beside, trail: vec![(Route::Retailers, "Retailers".into())], children: html! { <>
+    if console.may(Permission::RetailerWrite) {
+                        { draw!(Button { label: "Edit", icon: Icon::Edit, onclick: edit(true), testid: "edit-retailer" }) }
+                    }
+    </> } }) }
+                { draw!(Tabs { label: "Parts of the retailer", selected: props.tab.slug(), tabs: tabs(props.id, topic, console.may(Permission::ConfigRead)) }) }
+                <div id="tab-panel" role="tabpanel" aria-labelledby={format!("tab-{}", props.tab.slug())} tabindex="-1">
+                    { panel(props, topic) }
+                </div>
+                if *editing {
+                    { draw!(edit_retailer::RetailerForm { existing: retailer, on_close: edit(false), on_done: edit(false).reform(|_| ()) }) }
                 }
-            </PageHead>
-            <Tabs label="Parts of the retailer" selected={props.tab.slug()} tabs={tabs(props.id, topic, console.may(Permission::ConfigRead))} />
-            <div id="tab-panel" role="tabpanel" aria-labelledby={format!("tab-{}", props.tab.slug())} tabindex="-1">
-                { panel(props, topic) }
-            </div>
-            if *editing {
-                <edit_retailer::RetailerForm existing={retailer} on_close={edit(false)} on_done={edit(false).reform(|_| ())} />
-            }
-        </>
-    }
+            </>
+        }
 }
 
 fn tabs(id: RetailerId, topic: &TopicState, config: bool) -> Vec<TabItem> {
@@ -103,12 +106,12 @@ fn tabs(id: RetailerId, topic: &TopicState, config: bool) -> Vec<TabItem> {
 fn panel(props: &Props, topic: &std::rc::Rc<TopicState>) -> Html {
     let (id, topic) = (props.id, topic.clone());
     match props.tab {
-        Tab::Overview => html! { <overview::Overview {id} {topic} /> },
-        Tab::Stores => html! { <stores::Stores {id} {topic} /> },
-        Tab::Agents => html! { <agents::Agents {id} {topic} /> },
-        Tab::Destinations => html! { <destinations::Destinations {id} {topic} /> },
-        Tab::Jobs => html! { <jobs::Jobs {id} {topic} /> },
-        Tab::Runs => html! { <runs::Runs {id} {topic} /> },
+        Tab::Overview => html! { { draw!(overview::Overview { id, topic }) } },
+        Tab::Stores => html! { { draw!(stores::Stores { id, topic }) } },
+        Tab::Agents => html! { { draw!(agents::Agents { id, topic }) } },
+        Tab::Destinations => html! { { draw!(destinations::Destinations { id, topic }) } },
+        Tab::Jobs => html! { { draw!(jobs::Jobs { id, topic }) } },
+        Tab::Runs => html! { { draw!(runs::Runs { id, topic }) } },
     }
 }
 
@@ -140,8 +143,8 @@ pub(crate) fn row_actions(name: &str, edit: Callback<()>, delete: Callback<()>) 
     use crate::components::button::Tone;
     html! {
         <>
-            <Button icon={Icon::Edit} tone={Tone::Ghost} small=true name={format!("Edit {name}")} title="Edit" onclick={edit} />
-            <Button icon={Icon::Trash} tone={Tone::Ghost} small=true name={format!("Delete {name}")} title="Delete" onclick={delete} />
+            { draw!(Button { icon: Icon::Edit, tone: Tone::Ghost, small: true, name: format!("Edit {name}"), title: "Edit", onclick: edit }) }
+            { draw!(Button { icon: Icon::Trash, tone: Tone::Ghost, small: true, name: format!("Delete {name}"), title: "Delete", onclick: delete }) }
         </>
     }
 }
@@ -150,9 +153,6 @@ pub(crate) fn row_actions(name: &str, edit: Callback<()>, delete: Callback<()>) 
 pub(crate) fn enabled_badge(enabled: bool) -> Html {
     let (word, hue) = if enabled { ("Enabled", Hue::Good) } else { ("Disabled", Hue::Quiet) };
     html! {
-        <Badge {word} {hue} />
+        { draw!(Badge { word, hue }) }
     }
 }
-
-/// The dialog that deletes a user is the same as for everything else.
-pub(crate) type DeleteUser = delete::DeleteDialog<crate::api::resource::User>;

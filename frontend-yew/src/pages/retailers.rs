@@ -24,11 +24,18 @@ use crate::state::paging::Trail;
 use crate::state::words::{self, Hue};
 
 const DEBOUNCE_MS: u32 = 250;
-const STATES: [(&str, &str); 5] =
-    [("", "All"), ("failing", "Failing"), ("agent_down", "Agent down"), ("enabled", "Enabled"), ("disabled", "Disabled")];
+const STATES: [(&str, &str); 5] = [
+    ("", "All"),
+    ("failing", "Failing"),
+    ("agent_down", "Agent down"),
+    ("enabled", "Enabled"),
+    ("disabled", "Disabled"),
+];
 
-#[component]
-pub fn Retailers() -> Html {
+part!(pub Retailers kept by use_retailers);
+
+#[hook]
+fn use_retailers() -> Html {
     use_title("Retailers");
     let console = use_console();
     let (_, round) = use_status();
@@ -51,21 +58,21 @@ pub fn Retailers() -> Html {
     let may_write = console.may(Permission::RetailerWrite);
     let subtitle = html! { "Search, filter and sort over all of them; rows change as things happen." };
     html! {
-        <>
-            <PageHead title="Retailers" {subtitle}>
-                if may_write {
-                    <Button label="New retailer" icon={Icon::Plus} tone={Tone::Primary} onclick={toggle(true)} testid="new-retailer" />
+            <>
+                { draw!(PageHead { title: "Retailers", subtitle, children: html! { <>
+    if may_write {
+                        { draw!(Button { label: "New retailer", icon: Icon::Plus, tone: Tone::Primary, onclick: toggle(true), testid: "new-retailer" }) }
+                    }
+    </> } }) }
+                { draw!(Card { class: classes!("list-card", (fetched.loading && fetched.data.is_some()).then_some("is-loading")), children: html! { <>
+    { draw!(Toolbar { query: query.clone(), go: go.clone() }) }
+                    { async_view::view(&fetched, 12, |page| table(&page, &query, &trail, &go, may_write.then(|| toggle(true)))) }
+    </> } }) }
+                if *making {
+                    { draw!(CreateRetailer { on_close: toggle(false) }) }
                 }
-            </PageHead>
-            <Card class={classes!("list-card", (fetched.loading && fetched.data.is_some()).then_some("is-loading"))}>
-                <Toolbar query={query.clone()} go={go.clone()} />
-                { async_view::view(&fetched, 12, |page| table(&page, &query, &trail, &go, may_write.then(|| toggle(true)))) }
-            </Card>
-            if *making {
-                <CreateRetailer on_close={toggle(false)} />
-            }
-        </>
-    }
+            </>
+        }
 }
 
 /// Goes to another view of the list; a new search or filter begins on its first page.
@@ -95,8 +102,10 @@ struct ToolbarProps {
     go: Callback<ListQuery>,
 }
 
-#[component]
-fn Toolbar(props: &ToolbarProps) -> Html {
+part!(Toolbar(ToolbarProps) kept by use_toolbar);
+
+#[hook]
+fn use_toolbar(props: &ToolbarProps) -> Html {
     let typed = use_state_eq(|| props.query.q.clone().unwrap_or_default());
     {
         // Back and forward in the browser change the address, and the field follows.
@@ -132,7 +141,7 @@ fn Toolbar(props: &ToolbarProps) -> Html {
     html! {
         <div class="toolbar">
             <label class="searchbox">
-                <Glyph icon={Icon::Search} />
+                { draw!(Glyph { icon: Icon::Search }) }
                 <input type="search" aria-label="Search retailers" placeholder="Search name or code" value={(*typed).clone()} {oninput} data-testid="search" />
             </label>
             <div class="chips" role="group" aria-label="Show">
@@ -175,7 +184,9 @@ fn table(
     let next = page.next.clone().and_then(|next| trail.forward(next).to_text());
     let on_size = {
         let (query, go) = (query.clone(), go.clone());
-        Callback::from(move |size: u32| go.emit(ListQuery { limit: Some(size), cursor: None, ..query.clone() }))
+        Callback::from(move |size: u32| {
+            go.emit(ListQuery { limit: Some(size), cursor: None, ..query.clone() })
+        })
     };
     html! {
         <>
@@ -195,16 +206,13 @@ fn table(
                     </thead>
                     <tbody>
                         { for page.items.iter().map(|summary| html! {
-                            <SummaryRow key={summary.id.to_string()} summary={summary.clone()} />
+                            { draw!(key = summary.id.to_string(); SummaryRow { summary: summary.clone() }) }
                         }) }
                     </tbody>
                 </table>
             </div>
             <footer class="card-foot">
-                <Pager
-                    page={trail.page()} size={size(query)} shown={page.items.len()} total={page.total} more={next.is_some()}
-                    on_back={to(trail.back().to_text())} on_next={to(next)} {on_size}
-                />
+                { draw!(Pager { page: trail.page(), size: size(query), shown: page.items.len(), total: page.total, more: next.is_some(), on_back: to(trail.back().to_text()), on_next: to(next), on_size }) }
             </footer>
         </>
     }
@@ -213,21 +221,19 @@ fn table(
 fn nothing(query: &ListQuery, go: &Callback<ListQuery>, make: Option<Callback<()>>) -> Html {
     if query.q.is_none() && query.state.is_none() {
         return html! {
-            <Empty icon={Icon::Shop} title="No retailer yet" detail="A retailer is a company whose shops you look after. Make the first one to begin.">
-                if let Some(make) = make {
-                    <Button label="New retailer" icon={Icon::Plus} tone={Tone::Primary} onclick={make} />
-                }
-            </Empty>
-        };
+                    { draw!(Empty { icon: Icon::Shop, title: "No retailer yet", detail: "A retailer is a company whose shops you look after. Make the first one to begin.", children: html! { <>
+        if let Some(make) = make {
+                            { draw!(Button { label: "New retailer", icon: Icon::Plus, tone: Tone::Primary, onclick: make }) }
+                        }
+        </> } }) }
+                };
     }
     let clear = {
         let go = go.clone();
         Callback::from(move |()| go.emit(ListQuery::default()))
     };
     html! {
-        <Empty icon={Icon::Search} title="Nothing matches" detail="No retailer has this name or code in this state.">
-            <Button label="Clear search and filter" onclick={clear} testid="clear-search" />
-        </Empty>
+        { draw!(Empty { icon: Icon::Search, title: "Nothing matches", detail: "No retailer has this name or code in this state.", children: html! { <>{ draw!(Button { label: "Clear search and filter", onclick: clear, testid: "clear-search" }) }</> } }) }
     }
 }
 
@@ -236,39 +242,41 @@ struct RowProps {
     summary: RetailerSummary,
 }
 
+part!(SummaryRow(RowProps) kept by use_summary_row);
+
 /// A row that follows its retailer live, from what the list told at first.
-#[component]
-fn SummaryRow(props: &RowProps) -> Html {
+#[hook]
+fn use_summary_row(props: &RowProps) -> Html {
     let topic = use_topic(Some(Topic::Summary(props.summary.id)));
     let live = topic.as_ref().and_then(|topic| topic.summary());
     let s = live.unwrap_or(&props.summary);
     let (word, hue) = state_of(s);
     html! {
-        <tr data-testid="retailer-row">
-            <td data-label="Retailer">
-                <NavLink to={Route::Retailer { id: s.id }} class="strong">{ &s.name }</NavLink>
-                <small class="mono dim">{ &s.code }</small>
-            </td>
-            <td data-label="State"><Badge {word} {hue} /></td>
-            <td data-label="Stores" class="num">{ s.stores }</td>
-            <td data-label="Agents online">
-                <span class={classes!("agents", agents_hue(s).class())}><i aria-hidden="true" />{ format!("{} / {}", s.agents_online, s.agents_total) }</span>
-            </td>
-            <td data-label="Jobs" class="num">{ s.jobs }</td>
-            <td data-label="Running" class="num">{ if s.runs_active > 0 { s.runs_active.to_string() } else { "—".to_owned() } }</td>
-            <td data-label="Latest run">
-                if let Some(run) = &s.last_run {
-                    <NavLink to={Route::Run { id: s.id, run: run.id }} class="run-brief">
-                        <span class={classes!("dot", words::run_state(run.state).1.class())} aria-hidden="true" />
-                        { words::run_state(run.state).0 }{ " " }<Time at={run.at} />
-                    </NavLink>
-                } else {
-                    <span class="dim">{ "never" }</span>
-                }
-            </td>
-            <td data-label="Sent" class="num">{ s.last_run.as_ref().map_or_else(|| "—".to_owned(), |run| count(run.sent)) }</td>
-        </tr>
-    }
+            <tr data-testid="retailer-row">
+                <td data-label="Retailer">
+                    { draw!(NavLink { to: Route::Retailer { id: s.id }, class: "strong", children: html! { <>{ &s.name }</> } }) }
+                    <small class="mono dim">{ &s.code }</small>
+                </td>
+                <td data-label="State">{ draw!(Badge { word, hue }) }</td>
+                <td data-label="Stores" class="num">{ s.stores }</td>
+                <td data-label="Agents online">
+                    <span class={classes!("agents", agents_hue(s).class())}><i aria-hidden="true" />{ format!("{} / {}", s.agents_online, s.agents_total) }</span>
+                </td>
+                <td data-label="Jobs" class="num">{ s.jobs }</td>
+                <td data-label="Running" class="num">{ if s.runs_active > 0 { s.runs_active.to_string() } else { "—".to_owned() } }</td>
+                <td data-label="Latest run">
+                    if let Some(run) = &s.last_run {
+                        { draw!(NavLink { to: Route::Run { id: s.id, run: run.id }, class: "run-brief", children: html! { <>
+    <span class={classes!("dot", words::run_state(run.state).1.class())} aria-hidden="true" />
+                            { words::run_state(run.state).0 }{ " " }{ draw!(Time { at: run.at }) }
+    </> } }) }
+                    } else {
+                        <span class="dim">{ "never" }</span>
+                    }
+                </td>
+                <td data-label="Sent" class="num">{ s.last_run.as_ref().map_or_else(|| "—".to_owned(), |run| count(run.sent)) }</td>
+            </tr>
+        }
 }
 
 /// The one word that tells how a retailer does.
@@ -297,9 +305,11 @@ pub struct CreateProps {
     pub on_close: Callback<()>,
 }
 
+part!(pub CreateRetailer(CreateProps) kept by use_create_retailer);
+
 /// Makes a retailer and goes to its page.
-#[component]
-pub fn CreateRetailer(props: &CreateProps) -> Html {
+#[hook]
+fn use_create_retailer(props: &CreateProps) -> Html {
     let navigator = use_navigator();
     let on_done = Callback::from(move |view: RetailerView| {
         if let Some(navigator) = &navigator {
@@ -307,6 +317,6 @@ pub fn CreateRetailer(props: &CreateProps) -> Html {
         }
     });
     html! {
-        <RetailerForm on_close={props.on_close.clone()} {on_done} />
+        { draw!(RetailerForm { on_close: props.on_close.clone(), on_done }) }
     }
 }

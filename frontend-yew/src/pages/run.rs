@@ -1,8 +1,8 @@
 //! One run, live: its course, its progress, its log, what it rejected, and how it ended.
 
+use messages::http::runs::RunView;
 use messages::live::Topic;
 use messages::permission::Permission;
-use messages::http::runs::RunView;
 use messages::run::RunState;
 use messages::{RetailerId, RunId};
 use yew::prelude::*;
@@ -31,22 +31,28 @@ pub struct Props {
     pub run: RunId,
 }
 
-#[component]
-pub fn RunPage(props: &Props) -> Html {
+part!(pub RunPage(Props) kept by use_run_page);
+
+#[hook]
+fn use_run_page(props: &Props) -> Html {
     let topic = use_topic(Some(Topic::Run(props.retailer, props.run)));
     let around = use_topic(Some(Topic::Retailer(props.retailer)));
     let run = topic.as_ref().and_then(|topic| topic.run(props.run));
-    let title = run.map_or("Run".to_owned(), |run| format!("{} · {}", words::run_state(run.state).0, run.job_name));
+    let title =
+        run.map_or("Run".to_owned(), |run| format!("{} · {}", words::run_state(run.state).0, run.job_name));
     use_title(title);
     if let Some((code, _)) = topic.as_ref().and_then(|topic| topic.refused.clone()) {
         return refused(code);
     }
     let (Some(topic), Some(run)) = (topic.clone(), run) else {
         return html! {
-            <Card><Skeleton rows=8 /></Card>
+            { draw!(Card { children: html! { <>{ draw!(Skeleton { rows: 8 }) }</> } }) }
         };
     };
-    let retailer = around.as_ref().and_then(|topic| topic.retailer()).map_or("Retailer".to_owned(), |r| r.spec.name.clone());
+    let retailer = around
+        .as_ref()
+        .and_then(|topic| topic.retailer())
+        .map_or("Retailer".to_owned(), |r| r.spec.name.clone());
     let agent = around.as_ref().and_then(|topic| topic.agent(run.agent_id)).cloned();
     let (word, hue) = words::run_state(run.state);
     let trail = vec![
@@ -56,7 +62,7 @@ pub fn RunPage(props: &Props) -> Html {
     ];
     let subtitle = html! {
         <>
-            { "Run " }<span class="mono">{ short_id(&run.id) }</span>{ " · created " }<Time at={run.created_at} />
+            { "Run " }<span class="mono">{ short_id(&run.id) }</span>{ " · created " }{ draw!(Time { at: run.created_at }) }
             if let Some(agent) = &agent {
                 { format!(" · {}", agent.spec.name) }
             }
@@ -65,20 +71,20 @@ pub fn RunPage(props: &Props) -> Html {
             }
         </>
     };
-    let beside = html! { <Badge {word} {hue} testid="run-state" /> };
-    let waiting = !run.state.is_over() && run.state != RunState::Running && agent.is_some_and(|agent| !agent.presence.is_connected());
+    let beside = html! { { draw!(Badge { word, hue, testid: "run-state" }) } };
+    let waiting = !run.state.is_over()
+        && run.state != RunState::Running
+        && agent.is_some_and(|agent| !agent.presence.is_connected());
     html! {
         <>
-            <PageHead title={run.job_name.clone()} {subtitle} {beside} {trail}>
-                <CancelButton retailer={props.retailer} run={run.clone()} />
-            </PageHead>
+            { draw!(PageHead { title: run.job_name.clone(), subtitle, beside, trail, children: html! { <>{ draw!(CancelButton { retailer: props.retailer, run: run.clone() }) }</> } }) }
             { notes(run, waiting) }
-            <Card><Stepper run={run.clone()} /><RunProgress run={run.clone()} /></Card>
+            { draw!(Card { children: html! { <>{ draw!(Stepper { run: run.clone() }) }{ draw!(RunProgress { run: run.clone() }) }</> } }) }
             <div class="columns run-columns">
-                <log::RunLog retailer={props.retailer} run={props.run} {topic} />
-                <Card title="History"><History run={run.clone()} /></Card>
+                { draw!(log::RunLog { retailer: props.retailer, run: props.run, topic }) }
+                { draw!(Card { title: "History", children: html! { <>{ draw!(History { run: run.clone() }) }</> } }) }
             </div>
-            <rejects::Rejects retailer={props.retailer} run={props.run} rejected={run.progress.rejected} over={run.state.is_over()} />
+            { draw!(rejects::Rejects { retailer: props.retailer, run: props.run, rejected: run.progress.rejected, over: run.state.is_over() }) }
         </>
     }
 }
@@ -89,7 +95,7 @@ fn notes(run: &RunView, waiting: bool) -> Html {
         <>
             if let Some(failure) = &run.failure {
                 <div class="note bad" role="alert" data-testid="run-failure">
-                    <Glyph icon={Icon::Alert} />
+                    { draw!(Glyph { icon: Icon::Alert }) }
                     <div>
                         <strong>{ failure.code.title() }</strong>
                         <code class="code-chip">{ failure.code.as_str() }</code>
@@ -100,19 +106,19 @@ fn notes(run: &RunView, waiting: bool) -> Html {
             }
             if waiting {
                 <div class="note warn" role="status" data-testid="run-waits">
-                    <Glyph icon={Icon::Clock} />
+                    { draw!(Glyph { icon: Icon::Clock }) }
                     <p>{ "The agent is not connected. The run waits and starts as soon as it is back." }</p>
                 </div>
             }
             if run.cancelling {
                 <div class="note plain" role="status">
-                    <Glyph icon={Icon::Clock} />
+                    { draw!(Glyph { icon: Icon::Clock }) }
                     <p>{ "Stopping: the agent has been asked and has not answered yet." }</p>
                 </div>
             }
             if run.state == RunState::Succeeded && run.progress.rejected > 0 {
                 <div class="note warn">
-                    <Glyph icon={Icon::Info} />
+                    { draw!(Glyph { icon: Icon::Info }) }
                     <p>{ format!("{} rejected; the rest was sent. Each is listed below with its reason.", counted(run.progress.rejected, "item was", "items were")) }</p>
                 </div>
             }
@@ -126,12 +132,15 @@ struct CancelProps {
     run: RunView,
 }
 
-#[component]
-fn CancelButton(props: &CancelProps) -> Html {
+part!(CancelButton(CancelProps) kept by use_cancel_button);
+
+#[hook]
+fn use_cancel_button(props: &CancelProps) -> Html {
     let console = use_console();
     let asking = use_state_eq(|| false);
     let cancel = {
-        let (console, retailer, run, asking) = (console.clone(), props.retailer, props.run.id, asking.clone());
+        let (console, retailer, run, asking) =
+            (console.clone(), props.retailer, props.run.id, asking.clone());
         use_action(move |()| {
             let (console, asking) = (console.clone(), asking.clone());
             async move {
@@ -151,12 +160,9 @@ fn CancelButton(props: &CancelProps) -> Html {
     };
     html! {
         <>
-            <Button label={if props.run.cancelling { "Stopping…" } else { "Cancel run" }} icon={Icon::Stop} tone={Tone::Danger}
-                disabled={props.run.cancelling} onclick={ask(true)} testid="cancel-run" />
+            { draw!(Button { label: if props.run.cancelling { "Stopping…" } else { "Cancel run" }, icon: Icon::Stop, tone: Tone::Danger, disabled: props.run.cancelling, onclick: ask(true), testid: "cancel-run" }) }
             if *asking {
-                <Confirm title={format!("Cancel this run of “{}”?", props.run.job_name)} action="Cancel run" busy={cancel.busy} on_confirm={cancel.run} on_close={ask(false)}>
-                    <p>{ "The agent stops where it is. A file that is half sent does not replace the one before." }</p>
-                </Confirm>
+                { draw!(Confirm { title: format!("Cancel this run of “{}”?", props.run.job_name), action: "Cancel run", busy: cancel.busy, on_confirm: cancel.run, on_close: ask(false), children: html! { <><p>{ "The agent stops where it is. A file that is half sent does not replace the one before." }</p></> } }) }
             }
         </>
     }

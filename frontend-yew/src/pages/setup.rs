@@ -29,9 +29,11 @@ pub struct PasswordProps {
     pub testid: Option<AttrValue>,
 }
 
+part!(pub NewPassword(PasswordProps) kept by use_new_password);
+
 /// A field for a new password, with a meter of how good it is.
-#[component]
-pub fn NewPassword(props: &PasswordProps) -> Html {
+#[hook]
+fn use_new_password(props: &PasswordProps) -> Html {
     let typed = use_state_eq(String::new);
     let oninput = {
         let typed = typed.clone();
@@ -45,15 +47,14 @@ pub fn NewPassword(props: &PasswordProps) -> Html {
         </span>
     };
     html! {
-        <TextField
-            name={props.name.clone()} label={props.label.clone()} kind="password" required={props.required}
-            autocomplete="new-password" {hint} {oninput} testid={props.testid.clone()}
-        />
+        { draw!(TextField { name: props.name.clone(), label: props.label.clone(), kind: "password", required: props.required, autocomplete: "new-password", hint, oninput, testid: props.testid.clone() }) }
     }
 }
 
-#[component]
-pub fn Setup() -> Html {
+part!(pub Setup kept by use_setup);
+
+#[hook]
+fn use_setup() -> Html {
     use_title("Set up");
     let console = use_console();
     let error = use_state(|| None::<ApiError>);
@@ -81,17 +82,18 @@ pub fn Setup() -> Html {
             });
         })
     };
-    let errors = use_memo((*error).clone(), |error| error.as_ref().map(|e| e.fields().to_vec()).unwrap_or_default());
+    let errors =
+        use_memo((*error).clone(), |error| error.as_ref().map(|e| e.fields().to_vec()).unwrap_or_default());
     let token_hint = html! { "The hub prints it at its first start, in its log." };
     html! {
-        <Frame title="Welcome" lead="This system is new. Make its first administrator.">
-            <Form errors={Rc::clone(&errors)} error={(*error).clone()} {on_submit} class="stack">
-                <TextField name="token" label="Setup token" required=true autofocus=true mono=true hint={token_hint} testid="setup-token" />
-                <TextField name="name" label="Your name" required=true autocomplete="name" testid="setup-name" />
-                <TextField name="login" label="Login" required=true autocomplete="username" testid="setup-login" />
-                <NewPassword testid="setup-password" />
-                <Button label="Create administrator" submit=true tone={Tone::Primary} busy={*busy} class="wide" testid="setup-submit" />
-            </Form>
-        </Frame>
-    }
+            { draw!(Frame { title: "Welcome", lead: "This system is new. Make its first administrator.", children: html! { <>
+    { draw!(Form { errors: Rc::clone(&errors), error: (*error).clone(), on_submit, class: "stack", children: html! { <>
+    { draw!(TextField { name: "token", label: "Setup token", required: true, autofocus: true, mono: true, hint: token_hint, testid: "setup-token" }) }
+                    { draw!(TextField { name: "name", label: "Your name", required: true, autocomplete: "name", testid: "setup-name" }) }
+                    { draw!(TextField { name: "login", label: "Login", required: true, autocomplete: "username", testid: "setup-login" }) }
+                    { draw!(NewPassword { testid: "setup-password" }) }
+                    { draw!(Button { label: "Create administrator", submit: true, tone: Tone::Primary, busy: *busy, class: "wide", testid: "setup-submit" }) }
+    </> } }) }
+    </> } }) }
+        }
 }

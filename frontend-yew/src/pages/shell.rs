@@ -29,8 +29,10 @@ mod user_menu;
 use retailer_switch::RetailerSwitch;
 use user_menu::UserMenu;
 
-#[component]
-pub fn Shell() -> Html {
+part!(pub Shell kept by use_shell);
+
+#[hook]
+fn use_shell() -> Html {
     let console = use_console();
     let route = use_route::<Route>().unwrap_or(Route::NotFound);
     let open = use_state_eq(|| false);
@@ -51,16 +53,14 @@ pub fn Shell() -> Html {
         <div class={classes!("shell", open.then_some("nav-open"))}>
             <a class="skip" href="#main">{ "Skip to the content" }</a>
             <header class="top">
-                <Button icon={Icon::Menu} name="Menu" tone={Tone::Ghost} class="nav-toggle" pressed={*open} onclick={toggle} />
-                <NavLink to={Route::Dashboard} class="brand" name="GrocerySync, dashboard">
-                    <Glyph icon={Icon::Mark} /><span>{ "Grocery" }<b>{ "Sync" }</b></span>
-                </NavLink>
-                <RetailerSwitch route={route.clone()} />
+                { draw!(Button { icon: Icon::Menu, name: "Menu", tone: Tone::Ghost, class: "nav-toggle", pressed: *open, onclick: toggle }) }
+                { draw!(NavLink { to: Route::Dashboard, class: "brand", name: "GrocerySync, dashboard", children: html! { <>{ draw!(Glyph { icon: Icon::Mark }) }<span>{ "Grocery" }<b>{ "Sync" }</b></span></> } }) }
+                { draw!(RetailerSwitch { route: route.clone() }) }
                 <div class="top-right">
-                    <LiveState />
-                    <RefreshButton onclick={refresh} />
-                    <ThemeSwitch />
-                    <UserMenu />
+                    { draw!(LiveState) }
+                    { draw!(RefreshButton { onclick: refresh }) }
+                    { draw!(ThemeSwitch) }
+                    { draw!(UserMenu) }
                 </div>
             </header>
             <nav class="side" aria-label="Main">
@@ -75,10 +75,10 @@ pub fn Shell() -> Html {
 }
 
 fn navigation(console: &Console, route: &Route, close: &Callback<()>) -> Html {
-    let link = |to: Route, icon: Icon, label: &'static str, current: bool| html! {
-        <NavLink {to} class="side-link" {current} onclick={close.clone()} testid={format!("nav-{}", label.to_lowercase())}>
-            <Glyph {icon} /><span>{ label }</span>
-        </NavLink>
+    let link = |to: Route, icon: Icon, label: &'static str, current: bool| {
+        html! {
+            { draw!(NavLink { to, class: "side-link", current, onclick: close.clone(), testid: format!("nav-{}", label.to_lowercase()), children: html! { <>{ draw!(Glyph { icon }) }<span>{ label }</span></> } }) }
+        }
     };
     let users = console.may(Permission::UserAdmin);
     let system = console.may(Permission::SystemRead);
@@ -106,24 +106,28 @@ fn page(console: &Console, route: Route) -> Html {
         Route::Actors => Permission::SystemRead,
         Route::Account | Route::NotFound => Permission::OwnAccount,
         Route::Run { .. } => Permission::RunRead,
-        Route::Dashboard | Route::Retailers | Route::Retailer { .. } | Route::RetailerTab { .. } => Permission::RetailerRead,
+        Route::Dashboard | Route::Retailers | Route::Retailer { .. } | Route::RetailerTab { .. } => {
+            Permission::RetailerRead
+        }
     };
     if !console.may(needs) {
         return html! {
-            <Forbidden />
+            { draw!(Forbidden) }
         };
     }
     match route {
-        Route::Dashboard => html! { <Dashboard /> },
-        Route::Retailers => html! { <Retailers /> },
+        Route::Dashboard => html! { { draw!(Dashboard) } },
+        Route::Retailers => html! { { draw!(Retailers) } },
         // A page of another retailer starts afresh: nothing of the former one may show through.
-        Route::Retailer { id } => html! { <RetailerPage key={id.to_string()} {id} tab={Tab::Overview} /> },
-        Route::RetailerTab { id, tab } => html! { <RetailerPage key={id.to_string()} {id} {tab} /> },
-        Route::Run { id, run } => html! { <RunPage key={run.to_string()} retailer={id} {run} /> },
-        Route::Users => html! { <Users /> },
-        Route::Actors => html! { <Actors /> },
-        Route::Account => html! { <Account /> },
-        Route::NotFound => html! { <NotFound /> },
+        Route::Retailer { id } => {
+            html! { { draw!(key = id.to_string(); RetailerPage { id, tab: Tab::Overview }) } }
+        }
+        Route::RetailerTab { id, tab } => html! { { draw!(key = id.to_string(); RetailerPage { id, tab }) } },
+        Route::Run { id, run } => html! { { draw!(key = run.to_string(); RunPage { retailer: id, run }) } },
+        Route::Users => html! { { draw!(Users) } },
+        Route::Actors => html! { { draw!(Actors) } },
+        Route::Account => html! { { draw!(Account) } },
+        Route::NotFound => html! { { draw!(NotFound) } },
     }
 }
 

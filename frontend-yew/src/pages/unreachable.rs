@@ -18,8 +18,10 @@ pub struct Props {
     pub retry: Callback<()>,
 }
 
-#[component]
-pub fn Unreachable(props: &Props) -> Html {
+part!(pub Unreachable(Props) kept by use_unreachable);
+
+#[hook]
+fn use_unreachable(props: &Props) -> Html {
     use_title("No connection");
     {
         let retry = props.retry.clone();
@@ -29,9 +31,9 @@ pub fn Unreachable(props: &Props) -> Html {
         });
     }
     html! {
-        <Frame title="No connection" lead="The console is here, but the hub is not.">
-            <ErrorNote error={props.error.clone()} />
-            <Button label="Try again" icon={Icon::Refresh} tone={Tone::Primary} class="wide" onclick={props.retry.clone()} />
-        </Frame>
-    }
+            { draw!(Frame { title: "No connection", lead: "The console is here, but the hub is not.", children: html! { <>
+    { draw!(ErrorNote { error: props.error.clone() }) }
+                { draw!(Button { label: "Try again", icon: Icon::Refresh, tone: Tone::Primary, class: "wide", onclick: props.retry.clone() }) }
+    </> } }) }
+        }
 }

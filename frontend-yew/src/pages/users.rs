@@ -31,8 +31,10 @@ struct Asked {
     trail: Trail,
 }
 
-#[component]
-pub fn Users() -> Html {
+part!(pub Users kept by use_users);
+
+#[hook]
+fn use_users() -> Html {
     use_title("Users");
     let console = use_console();
     let (_, round) = use_status();
@@ -42,7 +44,12 @@ pub fn Users() -> Html {
         let api = console.api.clone();
         use_fetch((*asked).clone(), round, move |asked: Asked| {
             let api = api.clone();
-            let query = ListQuery { q: asked.q, cursor: asked.trail.cursor().cloned(), limit: Some(SIZE), ..ListQuery::default() };
+            let query = ListQuery {
+                q: asked.q,
+                cursor: asked.trail.cursor().cloned(),
+                limit: Some(SIZE),
+                ..ListQuery::default()
+            };
             async move { api.list::<crate::api::resource::User>(None, &query).await }
         })
     };
@@ -59,10 +66,13 @@ pub fn Users() -> Html {
     };
     let search = {
         let asked = asked.clone();
-        use_debounced(DEBOUNCE_MS, Callback::from(move |text: String| {
-            let q = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-            asked.set(Asked { q, trail: Trail::default() });
-        }))
+        use_debounced(
+            DEBOUNCE_MS,
+            Callback::from(move |text: String| {
+                let q = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+                asked.set(Asked { q, trail: Trail::default() });
+            }),
+        )
     };
     let oninput = Callback::from(move |event: InputEvent| {
         search.emit(event.target_unchecked_into::<web_sys::HtmlInputElement>().value());
@@ -72,7 +82,7 @@ pub fn Users() -> Html {
         let onclick = Callback::from(move |()| run.emit(ended.clone()));
         html! {
             <>
-                <Button label="End sessions" small=true name={format!("End all sessions of {}", user.name)} {onclick} />
+                { draw!(Button { label: "End sessions", small: true, name: format!("End all sessions of {}", user.name), onclick }) }
                 { super::retailer::row_actions(&user.name, opener(&open, Open::Edit(user.clone())), opener(&open, Open::Delete(user.clone()))) }
             </>
         }
@@ -83,38 +93,35 @@ pub fn Users() -> Html {
     };
     let subtitle = html! { "Who may sign in, what they may do, and whose retailers they see." };
     html! {
-        <>
-            <PageHead title="Users" {subtitle}>
-                <Button label="New user" icon={Icon::Plus} tone={Tone::Primary} onclick={opener(&open, Open::New)} testid="new-user" />
-            </PageHead>
-            <Card class="list-card">
-                <div class="toolbar">
-                    <label class="searchbox"><Glyph icon={Icon::Search} /><input type="search" aria-label="Search users" placeholder="Search name or login" {oninput} /></label>
-                </div>
-                { async_view::view(&fetched, 6, |page| {
-                    if page.items.is_empty() {
-                        return html! { <Empty icon={Icon::Users} title="Nobody matches" detail="No user has this in name or login." /> };
-                    }
-                    let next = page.next.clone().map(|next| asked.trail.forward(next));
-                    html! {
-                        <>
-                            <div class="table-box">
-                                <table class="table cards">
-                                    <thead><tr><th>{ "Name" }</th><th>{ "Login" }</th><th>{ "Role" }</th><th>{ "Retailers" }</th><th>{ "State" }</th><th>{ "Last login" }</th><th><span class="visually-hidden">{ "Actions" }</span></th></tr></thead>
-                                    <tbody>{ for page.items.iter().map(|user| row(user, actions(user))) }</tbody>
-                                </table>
-                            </div>
-                            <footer class="card-foot">
-                                <Pager page={asked.trail.page()} size={SIZE} shown={page.items.len()} total={page.total} more={next.is_some()}
-                                    on_back={turn(asked.trail.back())} on_next={turn(next.unwrap_or_default())} />
-                            </footer>
-                        </>
-                    }
-                }) }
-            </Card>
-            <UserDialogs open={(*open).clone()} on_close={opener(&open, Open::Nothing)} on_done={fetched.reload.clone()} />
-        </>
-    }
+            <>
+                { draw!(PageHead { title: "Users", subtitle, children: html! { <>{ draw!(Button { label: "New user", icon: Icon::Plus, tone: Tone::Primary, onclick: opener(&open, Open::New), testid: "new-user" }) }</> } }) }
+                { draw!(Card { class: "list-card", children: html! { <>
+    <div class="toolbar">
+                        <label class="searchbox">{ draw!(Glyph { icon: Icon::Search }) }<input type="search" aria-label="Search users" placeholder="Search name or login" {oninput} /></label>
+                    </div>
+                    { async_view::view(&fetched, 6, |page| {
+                        if page.items.is_empty() {
+                            return html! { { draw!(Empty { icon: Icon::Users, title: "Nobody matches", detail: "No user has this in name or login." }) } };
+                        }
+                        let next = page.next.clone().map(|next| asked.trail.forward(next));
+                        html! {
+                            <>
+                                <div class="table-box">
+                                    <table class="table cards">
+                                        <thead><tr><th>{ "Name" }</th><th>{ "Login" }</th><th>{ "Role" }</th><th>{ "Retailers" }</th><th>{ "State" }</th><th>{ "Last login" }</th><th><span class="visually-hidden">{ "Actions" }</span></th></tr></thead>
+                                        <tbody>{ for page.items.iter().map(|user| row(user, actions(user))) }</tbody>
+                                    </table>
+                                </div>
+                                <footer class="card-foot">
+                                    { draw!(Pager { page: asked.trail.page(), size: SIZE, shown: page.items.len(), total: page.total, more: next.is_some(), on_back: turn(asked.trail.back()), on_next: turn(next.unwrap_or_default()) }) }
+                                </footer>
+                            </>
+                        }
+                    }) }
+    </> } }) }
+                { draw!(UserDialogs { open: (*open).clone(), on_close: opener(&open, Open::Nothing), on_done: fetched.reload.clone() }) }
+            </>
+        }
 }
 
 fn row(user: &UserView, actions: Html) -> Html {
@@ -126,7 +133,7 @@ fn row(user: &UserView, actions: Html) -> Html {
             <td data-label="Login" class="mono">{ &user.login }</td>
             <td data-label="Role" title={means}>{ role }</td>
             <td data-label="Retailers">{ scope_words(user) }</td>
-            <td data-label="State"><Badge {word} {hue} /></td>
+            <td data-label="State">{ draw!(Badge { word, hue }) }</td>
             <td data-label="Last login">{ maybe(user.last_login_at) }</td>
             <td class="actions">{ actions }</td>
         </tr>

@@ -21,7 +21,9 @@ mod tests {
 
     #[test]
     fn bounds_double_up_to_the_cap() {
-        for (failures, bound) in [(0, 500.0), (1, 500.0), (2, 1_000.0), (5, 8_000.0), (7, 30_000.0), (500, 30_000.0)] {
+        for (failures, bound) in
+            [(0, 500.0), (1, 500.0), (2, 1_000.0), (5, 8_000.0), (7, 30_000.0), (500, 30_000.0)]
+        {
             assert!((delay_ms(failures, 1.0) - bound).abs() < f64::EPSILON, "{failures}");
         }
     }

@@ -2,7 +2,8 @@
 //! Faults found here carry the same field names as those the hub finds.
 
 use messages::connector::{
-    ColumnName, Credentials, CsvSource, DestinationConfig, LocalFileDestination, SftpDestination, SourceConfig,
+    ColumnName, Credentials, CsvSource, DestinationConfig, LocalFileDestination, SftpDestination,
+    SourceConfig,
 };
 use messages::http::access::UserSpec;
 use messages::http::agents::AgentSpec;
@@ -83,10 +84,15 @@ pub fn destination(form: &FormValues, stored: bool) -> Draft<DestinationSpec> {
     };
     let credentials = if config.needs_credentials() { credentials(form) } else { None };
     if config.needs_credentials() && credentials.is_none() && !stored {
-        let field = if form.text("auth") == "private_key" { "credentials.private_key" } else { "credentials.password" };
+        let field = if form.text("auth") == "private_key" {
+            "credentials.private_key"
+        } else {
+            "credentials.password"
+        };
         early.push(fault(field, "must not be empty"));
     }
-    let spec = DestinationSpec { name: form.text("name"), config, enabled: form.ticked("enabled"), credentials };
+    let spec =
+        DestinationSpec { name: form.text("name"), config, enabled: form.ticked("enabled"), credentials };
     with_early(early, checked(spec))
 }
 
@@ -147,13 +153,17 @@ pub fn job(form: &FormValues) -> Draft<JobSpec> {
             early.extend(destination.err());
             early.extend(timeout.err());
             early.extend(rule.err());
-            with_early(early, checked(source).map(|_| ()).map_err(prefixed_source)).and_then(|()| Err(Vec::new()))
+            with_early(early, checked(source).map(|_| ()).map_err(prefixed_source))
+                .and_then(|()| Err(Vec::new()))
         }
     }
 }
 
 fn prefixed_source(errors: Vec<FieldError>) -> Vec<FieldError> {
-    errors.into_iter().map(|e| FieldError { field: format!("source.{}", e.field), detail: e.detail }).collect()
+    errors
+        .into_iter()
+        .map(|e| FieldError { field: format!("source.{}", e.field), detail: e.detail })
+        .collect()
 }
 
 /// Name of the form field that holds the header of an item's field.
@@ -186,7 +196,9 @@ pub fn user(form: &FormValues, making: bool) -> Draft<UserSpec> {
 }
 
 fn scope(form: &FormValues) -> RetailerScope {
-    let ids = |name: &str| -> Vec<RetailerId> { form.text(name).split_whitespace().filter_map(|id| id.parse().ok()).collect() };
+    let ids = |name: &str| -> Vec<RetailerId> {
+        form.text(name).split_whitespace().filter_map(|id| id.parse().ok()).collect()
+    };
     let allow = (form.text("scope") == "some").then(|| ids("scope.allow"));
     RetailerScope { allow, deny: ids("scope.deny") }
 }

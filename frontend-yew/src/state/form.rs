@@ -37,7 +37,9 @@ impl FormValues {
     /// A whole number, or the fault to show.
     pub fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, FieldError> {
         let text = self.text(name);
-        text.parse().map_err(|_| fault(name, if text.is_empty() { "must not be empty" } else { "must be a whole number" }))
+        text.parse().map_err(|_| {
+            fault(name, if text.is_empty() { "must not be empty" } else { "must be a whole number" })
+        })
     }
 
     /// An identifier chosen from a list.
@@ -56,14 +58,19 @@ pub fn fault(name: &str, detail: &str) -> FieldError {
 pub fn fault_of<'a>(errors: &'a [FieldError], name: &str) -> Option<&'a str> {
     errors
         .iter()
-        .find(|error| error.field == name || error.field.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+        .find(|error| {
+            error.field == name || error.field.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+        })
         .map(|error| error.detail.as_str())
 }
 
 /// Faults of fields that the form does not show: they are told above it, or nobody would see them.
 #[must_use]
 pub fn homeless<'a>(errors: &'a [FieldError], shown: &[&str]) -> Vec<&'a FieldError> {
-    errors.iter().filter(|error| !shown.iter().any(|name| fault_of(std::slice::from_ref(*error), name).is_some())).collect()
+    errors
+        .iter()
+        .filter(|error| !shown.iter().any(|name| fault_of(std::slice::from_ref(*error), name).is_some()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -91,7 +98,8 @@ mod tests {
         assert_eq!(fault_of(&errors, "config.port"), Some("p"));
         assert_eq!(fault_of(&errors, "config.po"), None);
         assert_eq!(fault_of(&errors, "source.columns"), Some("h"));
-        let left: Vec<_> = homeless(&errors, &["config.port", "source.columns"]).iter().map(|e| e.field.as_str()).collect();
+        let left: Vec<_> =
+            homeless(&errors, &["config.port", "source.columns"]).iter().map(|e| e.field.as_str()).collect();
         assert_eq!(left, ["rev"]);
     }
 }

@@ -117,7 +117,9 @@ pub fn initials(name: &str) -> String {
 #[must_use]
 pub fn short_id(id: &impl std::fmt::Display) -> String {
     let text = id.to_string();
-    text.rsplit('-').next().map_or(text.clone(), |tail| tail.chars().rev().take(8).collect::<Vec<_>>().iter().rev().collect())
+    text.rsplit('-')
+        .next()
+        .map_or(text.clone(), |tail| tail.chars().rev().take(8).collect::<Vec<_>>().iter().rev().collect())
 }
 
 #[cfg(test)]
@@ -139,7 +141,10 @@ mod tests {
         ] {
             assert_eq!(bytes(n), text);
         }
-        assert_eq!((counted(1, "item", "items"), counted(2, "item", "items")), ("1 item".into(), "2 items".into()));
+        assert_eq!(
+            (counted(1, "item", "items"), counted(2, "item", "items")),
+            ("1 item".into(), "2 items".into())
+        );
     }
 
     #[test]
@@ -159,9 +164,14 @@ mod tests {
     #[test]
     fn points_in_time() {
         let now = Timestamp(1_709_251_199_999);
-        for (back, text) in
-            [(0, "just now"), (7_000, "7 s ago"), (120_000, "2 min ago"), (7_200_000, "2 h ago"), (90_000_000, "yesterday"), (260_000_000, "3 days ago")]
-        {
+        for (back, text) in [
+            (0, "just now"),
+            (7_000, "7 s ago"),
+            (120_000, "2 min ago"),
+            (7_200_000, "2 h ago"),
+            (90_000_000, "yesterday"),
+            (260_000_000, "3 days ago"),
+        ] {
             assert_eq!(ago(Timestamp(now.0 - back), now), text);
         }
         assert_eq!(ago(Timestamp(now.0 + 60_000), now), "just now");

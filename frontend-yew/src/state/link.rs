@@ -7,12 +7,11 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use messages::agent::Frame;
+use messages::ErrorCode;
 use messages::live::{Entity, FromConsole, MAX_TOPICS, Subscription, ToConsole, Topic};
-use messages::{ErrorCode, PROTOCOL};
 
-use super::backoff;
 use super::topic::{Input, Outcome, TopicState};
+use super::{backoff, frame};
 
 /// A hundred subscriptions of at most 120 bytes stay under the hub's frame limit.
 const SUBSCRIBE_CHUNK: usize = 100;
@@ -29,6 +28,8 @@ const FAILURES_TO_POLL: u32 = 5;
 const POLL_EVERY_MS: f64 = 15_000.0;
 /// A page without data does not wait for the back-off to give up.
 const FIRST_POLL_MS: f64 = 2_500.0;
+/// A retailer that moves to another node is there again after a few seconds.
+const RETRY_MS: f64 = 3_000.0;
 /// A topic nobody looks at stays this long, so that going back shows it at once.
 const LINGER_MS: f64 = 10_000.0;
 
@@ -41,7 +42,9 @@ pub enum Status {
     Reconnecting,
     Live,
     /// Time of the next attempt.
-    Waiting { until_ms: f64 },
+    Waiting {
+        until_ms: f64,
+    },
     Polling,
     /// The browser says that there is no network.
     Offline,
@@ -59,7 +62,9 @@ pub enum Event {
     /// The access token was renewed.
     Renewed,
     /// The browser's network came or went.
-    Network { up: bool },
+    Network {
+        up: bool,
+    },
     /// Somebody pressed refresh.
     Refresh,
     /// Something was written, and the page should show it soon.
@@ -90,6 +95,8 @@ struct Watched {
     watchers: u32,
     since_ms: f64,
     polled_ms: f64,
+    /// The hub could not serve it for now: when to ask again.
+    retry_ms: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -209,9 +216,17 @@ impl Link {
         let live = self.is_live();
         let watched = self.topics.entry(topic).or_insert_with(|| {
             if live {
-                effects.push(Effect::Send(FromConsole::Subscribe { topics: vec![Subscription { topic, since: None }] }));
+                effects.push(Effect::Send(FromConsole::Subscribe {
+                    topics: vec![Subscription { topic, since: None }],
+                }));
             }
-            Watched { state: Rc::default(), watchers: 0, since_ms: now_ms, polled_ms: f64::NEG_INFINITY }
+            Watched {
+                state: Rc::default(),
+                watchers: 0,
+                since_ms: now_ms,
+                polled_ms: f64::NEG_INFINITY,
+                retry_ms: None,
+            }
         });
         watched.watchers += 1;
     }
@@ -246,7 +261,7 @@ impl Link {
             *heard_ms = now_ms;
         }
         // A frame of another protocol or of an unknown kind is not for this build: the next delta shows the gap.
-        let Some(frame) = parse(text) else { return };
+        let Some(frame) = frame::parse(text) else { return };
         match frame {
             ToConsole::Welcome { .. } => {
                 if self.phase == Phase::Stopped {
@@ -263,6 +278,11 @@ impl Link {
                 self.apply(topic, Input::Delta { after, version, changes }, effects);
             }
             ToConsole::Tick { topic, ticks } => self.apply(topic, Input::Tick(ticks), effects),
+            ToConsole::Refused { topic, code, .. } if code.retry_helps() => {
+                if let Some(watched) = self.topics.get_mut(&topic) {
+                    watched.retry_ms = Some(now_ms + RETRY_MS);
+                }
+            }
             ToConsole::Refused { topic, code, detail } => {
                 self.apply(topic, Input::Refused { code, detail }, effects);
             }
@@ -270,11 +290,15 @@ impl Link {
             ToConsole::Bye { retry_after_ms, .. } => {
                 effects.push(Effect::Close);
                 match retry_after_ms {
-                    #[expect(clippy::cast_precision_loss, reason = "a delay of more than 2^52 ms is not waited for")]
+                    #[expect(
+                        clippy::cast_precision_loss,
+                        reason = "a delay of more than 2^52 ms is not waited for"
+                    )]
                     Some(wait) => self.phase = Phase::Waiting { until_ms: now_ms + wait as f64 },
                     None => {
                         self.failures += 1;
-                        self.phase = Phase::Waiting { until_ms: now_ms + backoff::delay_ms(self.failures, jitter) };
+                        self.phase =
+                            Phase::Waiting { until_ms: now_ms + backoff::delay_ms(self.failures, jitter) };
                         effects.push(Effect::SessionLost);
                     }
                 }
@@ -288,7 +312,9 @@ impl Link {
             Outcome::Changed => effects.push(Effect::Changed(topic)),
             Outcome::Unchanged => {}
             Outcome::Gap => {
-                effects.push(Effect::Send(FromConsole::Subscribe { topics: vec![Subscription { topic, since: None }] }));
+                effects.push(Effect::Send(FromConsole::Subscribe {
+                    topics: vec![Subscription { topic, since: None }],
+                }));
             }
         }
     }
@@ -382,7 +408,9 @@ impl Link {
             }
             // A page that slept has asked nothing yet: only an unanswered ping makes silence a loss.
             Phase::Live { heard_ms, pinged_ms }
-                if now_ms - *heard_ms > SILENCE_MS && *pinged_ms > *heard_ms && now_ms - *pinged_ms > PONG_MS =>
+                if now_ms - *heard_ms > SILENCE_MS
+                    && *pinged_ms > *heard_ms
+                    && now_ms - *pinged_ms > PONG_MS =>
             {
                 effects.push(Effect::Close);
                 self.closed(now_ms, jitter, effects);
@@ -395,6 +423,7 @@ impl Link {
             _ => {}
         }
         if self.is_live() {
+            self.ask_again(now_ms, effects);
             return;
         }
         if self.failures >= FAILURES_TO_POLL && now_ms - self.polled_ms >= POLL_EVERY_MS {
@@ -403,7 +432,8 @@ impl Link {
             self.poll_all(now_ms, effects);
         }
         for (topic, watched) in &mut self.topics {
-            let waits = !watched.state.loaded && watched.watchers > 0 && now_ms - watched.since_ms >= FIRST_POLL_MS;
+            let waits =
+                !watched.state.loaded && watched.watchers > 0 && now_ms - watched.since_ms >= FIRST_POLL_MS;
             if waits && now_ms - watched.polled_ms >= POLL_EVERY_MS {
                 watched.polled_ms = now_ms;
                 effects.push(Effect::Poll(*topic));
@@ -412,10 +442,17 @@ impl Link {
     }
 }
 
-/// Reads a frame of this protocol.
-fn parse(text: &str) -> Option<ToConsole> {
-    let framed: Frame<ToConsole> = serde_json::from_str(text).ok()?;
-    (framed.v == PROTOCOL).then_some(framed.body)
+impl Link {
+    /// Subscribes anew to what the hub could not serve a while ago.
+    fn ask_again(&mut self, now_ms: f64, effects: &mut Vec<Effect>) {
+        for (topic, watched) in &mut self.topics {
+            if watched.retry_ms.is_some_and(|at| now_ms >= at) {
+                watched.retry_ms = None;
+                let again = Subscription { topic: *topic, since: None };
+                effects.push(Effect::Send(FromConsole::Subscribe { topics: vec![again] }));
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ pub struct Difference {
 pub fn differences(base: &Value, mine: &Value, theirs: &Value) -> Vec<Difference> {
     let (base, mine, theirs) = (flat(base), flat(mine), flat(theirs));
     let roots: Vec<&str> = mine.keys().chain(base.keys()).map(|path| root(path)).collect();
-    let mut paths: Vec<&String> = mine.keys().chain(theirs.keys()).filter(|path| roots.contains(&root(path))).collect();
+    let mut paths: Vec<&String> =
+        mine.keys().chain(theirs.keys()).filter(|path| roots.contains(&root(path))).collect();
     paths.sort();
     paths.dedup();
     let at = |map: &BTreeMap<String, Value>, path: &str| map.get(path).cloned().unwrap_or(Value::Null);
@@ -123,7 +124,8 @@ mod tests {
     fn only_what_differs_is_asked_and_the_untouched_is_theirs() {
         let base = json!({"name": "Till", "config": {"port": 22, "host": "a"}});
         let mine = json!({"name": "Till 1", "config": {"port": 22, "host": "a"}});
-        let theirs = json!({"name": "Kasse", "config": {"port": 2222, "host": "a"}, "rev": 9, "created_at": 5});
+        let theirs =
+            json!({"name": "Kasse", "config": {"port": 2222, "host": "a"}, "rev": 9, "created_at": 5});
         let found = differences(&base, &mine, &theirs);
         let told: Vec<_> = found.iter().map(|d| (d.field.as_str(), d.suggested)).collect();
         assert_eq!(told, [("config.port", Side::Theirs), ("name", Side::Mine)]);
@@ -135,7 +137,8 @@ mod tests {
         let mine = json!({"name": "b", "config": {"port": 23}, "secret": "kept"});
         let theirs = json!({"name": "c", "config": {"port": 24}});
         let found = differences(&base, &mine, &theirs);
-        let choices = BTreeMap::from([("config.port".to_owned(), Side::Theirs), ("name".to_owned(), Side::Mine)]);
+        let choices =
+            BTreeMap::from([("config.port".to_owned(), Side::Theirs), ("name".to_owned(), Side::Mine)]);
         let result = merged(&mine, &found, &choices);
         assert_eq!(result, json!({"name": "b", "config": {"port": 24}, "secret": "kept"}));
     }
@@ -149,7 +152,10 @@ mod tests {
 
     #[test]
     fn values_are_shown_in_words() {
-        let told: Vec<_> = [json!(null), json!(""), json!("x"), json!(true), json!([]), json!(3)].iter().map(shown).collect();
+        let told: Vec<_> = [json!(null), json!(""), json!("x"), json!(true), json!([]), json!(3)]
+            .iter()
+            .map(shown)
+            .collect();
         assert_eq!(told, ["(nothing)", "(empty)", "x", "yes", "(none)", "3"]);
     }
 }

@@ -23,7 +23,8 @@ pub fn pace(progress: &Progress) -> Pace {
     let elapsed = u128::from(progress.elapsed_ms.max(1));
     let per_second = |n: u64| u64::try_from(u128::from(n) * 1_000 / elapsed).unwrap_or(u64::MAX);
     let (read, total) = (progress.bytes_read, progress.bytes_total);
-    let permille = (total > 0).then(|| u16::try_from(u128::from(read) * 1_000 / u128::from(total)).unwrap_or(1_000).min(1_000));
+    let permille = (total > 0)
+        .then(|| u16::try_from(u128::from(read) * 1_000 / u128::from(total)).unwrap_or(1_000).min(1_000));
     let left_ms = (total > read && read > 0 && progress.elapsed_ms >= TOO_SOON_MS)
         .then(|| u64::try_from(u128::from(total - read) * elapsed / u128::from(read)).ok())
         .flatten();

@@ -41,7 +41,8 @@ impl Trail {
 
     #[must_use]
     pub fn from_text(text: Option<&str>) -> Self {
-        let cursors = text.filter(|text| !text.is_empty()).map(|text| text.split('~').map(str::to_owned).collect());
+        let cursors =
+            text.filter(|text| !text.is_empty()).map(|text| text.split('~').map(str::to_owned).collect());
         Self { cursors: cursors.unwrap_or_default() }
     }
 }

@@ -29,7 +29,8 @@ impl Strength {
 }
 
 /// Rows that people type first.
-const COMMON: [&str; 9] = ["password", "qwerty", "123456", "abcdef", "letmein", "admin", "grocery", "welcome", "matkhau"];
+const COMMON: [&str; 9] =
+    ["password", "qwerty", "123456", "abcdef", "letmein", "admin", "grocery", "welcome", "matkhau"];
 
 /// Judges by length, by the number of different characters, and by what everybody tries.
 /// `about` holds the person's own words: name, login.
@@ -43,7 +44,10 @@ pub fn strength(password: &str, about: &[&str]) -> Strength {
     let mut letters: Vec<char> = lower.chars().collect();
     letters.sort_unstable();
     letters.dedup();
-    let own = about.iter().map(|word| word.trim().to_lowercase()).any(|word| word.len() >= 3 && lower.contains(&word));
+    let own = about
+        .iter()
+        .map(|word| word.trim().to_lowercase())
+        .any(|word| word.len() >= 3 && lower.contains(&word));
     let common = COMMON.iter().any(|word| lower.contains(word));
     let penalty = if own || common { 6 } else { 0 };
     match (length.saturating_sub(penalty), letters.len()) {

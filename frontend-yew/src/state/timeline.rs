@@ -54,8 +54,11 @@ mod tests {
 
     fn run(states: &[&str]) -> RunView {
         let id = "01890a5d-ac96-774b-bcce-b302099a8057";
-        let transitions: Vec<_> =
-            states.iter().enumerate().map(|(at, state)| serde_json::json!({"state": state, "at": at, "by": "hub"})).collect();
+        let transitions: Vec<_> = states
+            .iter()
+            .enumerate()
+            .map(|(at, state)| serde_json::json!({"state": state, "at": at, "by": "hub"}))
+            .collect();
         serde_json::from_value(serde_json::json!({
             "id": id, "retailer_id": id, "rev": 1, "job_id": id, "job_name": "Prices", "agent_id": id,
             "state": states.last().unwrap(), "trigger": "manual", "progress": {}, "attempt": 1, "cancelling": false,

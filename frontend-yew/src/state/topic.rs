@@ -20,10 +20,20 @@ const MAX_LOG: usize = 2_000;
 /// What a frame means for a topic.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    Snapshot { version: Version, entities: Vec<Entity> },
-    Delta { after: Version, version: Version, changes: Vec<Change> },
+    Snapshot {
+        version: Version,
+        entities: Vec<Entity>,
+    },
+    Delta {
+        after: Version,
+        version: Version,
+        changes: Vec<Change>,
+    },
     Tick(Vec<Tick>),
-    Refused { code: ErrorCode, detail: String },
+    Refused {
+        code: ErrorCode,
+        detail: String,
+    },
     /// Fetched by REST, which tells no version.
     Polled(Vec<Entity>),
 }
@@ -110,12 +120,14 @@ impl TopicState {
 
     fn tick(&mut self, tick: Tick) -> bool {
         match tick {
-            Tick::Presence { agent_id, presence, last_seen_at } => self.alter("agent", agent_id.to_string(), |entity| {
-                if let Entity::Agent(agent) = entity {
-                    agent.presence = presence;
-                    agent.last_seen_at = Some(last_seen_at);
-                }
-            }),
+            Tick::Presence { agent_id, presence, last_seen_at } => {
+                self.alter("agent", agent_id.to_string(), |entity| {
+                    if let Entity::Agent(agent) = entity {
+                        agent.presence = presence;
+                        agent.last_seen_at = Some(last_seen_at);
+                    }
+                })
+            }
             Tick::Progress { run_id, progress } => self.alter("run", run_id.to_string(), |entity| {
                 if let Entity::Run(run) = entity {
                     run.progress = progress;
@@ -159,7 +171,10 @@ impl TopicState {
         }
     }
 
-    fn pick<'a, T: 'a>(&'a self, f: impl Fn(&'a Entity) -> Option<&'a T> + 'a) -> impl Iterator<Item = &'a T> {
+    fn pick<'a, T: 'a>(
+        &'a self,
+        f: impl Fn(&'a Entity) -> Option<&'a T> + 'a,
+    ) -> impl Iterator<Item = &'a T> {
         self.entities.values().filter_map(move |entity| f(entity))
     }
 }

@@ -119,24 +119,40 @@ pub const ENCODINGS: [(TextEncoding, &str, &str); 4] = [
     (TextEncoding::Utf16Le, "utf16-le", "UTF-16 little endian"),
     (TextEncoding::Utf16Be, "utf16-be", "UTF-16 big endian"),
 ];
-pub const DECIMAL_MARKS: [(DecimalMark, &str, &str); 2] =
-    [(DecimalMark::Point, "point", "Point, as in 12.50"), (DecimalMark::Comma, "comma", "Comma, as in 12,50")];
-pub const FORMATS: [(FileFormat, &str, &str); 2] =
-    [(FileFormat::Csv, "csv", "CSV with a header line"), (FileFormat::Jsonl, "jsonl", "JSON, one item a line")];
+pub const DECIMAL_MARKS: [(DecimalMark, &str, &str); 2] = [
+    (DecimalMark::Point, "point", "Point, as in 12.50"),
+    (DecimalMark::Comma, "comma", "Comma, as in 12,50"),
+];
+pub const FORMATS: [(FileFormat, &str, &str); 2] = [
+    (FileFormat::Csv, "csv", "CSV with a header line"),
+    (FileFormat::Jsonl, "jsonl", "JSON, one item a line"),
+];
 
 /// What to do when a run ended with this code, or a request was refused with it.
 #[must_use]
 pub fn advice(code: ErrorCode) -> &'static str {
     use ErrorCode as E;
     match code {
-        E::SourceMissing => "Check the path in the job, and that the point of sale has written the file. Then run again.",
-        E::SourceUnreadable => "Check that the agent's account may read the file and that no other program locks it.",
-        E::SourceMalformed => "Compare delimiter, encoding and column names in the job with the first lines of the file.",
+        E::SourceMissing => {
+            "Check the path in the job, and that the point of sale has written the file. Then run again."
+        }
+        E::SourceUnreadable => {
+            "Check that the agent's account may read the file and that no other program locks it."
+        }
+        E::SourceMalformed => {
+            "Compare delimiter, encoding and column names in the job with the first lines of the file."
+        }
         E::SourceChanging => "The point of sale was still writing. Run again when its export is done.",
-        E::RejectLimit => "Look at the rejected items below, correct them at the point of sale, or raise the job's limit.",
-        E::DestinationUnreachable => "Check host and port of the destination, and that the shop's network lets the agent out.",
+        E::RejectLimit => {
+            "Look at the rejected items below, correct them at the point of sale, or raise the job's limit."
+        }
+        E::DestinationUnreachable => {
+            "Check host and port of the destination, and that the shop's network lets the agent out."
+        }
         E::DestinationRefused => "Check the user and enter the password or key again in the destination.",
-        E::HostKeyMismatch => "If the server was replaced on purpose, enter its new host key. If not, somebody may be in between: do not run.",
+        E::HostKeyMismatch => {
+            "If the server was replaced on purpose, enter its new host key. If not, somebody may be in between: do not run."
+        }
         E::DestinationFull => "Free some room on the server, then run again.",
         E::DestinationFailed => "Run again; if it stays, look at the server's own log.",
         E::DiskFull => "Free some room on the agent's machine, then run again.",
@@ -183,7 +199,12 @@ mod tests {
     #[test]
     fn each_end_of_a_run_has_advice_of_its_own() {
         let general = advice(ErrorCode::Internal);
-        for code in [ErrorCode::SourceMissing, ErrorCode::HostKeyMismatch, ErrorCode::RejectLimit, ErrorCode::AgentLost] {
+        for code in [
+            ErrorCode::SourceMissing,
+            ErrorCode::HostKeyMismatch,
+            ErrorCode::RejectLimit,
+            ErrorCode::AgentLost,
+        ] {
             assert_ne!(advice(code), general);
         }
     }

@@ -44,6 +44,12 @@ impl Sealer {
         Ok(Sealed { key_id: key.id().to_owned(), bytes: [nonce.as_slice(), &closed].concat() })
     }
 
+    /// Name of the key that is sealed under now.
+    #[must_use]
+    pub fn active_key(&self) -> &str {
+        self.keyring.active().id()
+    }
+
     /// Was this sealed under a key that is to be retired?
     #[must_use]
     pub fn needs_reseal(&self, sealed: &Sealed) -> bool {

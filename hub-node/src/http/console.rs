@@ -68,6 +68,9 @@ fn serve_from(
         return response;
     }
     let name = path.trim_start_matches('/');
+    if name == MANUAL {
+        return manual();
+    }
     if is_address(name) {
         return send(files, PAGE, headers).unwrap_or_else(not_built);
     }
@@ -75,6 +78,17 @@ fn serve_from(
     let found =
         if name.ends_with(".br") || name.ends_with(".gz") { None } else { send(files, name, headers) };
     found.unwrap_or_else(|| refusal(Problem::new(ErrorCode::NotFound, "there is no such file"), request_id))
+}
+
+/// The page that problem documents point to, readable on the hub that sent them.
+const MANUAL: &str = "docs/protocol";
+
+fn manual() -> Response {
+    let text = include_str!("../../../docs/protocol.md");
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()).into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
 }
 
 /// An address inside the console has no extension; a file has one.

@@ -7,6 +7,7 @@ use actors::live_hub::fleet::Fleet;
 use actors::live_hub::{Arguments, Consoles, LiveHub};
 use actors::observe::Register;
 use actors::ports::Board;
+use actors::retailer::request::Router;
 use actors::supervise::{ChildSpec, RestartPolicy, SupervisorHandle};
 use futures_util::future::BoxFuture;
 use messages::http::admin::ActorList;
@@ -14,6 +15,8 @@ use messages::http::retailers::RetailerSummary;
 use messages::ids::BootId;
 
 use super::NodeError;
+use super::housekeeping::{self, Housekeeping};
+use crate::access::Sealer;
 use crate::cluster::{
     DataDir, LeaseTerms, Membership, MembershipArguments, Ownership, ownership,
 };
@@ -69,6 +72,16 @@ pub(super) fn claim(
     };
     hub.add(ChildSpec::new("membership", "membership", RestartPolicy::ESSENTIAL, make));
     ownership
+}
+
+/// Starts what works in the background.
+pub(super) fn keep_house(hub: &SupervisorHandle, store: &Store, sealer: &Sealer, router: Arc<dyn Router>) {
+    let (store, sealer) = (store.clone(), sealer.clone());
+    let make = move || {
+        let (store, sealer, router) = (store.clone(), sealer.clone(), router.clone());
+        (Housekeeping, housekeeping::Arguments { store, sealer, router })
+    };
+    hub.add(ChildSpec::new("housekeeping", "housekeeping", RestartPolicy::ESSENTIAL, make));
 }
 
 /// Starts the live hub and waits for it: consoles come as soon as the port is open.

@@ -1,10 +1,8 @@
 //! Access tokens for the console's actor.
 
-use std::time::Duration;
-
 use actors::ports::{Doorman, Visitor};
 use futures_util::future::BoxFuture;
-use messages::{Problem, Secret, Timestamp};
+use messages::{Problem, Secret};
 
 use crate::access::Access;
 
@@ -20,8 +18,7 @@ impl Doorman for AccessDoorman {
                 session: caller.session,
                 role: caller.role,
                 scope: caller.scope,
-                // A token may have less left than this; then the console is merely asked a little later.
-                until: Timestamp::now() + Duration::from_secs(u64::from(crate::access::TOKEN_LIFETIME_S)),
+                until: caller.until,
             })
         })
     }

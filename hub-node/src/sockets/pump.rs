@@ -14,6 +14,7 @@ use super::upgrade::Socket;
 
 /// Keeps what lies between from forgetting the connection, and finds out that the other end is gone.
 const PING_EVERY: Duration = Duration::from_secs(20);
+const SECOND: Duration = Duration::from_secs(1);
 /// A frame that cannot be written for this long never will be.
 const WRITE_WITHIN: Duration = Duration::from_secs(20);
 
@@ -47,12 +48,13 @@ pub(super) async fn run<T: Send + 'static>(
                 }
                 None => break CloseCode::Away,
             },
-            message = socket.next() => match message {
+            () = sleep_until(pace.second + SECOND), if pace.is_spent() => pace = Pace::new(),
+            message = socket.next(), if !pace.is_spent() => match message {
                 Some(Ok(message)) => {
                     if !take(message, &receive) {
                         break CloseCode::Normal;
                     }
-                    pace.frame().await;
+                    pace.frame();
                 }
                 Some(Err(Error::Capacity(_))) => {
                     receive(Inbound::TooLarge);
@@ -95,7 +97,7 @@ async fn write(socket: &mut Socket, message: Message) -> bool {
     matches!(timeout(WRITE_WITHIN, socket.send(message)).await, Ok(Ok(())))
 }
 
-/// Reads no faster than [`MOST_A_SECOND`]: what is beyond waits in the peer's own buffers.
+/// Reads no faster than [`MOST_A_SECOND`]: what is beyond waits in the peer's own buffers, while writing goes on.
 struct Pace {
     second: Instant,
     frames: u32,
@@ -106,13 +108,14 @@ impl Pace {
         Self { second: Instant::now(), frames: 0 }
     }
 
-    async fn frame(&mut self) {
-        self.frames += 1;
-        if self.frames >= MOST_A_SECOND {
-            sleep_until(self.second + Duration::from_secs(1)).await;
-        }
-        if self.second.elapsed() >= Duration::from_secs(1) {
+    const fn is_spent(&self) -> bool {
+        self.frames >= MOST_A_SECOND
+    }
+
+    fn frame(&mut self) {
+        if self.second.elapsed() >= SECOND {
             *self = Self::new();
         }
+        self.frames += 1;
     }
 }

@@ -12,6 +12,7 @@ mod logs;
 mod rejects;
 mod retailers;
 mod runs;
+mod sealed;
 mod search;
 mod today;
 

@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a test says what is wrong by panicking; clippy exempts test functions, but not what they call"
 )]

@@ -1,7 +1,6 @@
 //! What the areas share: a database of one's own on a real server, waiting for conditions, sample things.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a test says what is wrong by panicking; clippy exempts test functions, but not what they call"

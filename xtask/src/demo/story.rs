@@ -21,7 +21,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 const RUN_LIMIT: Duration = Duration::from_secs(60);
 
 const FRESHMART_TILL: Dialect = Dialect {
-    headers: ["ArticleNo", "Description", "EAN", "Price", "VAT", "OnHand", "Unit", "Department"],
+    headers: ["ArticleNo", "ItemName", "EAN", "Price", "VAT", "OnHand", "Unit", "Department"],
     delimiter: ',',
     decimal_mark: '.',
 };
@@ -85,7 +85,7 @@ pub(super) const SAMPLES: &[Sample] = &[
                 file: "export/price-list.csv",
                 destination: "Web shop, supplier prices",
                 arrives_as: "supplier-prices.csv",
-                rows: 120_000,
+                rows: 250_000,
                 already_run: false,
             },
         ],
@@ -193,7 +193,10 @@ pub(super) fn create(api: &Api, sample: &Sample, sftp: &Account, agent: &AgentPl
         }
         let enrolment = api.post(&format!("{under}/agents/{agent_id}/enrolment"), &json!({}))?;
         agent.enrol(api.base(), &text(&enrolment, "token")?)?;
-        step.result(format!("{} stores, {} jobs, agent enrolled", sample.stores.len(), sample.jobs.len()));
+        let count =
+            |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+        let (stores, jobs) = (count(sample.stores.len(), "store"), count(sample.jobs.len(), "job"));
+        step.result(format!("{stores}, {jobs}, agent enrolled"));
         Ok(Created { retailer, agent_id, job_to_run })
     })
 }

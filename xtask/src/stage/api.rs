@@ -90,7 +90,8 @@ fn answer(method: &str, path: &str, outcome: Result<Response<ureq::Body>, ureq::
     if !status.is_success() {
         let problem: Value = serde_json::from_str(&text).unwrap_or_default();
         let detail = problem["detail"].as_str().unwrap_or(&text);
-        let fields = if problem["errors"].is_null() { String::new() } else { format!(" {}", problem["errors"]) };
+        let fields =
+            if problem["errors"].is_null() { String::new() } else { format!(" {}", problem["errors"]) };
         bail!("{method} {path} was refused with {status}: {detail}{fields}");
     }
     if text.is_empty() {

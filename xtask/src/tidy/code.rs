@@ -48,9 +48,27 @@ pub(super) fn no_skipped_tests(source: &Source<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// A fixed sleep is too short on a busy machine and too long on every other.
-/// The helper that polls a condition says `poll:` on that line, with its reason.
+/// An `allow` outlives its cause; an `expect` complains when there is nothing left to excuse.
+pub(super) fn exceptions_are_expected(source: &Source<'_>) -> Vec<Finding> {
+    if !source.is_rust() || source.states_rules() {
+        return Vec::new();
+    }
+    source
+        .lines()
+        .filter(|(_, line)| {
+            ["#[allow(", "#![allow("].iter().any(|start| line.trim_start().starts_with(start))
+        })
+        .map(|(number, _)| Finding::new(source.path, number, "write `#[expect(…, reason = \"…\")]`"))
+        .collect()
+}
+
+/// A fixed sleep is too short on a busy machine and too long on every other. On a paused clock it costs
+/// nothing and is exact. Elsewhere the line says with its reason that it polls a condition (`poll:`) or
+/// stands for something slow (`slow:`).
 pub(super) fn tests_wait_for_conditions(source: &Source<'_>) -> Vec<Finding> {
+    if source.states_rules() {
+        return Vec::new();
+    }
     let in_tests_folder = source.path.contains("/tests/");
     let sleeps: &[&str] = match source.path.rsplit_once('.').map(|(_, ending)| ending) {
         Some("rs") => &["sleep(", "sleep_ms("],
@@ -58,9 +76,11 @@ pub(super) fn tests_wait_for_conditions(source: &Source<'_>) -> Vec<Finding> {
         Some("py") if in_tests_folder => &["time.sleep(", "asyncio.sleep("],
         _ => return Vec::new(),
     };
+    let mut clock = Clock::default();
     source
         .tests()
-        .filter(|(_, line)| !line.contains("poll:"))
+        .filter(|(_, line)| !clock.is_paused_at(line))
+        .filter(|(_, line)| !line.contains("poll:") && !line.contains("slow:"))
         .filter(|(_, line)| sleeps.iter().any(|sleep| mentions(without_comment(line), sleep)))
         .map(|(number, _)| {
             Finding::new(
@@ -70,6 +90,28 @@ pub(super) fn tests_wait_for_conditions(source: &Source<'_>) -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+/// Follows, line by line, whether the test one is in has stopped the clock.
+#[derive(Default)]
+struct Clock {
+    /// What the attribute above the next function says.
+    announced: bool,
+    paused: bool,
+}
+
+impl Clock {
+    fn is_paused_at(&mut self, line: &str) -> bool {
+        let line = line.trim_start();
+        if line.starts_with("#[tokio::test") || line.starts_with("#[test") {
+            self.announced = line.contains("start_paused = true");
+        } else if ["fn ", "async fn ", "pub"].iter().any(|start| line.starts_with(start))
+            && line.contains("fn ")
+        {
+            self.paused = std::mem::take(&mut self.announced);
+        }
+        self.paused
+    }
 }
 
 const MONEY_WORDS: &[&str] = &["price", "money", "amount", "total", "tax"];
@@ -146,6 +188,12 @@ mod tests {
     }
 
     #[test]
+    fn exceptions() {
+        let text = "#[allow(dead_code)]\n    #![allow(x)]\n#[expect(x, reason = \"y\")]\n";
+        assert_eq!(lines(exceptions_are_expected, "a/src/a.rs", text), [1, 2]);
+    }
+
+    #[test]
     fn sleeping_tests() {
         let text = "fn f() { sleep(A) }\n#[cfg(test)]\nmod tests {\n tokio::time::sleep(A).await;\n std::thread::sleep(B); // poll: no event to wait for\n nosleep(1);\n}\n";
         assert_eq!(lines(tests_wait_for_conditions, "a/src/a.rs", text), [4]);
@@ -161,6 +209,12 @@ mod tests {
             ),
             [1]
         );
+    }
+
+    #[test]
+    fn sleeping_on_a_paused_clock_is_exact() {
+        let text = "#[tokio::test(start_paused = true)]\nasync fn a() {\n    sleep(A).await;\n}\n\nasync fn helper() {\n    sleep(A).await;\n}\n\n#[tokio::test]\nasync fn b() {\n    sleep(A).await;\n    sleep(B).await; // slow: stands for a bad line\n}\n";
+        assert_eq!(lines(tests_wait_for_conditions, "a/src/a/tests.rs", text), [7, 12]);
     }
 
     #[test]

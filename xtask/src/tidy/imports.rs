@@ -56,19 +56,26 @@ pub(super) fn arrows(path: &str, text: &str) -> Result<Vec<Finding>> {
         )]);
     };
     let mut findings = Vec::new();
-    for dependency in dependencies(&manifest) {
+    for (dependency, from_workspace) in dependencies(&manifest) {
         let is_ours = ARROWS.iter().any(|arrows| arrows.krate == dependency);
+        let line = text.lines().position(|line| line.starts_with(&dependency)).map_or(1, |at| at + 1);
         if (is_ours && !rule.ours.contains(&dependency.as_str())) || rule.never.contains(&dependency.as_str())
         {
-            let line = text.lines().position(|line| line.starts_with(&dependency)).map_or(1, |at| at + 1);
             findings.push(Finding::new(path, line, format!("{name} may not know {dependency}")));
+        }
+        if !from_workspace {
+            let why = format!(
+                "take {dependency} from [workspace.dependencies], so that all crates have one version"
+            );
+            findings.push(Finding::new(path, line, why));
         }
     }
     Ok(findings)
 }
 
-/// Names of all dependencies, whatever they are for and on whatever platform.
-fn dependencies(manifest: &toml::Table) -> Vec<String> {
+/// Names of all dependencies, whatever they are for and on whatever platform, and whether the workspace
+/// chose the version.
+fn dependencies(manifest: &toml::Table) -> Vec<(String, bool)> {
     let mut tables = vec![manifest];
     if let Some(targets) = manifest.get("target").and_then(toml::Value::as_table) {
         tables.extend(targets.values().filter_map(toml::Value::as_table));
@@ -79,7 +86,9 @@ fn dependencies(manifest: &toml::Table) -> Vec<String> {
         .flat_map(|table| kinds.iter().filter_map(|kind| table.get(*kind).and_then(toml::Value::as_table)))
         .flat_map(|dependencies| {
             dependencies.iter().map(|(name, value)| {
-                value.get("package").and_then(toml::Value::as_str).unwrap_or(name).to_owned()
+                let from_workspace = value.get("workspace").and_then(toml::Value::as_bool).unwrap_or(false);
+                let name = value.get("package").and_then(toml::Value::as_str).unwrap_or(name);
+                (name.to_owned(), from_workspace)
             })
         })
         .collect()
@@ -178,20 +187,23 @@ mod tests {
         );
         assert_eq!(
             reasons(
-                "[package]\nname = \"messages\"\n[dependencies]\nactors.workspace = true\n[dev-dependencies]\ntokio = \"1\"\n"
+                "[package]\nname = \"messages\"\n[dependencies]\nactors.workspace = true\n[dev-dependencies]\ntokio = { workspace = true }\n"
             ),
             ["messages may not know actors", "messages may not know tokio"]
         );
         assert_eq!(
             reasons(
                 "[package]\nname = \"actors\"\n[target.'cfg(unix)'.dependencies]\ndb = { package = \"mongodb\", version = \"3\" }\n"
-            ),
-            ["actors may not know mongodb"]
+            )
+            .len(),
+            2,
+            "neither allowed nor from the workspace"
         );
         assert_eq!(
-            reasons("[package]\nname = \"frontend-yew\"\n[dependencies]\nactors = \"1\"\n"),
+            reasons("[package]\nname = \"frontend-yew\"\n[dependencies]\nactors.workspace = true\n"),
             ["frontend-yew may not know actors"]
         );
+        assert_eq!(reasons("[package]\nname = \"xtask\"\n[dependencies]\nureq = \"3\"\n").len(), 1);
         assert_eq!(reasons("[package]\nname = \"newcomer\"\n").len(), 1);
         assert!(reasons("[workspace]\nmembers = []\n").is_empty());
     }

@@ -34,13 +34,7 @@ pub(crate) fn ready(repo: &Repo, cache: &Cache) -> Result<PathBuf> {
     if modules.is_dir() && std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
         return Ok(modules);
     }
-    for program in ["node", "npm"] {
-        if process::find_program(&[program], &[]).is_none() {
-            bail!(
-                "{program} was not found; the browser tests need Node 20 or newer with npm: install it (on Debian: `apt-get install nodejs npm`)"
-            );
-        }
-    }
+    check_node()?;
     ui::step("install the browser tests' modules", |step| {
         std::fs::create_dir_all(&place)?;
         for (name, bytes) in &inputs {
@@ -54,4 +48,37 @@ pub(crate) fn ready(repo: &Repo, cache: &Cache) -> Result<PathBuf> {
         std::fs::write(&stamp, &wanted)?;
         Ok(modules)
     })
+}
+
+/// The browser driver's own demand.
+const OLDEST_NODE: u32 = 20;
+
+fn check_node() -> Result<()> {
+    let by_hand = "install it with its npm from your system or from its makers";
+    for program in ["node", "npm"] {
+        if process::find_program(&[program], &[]).is_none() {
+            bail!("{program} was not found; the browser tests need Node {OLDEST_NODE} or newer: {by_hand}");
+        }
+    }
+    let version = process::capture(Command::new("node").arg("--version"))?;
+    if major(&version).is_none_or(|major| major < OLDEST_NODE) {
+        bail!("this is Node {}; the browser tests need {OLDEST_NODE} or newer: {by_hand}", version.trim());
+    }
+    Ok(())
+}
+
+/// `v20.11.1` → 20.
+fn major(version: &str) -> Option<u32> {
+    version.trim().trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_is_read() {
+        assert_eq!(major("v20.11.1\n"), Some(20));
+        assert_eq!(major("nonsense"), None);
+    }
 }

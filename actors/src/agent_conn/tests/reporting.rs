@@ -17,7 +17,8 @@ fn is_reports(request: &Request) -> bool {
 #[tokio::test(start_paused = true)]
 async fn reports_are_stored_where_they_belong_and_then_acknowledged() {
     let mut wire = Wire::welcomed().await;
-    let reject = RejectedItem { row: 7, column: None, field: None, reason: "no price".into(), raw: "x".repeat(9_000) };
+    let reject =
+        RejectedItem { row: 7, column: None, field: None, reason: "no price".into(), raw: "x".repeat(9_000) };
     wire.report(vec![
         (1, Fact::Started { attempt: 1 }),
         (2, log(2)),
@@ -34,7 +35,9 @@ async fn reports_are_stored_where_they_belong_and_then_acknowledged() {
         .asked()
         .into_iter()
         .filter_map(|request| match request {
-            Request::Reports { reports, .. } => Some(reports.iter().map(|report| report.seq).collect::<Vec<_>>()),
+            Request::Reports { reports, .. } => {
+                Some(reports.iter().map(|report| report.seq).collect::<Vec<_>>())
+            }
             _ => None,
         })
         .collect();

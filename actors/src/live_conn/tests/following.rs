@@ -27,7 +27,8 @@ async fn what_happens_while_the_snapshot_is_on_its_way_follows_it() {
     for version in 4..=7 {
         live.commit(topic, version);
     }
-    let tick = Tick::Presence { agent_id: AgentId::new(), presence: Presence::Online, last_seen_at: Timestamp(1) };
+    let tick =
+        Tick::Presence { agent_id: AgentId::new(), presence: Presence::Online, last_seen_at: Timestamp(1) };
     live.consoles.publish(Publication::Ticked { topic, ticks: Arc::new([tick.clone()]) });
     live.commit(topic, 8);
     tab.quiet().await;
@@ -69,7 +70,8 @@ async fn a_console_that_comes_back_gets_what_it_missed_in_one_step() {
     let live = Live::start().await;
     let mut tab = live.admin().await;
     let topic = Topic::Retailer(RetailerId::new());
-    let tick = Tick::Presence { agent_id: AgentId::new(), presence: Presence::Down, last_seen_at: Timestamp(1) };
+    let tick =
+        Tick::Presence { agent_id: AgentId::new(), presence: Presence::Down, last_seen_at: Timestamp(1) };
     let told = tick.clone();
     live.router.script(move |request| {
         let Watched::Since { deltas, version, .. } = missed(3, 200) else { return None };
@@ -77,7 +79,11 @@ async fn a_console_that_comes_back_gets_what_it_missed_in_one_step() {
     });
     tab.subscribe(topic, Some(3));
     assert_eq!(tab.delta().await, (3, 200));
-    assert_eq!(tab.next().await, ToConsole::Tick { topic, ticks: vec![tick] }, "ticks have no versions to miss");
+    assert_eq!(
+        tab.next().await,
+        ToConsole::Tick { topic, ticks: vec![tick] },
+        "ticks have no versions to miss"
+    );
     assert_eq!(live.watches(), [(topic, Some(3))]);
     live.commit(topic, 201);
     assert_eq!(tab.delta().await, (200, 201));
@@ -173,6 +179,7 @@ async fn a_deleted_retailer_is_refused_and_silent() {
         let (topic, code) = tab.refused().await;
         assert_eq!((topic.retailer(), code), (Some(retailer), ErrorCode::NotFound));
     }
+    live.until_watchers(1).await;
     live.commit(Topic::Retailer(retailer), 6);
     live.commit(Topic::Retailer(other), 6);
     assert!(matches!(tab.next().await, ToConsole::Delta { topic: Topic::Retailer(of), .. } if of == other));

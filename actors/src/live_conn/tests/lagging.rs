@@ -28,7 +28,9 @@ async fn it_misses_nothing_in_the_end_and_never_costs_more_than_its_queue() {
     for version in 6..=first {
         assert_eq!(tab.delta().await, (version - 1, version));
     }
-    assert!(matches!(tab.next().await, ToConsole::Snapshot { version: Version(500), topic, .. } if topic == busy));
+    assert!(
+        matches!(tab.next().await, ToConsole::Snapshot { version: Version(500), topic, .. } if topic == busy)
+    );
     live.commit(busy, 501);
     live.commit(calm, 6);
     assert_eq!(tab.delta().await, (500, 501));

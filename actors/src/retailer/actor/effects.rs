@@ -107,7 +107,8 @@ fn send_run(state: &mut State, id: RunId) {
 /// The run as its agent gets it. Only here are its credentials opened.
 fn command(state: &State, run: &Run) -> Result<RunCommand, Problem> {
     let sealed = if run.plan.destination.needs_credentials() {
-        let gone = || Problem::new(ErrorCode::NotFound, "the destination has been deleted since the run was made");
+        let gone =
+            || Problem::new(ErrorCode::NotFound, "the destination has been deleted since the run was made");
         let destination = state.documents.destinations.get(&run.destination_id).ok_or_else(gone)?;
         destination.credentials.as_ref()
     } else {

@@ -25,9 +25,11 @@ pub(super) fn answer(state: &State, asked: Asked) {
         return;
     }
     let response = match request {
-        Request::Get(id) => state::entity(&state.documents, id, state.retailer, &state.connections, clock::now())
-            .map(|entity| Response::Entity(Box::new(entity)))
-            .ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("there is no such {}", id.kind()))),
+        Request::Get(id) => {
+            state::entity(&state.documents, id, state.retailer, &state.connections, clock::now())
+                .map(|entity| Response::Entity(Box::new(entity)))
+                .ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("there is no such {}", id.kind())))
+        }
         Request::List { of, query } => list(state, of, &query).map(Response::Page),
         Request::Authenticate { agent, credential } => {
             decide::authenticate(&state.documents, agent, credential).map(|()| Response::Done)
@@ -40,7 +42,8 @@ pub(super) fn answer(state: &State, asked: Asked) {
                 tokio::spawn(async move {
                     let reading = with_log(&*store, retailer, run, known, version);
                     let late = |_| Err(ErrorCode::DeadlineExceeded.into());
-                    let watched = tokio::time::timeout_at(deadline.into(), reading).await.unwrap_or_else(late);
+                    let watched =
+                        tokio::time::timeout_at(deadline.into(), reading).await.unwrap_or_else(late);
                     drop(reply.send(watched.map(Response::Watched)));
                     drop(permit);
                 });
@@ -58,10 +61,11 @@ fn list(state: &State, of: ListOf, query: &ListQuery) -> Result<Page<Entity>, Pr
     let enabled = |yes: bool| if yes { "enabled" } else { "disabled" };
     let newest = |at: messages::Timestamp| format!("{:020}", at.0);
     let field = sort_field(query, &["name", "created_at"])?;
-    let row = |id: String, name: &str, text: String, state: &'static str, made: messages::Timestamp, entity| {
-        let key = if field == "name" { name.to_owned() } else { newest(made) };
-        Row { id, text, state, key, entity }
-    };
+    let row =
+        |id: String, name: &str, text: String, state: &'static str, made: messages::Timestamp, entity| {
+            let key = if field == "name" { name.to_owned() } else { newest(made) };
+            Row { id, text, state, key, entity }
+        };
     let retailer = state.retailer;
     let rows = match of {
         ListOf::Stores => {
@@ -157,7 +161,8 @@ async fn with_log(
         Some(run) => run,
         None => {
             // Older than the latest runs that are kept in memory: only the store has it.
-            let missing = || Problem::new(ErrorCode::NotFound, "there is no such run; it may have been deleted");
+            let missing =
+                || Problem::new(ErrorCode::NotFound, "there is no such run; it may have been deleted");
             Arc::new(store.run(retailer, id).await?.ok_or_else(missing)?)
         }
     };

@@ -55,8 +55,11 @@ pub(super) fn enrol(
     };
     let retailer_name = state.retailer.as_ref().map(|r| r.spec.name.clone()).unwrap_or_default();
     let response = super::Response::Enrolled { agent_name: agent.spec.name.clone(), retailer_name };
-    let decision =
-        Decision { writes: vec![Write::Agent(enrolled)], answer: super::Answer::Response(response), effects: vec![] };
+    let decision = Decision {
+        writes: vec![Write::Agent(enrolled)],
+        answer: super::Answer::Response(response),
+        effects: vec![],
+    };
     // Whoever was connected with the former credential is not this agent any more.
     Ok(decision.with(Effect::Dismiss(id, ErrorCode::AgentSuperseded)))
 }
@@ -99,9 +102,15 @@ pub(super) fn authenticate(state: &State, id: AgentId, credential: SecretHash) -
     if known.contains(&Some(credential)) {
         Ok(agent)
     } else if agent.access.revoked {
-        refused(ErrorCode::AgentRevoked, "this agent was revoked in the console; enrol it again with a new token")
+        refused(
+            ErrorCode::AgentRevoked,
+            "this agent was revoked in the console; enrol it again with a new token",
+        )
     } else {
-        refused(ErrorCode::BadCredentials, "the credential is not valid; enrol the agent again with a new token")
+        refused(
+            ErrorCode::BadCredentials,
+            "the credential is not valid; enrol the agent again with a new token",
+        )
     }
 }
 
@@ -163,7 +172,8 @@ pub(super) fn resume(before: &State, after: &State, cx: Context<'_>, decision: &
         let held = before.agents.get(&agent.id).is_some_and(|agent| !gets_work(before, agent));
         if held && cx.connections.conn(agent.id).is_some() {
             dispatch_queued(after, agent.id, cx, decision);
-            let sent = after.open_runs().filter(|run| run.agent_id == agent.id && run.state != RunState::Queued);
+            let sent =
+                after.open_runs().filter(|run| run.agent_id == agent.id && run.state != RunState::Queued);
             decision.effects.extend(sent.map(|run| Effect::SendRun(run.id)));
         }
     }

@@ -2,14 +2,19 @@
 
 use messages::http::agents::AgentSpec;
 use messages::http::jobs::JobSpec;
-use messages::{ErrorCode, FieldError, Problem, Version};
+use messages::{DestinationId, ErrorCode, FieldError, Problem, Version};
 
 use super::super::request::Draft;
 use super::super::state::{self, State};
 use super::{Context, Decision, Effect, agents, not_found};
-use crate::domain::{Agent, AgentAccess, Destination, EntityId, Job, Retailer, Store, Write};
+use crate::domain::{Agent, AgentAccess, Destination, EntityId, Job, Retailer, Sealed, Store, Write};
 
-pub(super) fn create(state: &State, id: EntityId, draft: &Draft, cx: Context<'_>) -> Result<Decision, Problem> {
+pub(super) fn create(
+    state: &State,
+    id: EntityId,
+    draft: &Draft,
+    cx: Context<'_>,
+) -> Result<Decision, Problem> {
     if exists(state, id) {
         // The caller minted the id, so this is the same request again.
         return Ok(Decision::entity(id, Vec::new()));
@@ -18,7 +23,9 @@ pub(super) fn create(state: &State, id: EntityId, draft: &Draft, cx: Context<'_>
     room(state, draft)?;
     let stamp = cx.born();
     let write = match (id, draft.clone()) {
-        (EntityId::Retailer, Draft::Retailer(spec)) => Write::Retailer(Retailer { id: cx.retailer, stamp, spec }),
+        (EntityId::Retailer, Draft::Retailer(spec)) => {
+            Write::Retailer(Retailer { id: cx.retailer, stamp, spec })
+        }
         (EntityId::Store(id), Draft::Store(spec)) => Write::Store(Store { id, stamp, spec }),
         (EntityId::Agent(id), Draft::Agent(spec)) => Write::Agent(Agent {
             id,
@@ -79,6 +86,22 @@ pub(super) fn update(
     Ok(decision)
 }
 
+/// The content stays, so the revision does too: nobody's edit is made stale. Changed since, it is sealed under the new
+/// key already.
+pub(super) fn reseal(
+    state: &State,
+    id: DestinationId,
+    before: &Sealed,
+    after: &Sealed,
+) -> Result<Decision, Problem> {
+    let old = state.destinations.get(&id).filter(|old| old.credentials.as_ref() == Some(before));
+    let resealed = old.map(|old| {
+        let credentials = Some(after.clone());
+        Write::Destination(Destination { credentials, ..(**old).clone() })
+    });
+    Ok(Decision { writes: resealed.into_iter().collect(), ..Decision::default() })
+}
+
 pub(super) fn delete(
     state: &State,
     id: EntityId,
@@ -86,9 +109,8 @@ pub(super) fn delete(
     cx: Context<'_>,
 ) -> Result<Decision, Problem> {
     unchanged_since(state, id, expected, cx)?;
-    let in_use = |by: &str| {
-        Err(Problem::new(ErrorCode::InUse, format!("{by} uses it; change or delete that first")))
-    };
+    let in_use =
+        |by: &str| Err(Problem::new(ErrorCode::InUse, format!("{by} uses it; change or delete that first")));
     let deletion = Decision { writes: vec![Write::Delete(id)], ..Decision::default() };
     match id {
         EntityId::Store(store) => {
@@ -154,8 +176,10 @@ fn unchanged_since(state: &State, id: EntityId, expected: Version, cx: Context<'
         None => Err(not_found(id)),
         Some(revision) if revision == expected => Ok(()),
         Some(revision) => {
-            let detail = format!("you changed revision {expected}, but revision {revision} is the present one");
-            let current = crate::retailer::state::view_json(state, id, cx.retailer, cx.connections, cx.instant);
+            let detail =
+                format!("you changed revision {expected}, but revision {revision} is the present one");
+            let current =
+                crate::retailer::state::view_json(state, id, cx.retailer, cx.connections, cx.instant);
             Err(Problem::new(ErrorCode::Conflict, detail).with_current(current))
         }
     }
@@ -170,7 +194,8 @@ fn check(state: &State, id: EntityId, draft: &Draft) -> Result<(), Problem> {
             taken(state.stores.values().find(other).is_some(), "code", &spec.code)
         }
         Draft::Agent(spec) => {
-            let other = |x: &&std::sync::Arc<Agent>| EntityId::Agent(x.id) != id && same(&x.spec.name, &spec.name);
+            let other =
+                |x: &&std::sync::Arc<Agent>| EntityId::Agent(x.id) != id && same(&x.spec.name, &spec.name);
             taken(state.agents.values().find(other).is_some(), "name", &spec.name)?;
             store_exists(state, spec)
         }
@@ -183,12 +208,16 @@ fn check(state: &State, id: EntityId, draft: &Draft) -> Result<(), Problem> {
                 _ => None,
             };
             if config.needs_credentials() && credentials.is_none() && stored.is_none() {
-                return Err(field("credentials", "this kind of destination needs a password or a private key"));
+                return Err(field(
+                    "credentials",
+                    "this kind of destination needs a password or a private key",
+                ));
             }
             Ok(())
         }
         Draft::Job(spec) => {
-            let other = |x: &&std::sync::Arc<Job>| EntityId::Job(x.id) != id && same(&x.spec.name, &spec.name);
+            let other =
+                |x: &&std::sync::Arc<Job>| EntityId::Job(x.id) != id && same(&x.spec.name, &spec.name);
             taken(state.jobs.values().find(other).is_some(), "name", &spec.name)?;
             job_references(state, spec)
         }
@@ -246,5 +275,8 @@ fn room(state: &State, draft: &Draft) -> Result<(), Problem> {
     if have < most {
         return Ok(());
     }
-    Err(Problem::new(ErrorCode::LimitReached, format!("a retailer can have {most} {what}; delete some first")))
+    Err(Problem::new(
+        ErrorCode::LimitReached,
+        format!("a retailer can have {most} {what}; delete some first"),
+    ))
 }

@@ -24,8 +24,10 @@ pub(super) fn start(
     }
     let job = state.jobs.get(&job).ok_or_else(|| not_found(EntityId::Job(job)))?;
     let destination_id = job.spec.destination_id;
-    let destination =
-        state.destinations.get(&destination_id).ok_or_else(|| not_found(EntityId::Destination(destination_id)))?;
+    let destination = state
+        .destinations
+        .get(&destination_id)
+        .ok_or_else(|| not_found(EntityId::Destination(destination_id)))?;
     let agent_id = job.spec.agent_id;
     let agent = state.agents.get(&agent_id).ok_or_else(|| not_found(EntityId::Agent(agent_id)))?;
     let retailer_enabled = state.retailer.as_ref().is_some_and(|retailer| retailer.spec.enabled);
@@ -87,7 +89,12 @@ pub(super) fn dispatch(run: &Run, cx: Context<'_>, decision: &mut Decision) {
     }
 }
 
-pub(super) fn cancel(state: &State, id: RunId, author: &Author, cx: Context<'_>) -> Result<Decision, Problem> {
+pub(super) fn cancel(
+    state: &State,
+    id: RunId,
+    author: &Author,
+    cx: Context<'_>,
+) -> Result<Decision, Problem> {
     let run = state.runs.get(&id).ok_or_else(|| not_found(EntityId::Run(id)))?;
     if run.state.is_over() {
         let detail = format!("the run is over already: {}", run.state.as_str());

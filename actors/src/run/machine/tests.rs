@@ -86,20 +86,27 @@ fn the_usual_way_and_its_forks() {
         ),
         (
             "each event twice",
-            vec![Event::Dispatched, Event::Dispatched, accept(), accept(), finish(failed()), finish(failed())],
+            vec![
+                Event::Dispatched,
+                Event::Dispatched,
+                accept(),
+                accept(),
+                finish(failed()),
+                finish(failed()),
+            ],
             vec![S::Queued, S::Dispatched, S::Running, S::Failed],
         ),
-        ("the answer was lost, the start was not", vec![Event::Dispatched, start(1)], vec![
-            S::Queued,
-            S::Dispatched,
-            S::Running,
-        ]),
+        (
+            "the answer was lost, the start was not",
+            vec![Event::Dispatched, start(1)],
+            vec![S::Queued, S::Dispatched, S::Running],
+        ),
         ("refused", vec![Event::Dispatched, refuse()], vec![S::Queued, S::Dispatched, S::Failed]),
-        ("refused after acceptance means nothing", vec![Event::Dispatched, accept(), refuse()], vec![
-            S::Queued,
-            S::Dispatched,
-            S::Running,
-        ]),
+        (
+            "refused after acceptance means nothing",
+            vec![Event::Dispatched, accept(), refuse()],
+            vec![S::Queued, S::Dispatched, S::Running],
+        ),
         ("cancelled before it left", vec![cancel_event()], vec![S::Queued, S::Cancelled]),
         (
             "cancelled while running",

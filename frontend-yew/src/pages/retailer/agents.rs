@@ -5,7 +5,7 @@ use messages::http::agents::{AgentView, Enrolment};
 use messages::permission::Permission;
 use yew::prelude::*;
 
-use super::delete::DeleteDialog;
+use super::delete::{DeleteDialog, Doomed};
 use super::enrolment::{EnrolDialog, RevokeDialog};
 use super::{Open, TabProps, opener, row_actions};
 use crate::api::resource::Agent;
@@ -16,7 +16,7 @@ use crate::components::form_dialog::FormDialog;
 use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
 use crate::components::time::maybe;
-use crate::hooks::{Action, use_action, use_console, use_save};
+use crate::hooks::{json, Action, use_action, use_console, use_save};
 use crate::state::draft;
 use crate::state::form::FormValues;
 use crate::state::topic::TopicState;
@@ -30,8 +30,10 @@ enum Extra {
     Revoke(AgentView),
 }
 
-#[component]
-pub fn Agents(props: &TabProps) -> Html {
+part!(pub(crate) Agents(TabProps) kept by use_agents);
+
+#[hook]
+fn use_agents(props: &TabProps) -> Html {
     let console = use_console();
     let open = use_state(Open::<AgentView>::default);
     let extra = use_state(|| Extra::Nothing);
@@ -43,7 +45,10 @@ pub fn Agents(props: &TabProps) -> Html {
             let console = console.clone();
             async move {
                 console.api.rotate_agent(retailer, agent.id).await?;
-                console.good(format!("“{}” gets a new secret; the old one stays good until it has it", agent.spec.name));
+                console.good(format!(
+                    "“{}” gets a new secret; the old one stays good until it has it",
+                    agent.spec.name
+                ));
                 Ok(())
             }
         })
@@ -51,7 +56,7 @@ pub fn Agents(props: &TabProps) -> Html {
     let agents = props.topic.agents();
     let new = html! {
         if may {
-            <Button label="New agent" icon={Icon::Plus} tone={Tone::Primary} small=true onclick={opener(&open, Open::New)} testid="new-agent" />
+            { draw!(Button { label: "New agent", icon: Icon::Plus, tone: Tone::Primary, small: true, onclick: opener(&open, Open::New), testid: "new-agent" }) }
         }
     };
     let close = opener(&open, Open::Nothing);
@@ -59,15 +64,17 @@ pub fn Agents(props: &TabProps) -> Html {
         let extra = extra.clone();
         Callback::from(move |()| extra.set(what.clone()))
     };
-    let actions = |agent: &AgentView| html! {
-        <>
-            if may_enrol {
-                { enrol_actions(agent, show(Extra::Enrol(agent.clone())), show(Extra::Revoke(agent.clone())), &rotate) }
-            }
-            if may {
-                { row_actions(&agent.spec.name, opener(&open, Open::Edit(agent.clone())), opener(&open, Open::Delete(agent.clone()))) }
-            }
-        </>
+    let actions = |agent: &AgentView| {
+        html! {
+            <>
+                if may_enrol {
+                    { enrol_actions(agent, show(Extra::Enrol(agent.clone())), show(Extra::Revoke(agent.clone())), &rotate) }
+                }
+                if may {
+                    { row_actions(&agent.spec.name, opener(&open, Open::Edit(agent.clone())), opener(&open, Open::Delete(agent.clone()))) }
+                }
+            </>
+        }
     };
     // A new agent is of no use before it is enrolled: go on at once.
     let created = {
@@ -80,27 +87,27 @@ pub fn Agents(props: &TabProps) -> Html {
         })
     };
     html! {
-        <Card title="Agents" count={agents.len() as u64} actions={new.clone()}>
-            if agents.is_empty() {
-                <Empty icon={Icon::Agent} title="No agent yet" detail="An agent runs on a machine at the shop, reads the point of sale and sends its items. It only connects outwards: no port has to be opened.">{ new }</Empty>
-            } else {
-                { table(&agents, &props.topic, actions) }
-            }
-            { match &*open {
-                Open::Nothing => Html::default(),
-                Open::New => html! { <AgentForm retailer={props.id} topic={props.topic.clone()} on_close={close} on_done={created} /> },
-                Open::Edit(view) => html! { <AgentForm retailer={props.id} topic={props.topic.clone()} existing={view.clone()} on_close={close.clone()} on_done={close.reform(|_| ())} /> },
-                Open::Delete(view) => html! {
-                    <DeleteDialog<Agent> retailer={Some(props.id)} view={view.clone()} on_close={close} consequence="Its connection is closed and its secret is void. This cannot be undone." />
-                },
-            } }
-            { match &*extra {
-                Extra::Nothing => Html::default(),
-                Extra::Enrol(agent) => html! { <EnrolDialog retailer={props.id} agent={agent.clone()} on_close={show(Extra::Nothing)} /> },
-                Extra::Revoke(agent) => html! { <RevokeDialog retailer={props.id} agent={agent.clone()} on_close={show(Extra::Nothing)} /> },
-            } }
-        </Card>
-    }
+            { draw!(Card { title: "Agents", count: agents.len() as u64, actions: new.clone(), children: html! { <>
+    if agents.is_empty() {
+                    { draw!(Empty { icon: Icon::Agent, title: "No agent yet", detail: "An agent runs on a machine at the shop, reads the point of sale and sends its items. It only connects outwards: no port has to be opened.", children: html! { <>{ new }</> } }) }
+                } else {
+                    { table(&agents, &props.topic, actions) }
+                }
+                { match &*open {
+                    Open::Nothing => Html::default(),
+                    Open::New => html! { { draw!(AgentForm { retailer: props.id, topic: props.topic.clone(), on_close: close, on_done: created }) } },
+                    Open::Edit(view) => html! { { draw!(AgentForm { retailer: props.id, topic: props.topic.clone(), existing: view.clone(), on_close: close.clone(), on_done: close.reform(|_| ()) }) } },
+                    Open::Delete(view) => html! {
+                        { draw!(DeleteDialog { doomed: Doomed::new::<Agent>(Some(props.id), view), on_close: close, consequence: "Its connection is closed and its secret is void. This cannot be undone." }) }
+                    },
+                } }
+                { match &*extra {
+                    Extra::Nothing => Html::default(),
+                    Extra::Enrol(agent) => html! { { draw!(EnrolDialog { retailer: props.id, agent: agent.clone(), on_close: show(Extra::Nothing) }) } },
+                    Extra::Revoke(agent) => html! { { draw!(RevokeDialog { retailer: props.id, agent: agent.clone(), on_close: show(Extra::Nothing) }) } },
+                } }
+    </> } }) }
+        }
 }
 
 fn table(agents: &[&AgentView], topic: &TopicState, actions: impl Fn(&AgentView) -> Html) -> Html {
@@ -117,11 +124,11 @@ fn table(agents: &[&AgentView], topic: &TopicState, actions: impl Fn(&AgentView)
                                 <td data-label="Agent">
                                     <span class="strong">{ &agent.spec.name }</span>
                                     if !agent.spec.enabled {
-                                        { " " }<Badge word="Disabled" hue={Hue::Quiet} title="Stays connected but gets no work." />
+                                        { " " }{ draw!(Badge { word: "Disabled", hue: Hue::Quiet, title: "Stays connected but gets no work." }) }
                                     }
                                 </td>
-                                <td data-label="Presence"><Badge word={presence} {hue} testid="presence" /></td>
-                                <td data-label="Enrolment"><Badge word={enrolment} hue={enrolment_hue} /></td>
+                                <td data-label="Presence">{ draw!(Badge { word: presence, hue, testid: "presence" }) }</td>
+                                <td data-label="Enrolment">{ draw!(Badge { word: enrolment, hue: enrolment_hue }) }</td>
                                 <td data-label="Store">{ store_name(topic, agent) }</td>
                                 <td data-label="Machine">{ machine(agent) }</td>
                                 <td data-label="Last seen">{ maybe(agent.last_seen_at) }</td>
@@ -137,7 +144,11 @@ fn table(agents: &[&AgentView], topic: &TopicState, actions: impl Fn(&AgentView)
 
 fn store_name(topic: &TopicState, agent: &AgentView) -> String {
     let Some(id) = agent.spec.store_id else { return "All stores".to_owned() };
-    topic.stores().iter().find(|store| store.id == id).map_or_else(|| "—".to_owned(), |store| store.spec.name.clone())
+    topic
+        .stores()
+        .iter()
+        .find(|store| store.id == id)
+        .map_or_else(|| "—".to_owned(), |store| store.spec.name.clone())
 }
 
 fn machine(agent: &AgentView) -> Html {
@@ -154,7 +165,12 @@ fn machine(agent: &AgentView) -> Html {
     }
 }
 
-fn enrol_actions(agent: &AgentView, enrol: Callback<()>, revoke: Callback<()>, rotate: &Action<AgentView>) -> Html {
+fn enrol_actions(
+    agent: &AgentView,
+    enrol: Callback<()>,
+    revoke: Callback<()>,
+    rotate: &Action<AgentView>,
+) -> Html {
     let name = &agent.spec.name;
     let turn = {
         let (run, agent) = (rotate.run.clone(), agent.clone());
@@ -163,16 +179,16 @@ fn enrol_actions(agent: &AgentView, enrol: Callback<()>, revoke: Callback<()>, r
     if agent.enrolment == Enrolment::Enrolled {
         return html! {
             <>
-                <Button label="Rotate" icon={Icon::Key} small=true busy={rotate.busy} name={format!("Rotate the secret of {name}")} title="Give it a new secret" onclick={turn} />
-                <Button label="Revoke" small=true name={format!("Revoke {name}")} onclick={revoke} testid="revoke" />
+                { draw!(Button { label: "Rotate", icon: Icon::Key, small: true, busy: rotate.busy, name: format!("Rotate the secret of {name}"), title: "Give it a new secret", onclick: turn }) }
+                { draw!(Button { label: "Revoke", small: true, name: format!("Revoke {name}"), onclick: revoke, testid: "revoke" }) }
             </>
         };
     }
     html! {
         <>
-            <Button label="Enrol" icon={Icon::Key} tone={Tone::Primary} small=true name={format!("Enrol {name}")} onclick={enrol} testid="enrol" />
+            { draw!(Button { label: "Enrol", icon: Icon::Key, tone: Tone::Primary, small: true, name: format!("Enrol {name}"), onclick: enrol, testid: "enrol" }) }
             if agent.enrolment == Enrolment::Pending {
-                <Button label="Void token" small=true name={format!("Void the token of {name}")} onclick={revoke} />
+                { draw!(Button { label: "Void token", small: true, name: format!("Void the token of {name}"), onclick: revoke }) }
             }
         </>
     }
@@ -188,23 +204,28 @@ struct FormProps {
     on_done: Callback<AgentView>,
 }
 
-#[component]
-fn AgentForm(props: &FormProps) -> Html {
+part!(AgentForm(FormProps) kept by use_agent_form);
+
+#[hook]
+fn use_agent_form(props: &FormProps) -> Html {
     let save = use_save::<Agent>(Some(props.retailer), props.existing.clone(), props.on_done.clone());
     let spec = props.existing.as_ref().map(|view| &view.spec);
     let mut choices: Vec<Choice> = vec![("".into(), "All stores of the retailer".into())];
-    choices.extend(props.topic.stores().iter().map(|store| (store.id.to_string().into(), store.spec.name.clone().into())));
+    choices.extend(
+        props
+            .topic
+            .stores()
+            .iter()
+            .map(|store| (store.id.to_string().into(), store.spec.name.clone().into())),
+    );
     let chosen = spec.and_then(|s| s.store_id).map(|id| id.to_string()).unwrap_or_default();
-    let on_submit = save.submit.reform(|form: FormValues| draft::agent(&form));
+    let on_submit = save.submit.reform(|form: FormValues| json(draft::agent(&form)));
     let (title, action) = if spec.is_some() { ("Edit agent", "Save") } else { ("New agent", "Create agent") };
     html! {
-        <FormDialog
-            {title} {action} busy={save.busy} errors={save.errors.clone()} error={save.error.clone()} conflict={save.conflict.clone()}
-            {on_submit} on_resolve={save.resolve.clone()} on_close={props.on_close.clone()}
-        >
-            <TextField name="name" label="Name" required=true autofocus=true value={spec.map(|s| s.name.clone()).unwrap_or_default()} placeholder="Back office PC" testid="agent-name" />
-            <SelectField name="store_id" label="Store" {choices} value={chosen} hint={html! { "Where it stands, if it serves one store only." }} />
-            <CheckField name="enabled" label="Enabled" checked={spec.is_none_or(|s| s.enabled)} hint="While disabled, it stays connected but gets no work." />
-        </FormDialog>
-    }
+            { draw!(FormDialog { title, action, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: html! { <>
+    { draw!(TextField { name: "name", label: "Name", required: true, autofocus: true, value: spec.map(|s| s.name.clone()).unwrap_or_default(), placeholder: "Back office PC", testid: "agent-name" }) }
+                { draw!(SelectField { name: "store_id", label: "Store", choices, value: chosen, hint: html! { "Where it stands, if it serves one store only." } }) }
+                { draw!(CheckField { name: "enabled", label: "Enabled", checked: spec.is_none_or(|s| s.enabled), hint: "While disabled, it stays connected but gets no work." }) }
+    </> } }) }
+        }
 }

@@ -8,7 +8,7 @@ use yew::prelude::*;
 use crate::api::resource::Destination;
 use crate::components::field::{CheckField, Choice, RadioRow, SelectField, TextField};
 use crate::components::form_dialog::FormDialog;
-use crate::hooks::use_save;
+use crate::hooks::{json, use_save};
 use crate::state::draft;
 use crate::state::form::FormValues;
 use crate::state::words::FORMATS;
@@ -31,13 +31,16 @@ pub(super) fn chosen<T: PartialEq>(all: &[(T, &'static str, &'static str)], valu
     all.iter().find(|(choice, ..)| choice == value).map_or("", |(_, name, _)| name)
 }
 
-#[component]
-pub(crate) fn DestinationForm(props: &Props) -> Html {
-    let save = use_save::<Destination>(Some(props.retailer), props.existing.clone(), props.on_close.reform(|_| ()));
+part!(pub(crate) DestinationForm(Props) kept by use_destination_form);
+
+#[hook]
+fn use_destination_form(props: &Props) -> Html {
+    let save =
+        use_save::<Destination>(Some(props.retailer), props.existing.clone(), props.on_close.reform(|_| ()));
     let existing = props.existing.as_ref();
     let kind = use_state_eq(|| existing.map_or("sftp", |view| view.config.kind()).to_owned());
     let stored = existing.is_some_and(|view| view.has_credentials);
-    let on_submit = save.submit.reform(move |form: FormValues| draft::destination(&form, stored));
+    let on_submit = save.submit.reform(move |form: FormValues| json(draft::destination(&form, stored)));
     let on_kind = {
         let kind = kind.clone();
         Callback::from(move |value: String| kind.set(value))
@@ -47,25 +50,26 @@ pub(crate) fn DestinationForm(props: &Props) -> Html {
         Some(DestinationConfig::LocalFile(to)) => (to.format, to.path.clone()),
         None => (FileFormat::Csv, String::new()),
     };
-    let (title, action) = if existing.is_some() { ("Edit destination", "Save") } else { ("New destination", "Create destination") };
-    let kinds: Vec<Choice> = vec![("sftp".into(), "SFTP server".into()), ("local_file".into(), "Local file".into())];
+    let (title, action) = if existing.is_some() {
+        ("Edit destination", "Save")
+    } else {
+        ("New destination", "Create destination")
+    };
+    let kinds: Vec<Choice> =
+        vec![("sftp".into(), "SFTP server".into()), ("local_file".into(), "Local file".into())];
     html! {
-        <FormDialog
-            {title} {action} wide=true busy={save.busy} errors={save.errors.clone()} error={save.error.clone()} conflict={save.conflict.clone()}
-            {on_submit} on_resolve={save.resolve.clone()} on_close={props.on_close.clone()}
-        >
-            <TextField name="name" label="Name" required=true autofocus=true value={existing.map(|v| v.name.clone()).unwrap_or_default()} placeholder="Web shop import" testid="destination-name" />
-            <RadioRow name="config.kind" legend="Kind" choices={kinds} value={(*kind).clone()} onchange={on_kind} />
-            if *kind == "sftp" {
-                <Sftp existing={props.existing.clone()} {path} />
-            } else {
-                <TextField name="config.path" label="File" required=true mono=true value={path} placeholder="/srv/export/items.csv"
-                    hint={html! { "On the agent's machine. It is replaced in one step when the export is complete." }} testid="destination-path" />
-            }
-            <SelectField name="config.format" label="Format" choices={choices(&FORMATS)} value={chosen(&FORMATS, &format)} />
-            <CheckField name="enabled" label="Enabled" checked={existing.is_none_or(|v| v.enabled)} />
-        </FormDialog>
-    }
+            { draw!(FormDialog { title, action, wide: true, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: html! { <>
+    { draw!(TextField { name: "name", label: "Name", required: true, autofocus: true, value: existing.map(|v| v.name.clone()).unwrap_or_default(), placeholder: "Web shop import", testid: "destination-name" }) }
+                { draw!(RadioRow { name: "config.kind", legend: "Kind", choices: kinds, value: (*kind).clone(), onchange: on_kind }) }
+                if *kind == "sftp" {
+                    { draw!(Sftp { existing: props.existing.clone(), path }) }
+                } else {
+                    { draw!(TextField { name: "config.path", label: "File", required: true, mono: true, value: path, placeholder: "/srv/export/items.csv", hint: html! { "On the agent's machine. It is replaced in one step when the export is complete." }, testid: "destination-path" }) }
+                }
+                { draw!(SelectField { name: "config.format", label: "Format", choices: choices(&FORMATS), value: chosen(&FORMATS, &format) }) }
+                { draw!(CheckField { name: "enabled", label: "Enabled", checked: existing.is_none_or(|v| v.enabled) }) }
+    </> } }) }
+        }
 }
 
 #[derive(Properties, PartialEq)]
@@ -74,8 +78,10 @@ struct SftpProps {
     path: String,
 }
 
-#[component]
-fn Sftp(props: &SftpProps) -> Html {
+part!(Sftp(SftpProps) kept by use_sftp);
+
+#[hook]
+fn use_sftp(props: &SftpProps) -> Html {
     let to = match props.existing.as_ref().map(|view| &view.config) {
         Some(DestinationConfig::Sftp(to)) => Some(to),
         _ => None,
@@ -88,7 +94,11 @@ fn Sftp(props: &SftpProps) -> Html {
         let state = state.clone();
         Callback::from(move |value: String| state.set(value))
     };
-    let scan = format!("ssh-keyscan -t ed25519 -p {} {}", *port, if host.trim().is_empty() { "HOST" } else { host.trim() });
+    let scan = format!(
+        "ssh-keyscan -t ed25519 -p {} {}",
+        *port,
+        if host.trim().is_empty() { "HOST" } else { host.trim() }
+    );
     let key_hint = html! {
         <>
             { "Pins the server, so that nobody can pose as it. On a machine you trust, run " }
@@ -96,25 +106,30 @@ fn Sftp(props: &SftpProps) -> Html {
             { " and paste the line, or ask the server's administrator for it." }
         </>
     };
-    let kept = if stored { "Leave blank to keep the stored one." } else { "Sealed at rest; nobody can read it back." };
-    let ways: Vec<Choice> = vec![("password".into(), "Password".into()), ("private_key".into(), "Private key".into())];
+    let kept = if stored {
+        "Leave blank to keep the stored one."
+    } else {
+        "Sealed at rest; nobody can read it back."
+    };
+    let ways: Vec<Choice> =
+        vec![("password".into(), "Password".into()), ("private_key".into(), "Private key".into())];
     html! {
         <>
             <div class="fields-host">
-                <TextField name="config.host" label="Host" required=true mono=true value={(*host).clone()} oninput={set(&host)} placeholder="sftp.example.com" testid="sftp-host" />
-                <TextField name="config.port" label="Port" required=true mono=true value={(*port).clone()} oninput={set(&port)} testid="sftp-port" />
+                { draw!(TextField { name: "config.host", label: "Host", required: true, mono: true, value: (*host).clone(), oninput: set(&host), placeholder: "sftp.example.com", testid: "sftp-host" }) }
+                { draw!(TextField { name: "config.port", label: "Port", required: true, mono: true, value: (*port).clone(), oninput: set(&port), testid: "sftp-port" }) }
             </div>
             <div class="fields-2">
-                <TextField name="config.user" label="User" required=true mono=true value={to.map(|to| to.user.clone()).unwrap_or_default()} testid="sftp-user" />
-                <TextField name="config.path" label="File on the server" required=true mono=true value={props.path.clone()} placeholder="/upload/items.csv" testid="destination-path" />
+                { draw!(TextField { name: "config.user", label: "User", required: true, mono: true, value: to.map(|to| to.user.clone()).unwrap_or_default(), testid: "sftp-user" }) }
+                { draw!(TextField { name: "config.path", label: "File on the server", required: true, mono: true, value: props.path.clone(), placeholder: "/upload/items.csv", testid: "destination-path" }) }
             </div>
-            <TextField name="config.host_key" label="Host key" required=true mono=true rows=2 value={to.map(|to| to.host_key.clone()).unwrap_or_default()} placeholder="ssh-ed25519 AAAA…" hint={key_hint} testid="sftp-host-key" />
-            <RadioRow name="auth" legend="Signs in with" choices={ways} value={(*auth).clone()} onchange={set(&auth)} />
+            { draw!(TextField { name: "config.host_key", label: "Host key", required: true, mono: true, rows: 2, value: to.map(|to| to.host_key.clone()).unwrap_or_default(), placeholder: "ssh-ed25519 AAAA…", hint: key_hint, testid: "sftp-host-key" }) }
+            { draw!(RadioRow { name: "auth", legend: "Signs in with", choices: ways, value: (*auth).clone(), onchange: set(&auth) }) }
             if *auth == "password" {
-                <TextField key="password" name="credentials.password" label="Password" kind="password" autocomplete="new-password" required={!stored} hint={html! { kept }} testid="sftp-password" />
+                { draw!(key = "password"; TextField { name: "credentials.password", label: "Password", kind: "password", autocomplete: "new-password", required: !stored, hint: html! { kept }, testid: "sftp-password" }) }
             } else {
-                <TextField key="key" name="credentials.private_key" label="Private key" mono=true rows=4 required={!stored} placeholder="-----BEGIN OPENSSH PRIVATE KEY-----" hint={html! { kept }} testid="sftp-private-key" />
-                <TextField key="phrase" name="credentials.passphrase" label="Passphrase of the key" kind="password" autocomplete="new-password" />
+                { draw!(key = "key"; TextField { name: "credentials.private_key", label: "Private key", mono: true, rows: 4, required: !stored, placeholder: "-----BEGIN OPENSSH PRIVATE KEY-----", hint: html! { kept }, testid: "sftp-private-key" }) }
+                { draw!(key = "phrase"; TextField { name: "credentials.passphrase", label: "Passphrase of the key", kind: "password", autocomplete: "new-password" }) }
             }
         </>
     }

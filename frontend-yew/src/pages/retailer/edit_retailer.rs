@@ -4,14 +4,14 @@ use messages::http::retailers::RetailerView;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use super::delete::DeleteDialog;
+use super::delete::{DeleteDialog, Doomed};
 use crate::api::browser;
 use crate::api::resource::Retailer;
 use crate::components::button::{Button, Tone};
 use crate::components::field::{CheckField, TextField};
 use crate::components::form_dialog::FormDialog;
 use crate::components::icon::Icon;
-use crate::hooks::use_save;
+use crate::hooks::{json, use_save};
 use crate::route::Route;
 use crate::state::draft;
 use crate::state::form::FormValues;
@@ -37,15 +37,23 @@ const ZONES: [&str; 8] = [
 ];
 const CURRENCIES: [&str; 8] = ["VND", "USD", "EUR", "GBP", "SGD", "THB", "AUD", "JPY"];
 
-#[component]
-pub fn RetailerForm(props: &Props) -> Html {
+part!(pub RetailerForm(Props) kept by use_retailer_form);
+
+#[hook]
+fn use_retailer_form(props: &Props) -> Html {
     let save = use_save::<Retailer>(None, props.existing.clone(), props.on_done.clone());
     let deleting = use_state_eq(|| false);
     let navigator = use_navigator();
     let spec = props.existing.as_ref().map(|view| view.spec.clone());
-    let value = |f: fn(&messages::http::retailers::RetailerSpec) -> &String| spec.as_ref().map(|s| f(s).clone()).unwrap_or_default();
-    let zone = spec.as_ref().map(|s| s.time_zone.clone()).or_else(browser::time_zone).unwrap_or_else(|| "UTC".to_owned());
-    let on_submit = save.submit.reform(|form: FormValues| draft::retailer(&form));
+    let value = |f: fn(&messages::http::retailers::RetailerSpec) -> &String| {
+        spec.as_ref().map(|s| f(s).clone()).unwrap_or_default()
+    };
+    let zone = spec
+        .as_ref()
+        .map(|s| s.time_zone.clone())
+        .or_else(browser::time_zone)
+        .unwrap_or_else(|| "UTC".to_owned());
+    let on_submit = save.submit.reform(|form: FormValues| json(draft::retailer(&form)));
     if let (true, Some(view)) = (*deleting, props.existing.clone()) {
         let on_done = Callback::from(move |()| {
             if let Some(navigator) = &navigator {
@@ -53,35 +61,34 @@ pub fn RetailerForm(props: &Props) -> Html {
             }
         });
         return html! {
-            <DeleteDialog<Retailer> retailer={None} {view} {on_done} on_close={props.on_close.clone()}
-                consequence="Its stores, agents, destinations, jobs and the history of its runs go with it. This cannot be undone." />
+            { draw!(DeleteDialog { doomed: Doomed::new::<Retailer>(None, &view), on_done, on_close: props.on_close.clone(), consequence: "Its stores, agents, destinations, jobs and the history of its runs go with it. This cannot be undone." }) }
         };
     }
     let delete = Callback::from(move |()| deleting.set(true));
-    let (title, action) = if props.existing.is_some() { ("Edit retailer", "Save") } else { ("New retailer", "Create retailer") };
+    let (title, action) = if props.existing.is_some() {
+        ("Edit retailer", "Save")
+    } else {
+        ("New retailer", "Create retailer")
+    };
     html! {
-        <FormDialog
-            {title} {action} busy={save.busy} errors={save.errors.clone()} error={save.error.clone()} conflict={save.conflict.clone()}
-            {on_submit} on_resolve={save.resolve.clone()} on_close={props.on_close.clone()}
-        >
-            <TextField name="name" label="Name" required=true autofocus=true value={value(|s| &s.name)} testid="retailer-name" />
-            <TextField name="code" label="Code" required=true mono=true value={value(|s| &s.code)} placeholder="freshmart"
-                hint={html! { "Short handle in lower case, unique over all retailers." }} testid="retailer-code" />
-            <div class="fields-2">
-                <TextField name="currency" label="Currency" required=true list="currencies" value={value(|s| &s.currency)} placeholder="VND" testid="retailer-currency" />
-                <TextField name="time_zone" label="Time zone" required=true list="zones" value={zone} testid="retailer-zone" />
-            </div>
-            <TextField name="contact" label="Contact" value={value(|s| &s.contact)} placeholder="Name, telephone, mail" />
-            <TextField name="notes" label="Notes" rows=3 value={value(|s| &s.notes)} />
-            <CheckField name="enabled" label="Enabled" checked={spec.as_ref().is_none_or(|s| s.enabled)} hint="While disabled, no run starts." />
-            <datalist id="zones">{ for ZONES.map(|zone| html! { <option value={zone} /> }) }</datalist>
-            <datalist id="currencies">{ for CURRENCIES.map(|currency| html! { <option value={currency} /> }) }</datalist>
-            if props.existing.is_some() {
-                <div class="danger-zone">
-                    <span>{ "Deleting takes everything with it." }</span>
-                    <Button label="Delete retailer" icon={Icon::Trash} tone={Tone::Danger} small=true onclick={delete} />
+            { draw!(FormDialog { title, action, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: html! { <>
+    { draw!(TextField { name: "name", label: "Name", required: true, autofocus: true, value: value(|s| &s.name), testid: "retailer-name" }) }
+                { draw!(TextField { name: "code", label: "Code", required: true, mono: true, value: value(|s| &s.code), placeholder: "freshmart", hint: html! { "Short handle in lower case, unique over all retailers." }, testid: "retailer-code" }) }
+                <div class="fields-2">
+                    { draw!(TextField { name: "currency", label: "Currency", required: true, list: "currencies", value: value(|s| &s.currency), placeholder: "VND", testid: "retailer-currency" }) }
+                    { draw!(TextField { name: "time_zone", label: "Time zone", required: true, list: "zones", value: zone, testid: "retailer-zone" }) }
                 </div>
-            }
-        </FormDialog>
-    }
+                { draw!(TextField { name: "contact", label: "Contact", value: value(|s| &s.contact), placeholder: "Name, telephone, mail" }) }
+                { draw!(TextField { name: "notes", label: "Notes", rows: 3, value: value(|s| &s.notes) }) }
+                { draw!(CheckField { name: "enabled", label: "Enabled", checked: spec.as_ref().is_none_or(|s| s.enabled), hint: "While disabled, no run starts." }) }
+                <datalist id="zones">{ for ZONES.map(|zone| html! { <option value={zone} /> }) }</datalist>
+                <datalist id="currencies">{ for CURRENCIES.map(|currency| html! { <option value={currency} /> }) }</datalist>
+                if props.existing.is_some() {
+                    <div class="danger-zone">
+                        <span>{ "Deleting takes everything with it." }</span>
+                        { draw!(Button { label: "Delete retailer", icon: Icon::Trash, tone: Tone::Danger, small: true, onclick: delete }) }
+                    </div>
+                }
+    </> } }) }
+        }
 }

@@ -23,8 +23,10 @@ pub(crate) struct Props {
     pub on_close: Callback<()>,
 }
 
-#[component]
-pub(crate) fn EnrolDialog(props: &Props) -> Html {
+part!(pub(crate) EnrolDialog(Props) kept by use_enrol_dialog);
+
+#[hook]
+fn use_enrol_dialog(props: &Props) -> Html {
     let console = use_console();
     let topic = use_topic(Some(Topic::Retailer(props.retailer)));
     let now = use_clock(1_000);
@@ -43,51 +45,57 @@ pub(crate) fn EnrolDialog(props: &Props) -> Html {
     let enrolled = fetched.data.is_some() && agent.enrolment == Enrolment::Enrolled;
     let connected = enrolled && agent.presence.is_connected();
     html! {
-        <Dialog title={format!("Enrol “{}”", props.agent.spec.name)} subtitle="Done once, on the machine at the shop." wide=true on_close={props.on_close.clone()} testid="enrol-dialog">
-            <div class="dialog-body">
-                if connected {
-                    { arrived(agent) }
-                } else {
-                    { async_view::view(&fetched, 3, |token| html! {
-                        <>
-                            <ol class="how">
-                                <li>{ "Install the agent on a machine that can read the point of sale's files." }</li>
-                                <li>{ "Run this command there, as the account under which the agent will run:" }</li>
-                            </ol>
-                            <div class="command">
-                                <code data-testid="enrol-command" tabindex="0">{ token.command.expose() }</code>
-                                <CopyButton text={token.command.expose().to_owned()} tone={Tone::Primary} testid="copy-command" />
-                            </div>
-                            <p class="hint">{ format!("The token works once and expires {}. It is not shown again; closing and enrolling anew makes another and voids this one.", within(token.expires_at, now)) }</p>
-                        </>
-                    }) }
-                    <div class="waiting" role="status" data-testid="enrol-state">
-                        <i class="spinner" aria-hidden="true" />
-                        <span>{ if enrolled { "Enrolled. Waiting for it to connect: start it with “agent-node run”." } else { "Waiting for the agent. This turns green by itself." } }</span>
-                    </div>
-                }
-            </div>
-            <footer class="dialog-foot">
-                <Button label={if connected { "Done" } else { "Close" }} tone={if connected { Tone::Primary } else { Tone::Plain }} onclick={props.on_close.clone()} testid="enrol-close" />
-            </footer>
-        </Dialog>
-    }
+            { draw!(Dialog { title: format!("Enrol “{}”", props.agent.spec.name), subtitle: "Done once, on the machine at the shop.", wide: true, on_close: props.on_close.clone(), testid: "enrol-dialog", children: html! { <>
+    <div class="dialog-body">
+                    if connected {
+                        { arrived(agent) }
+                    } else {
+                        { async_view::view(&fetched, 3, |token| html! {
+                            <>
+                                <ol class="how">
+                                    <li>{ "Install the agent on a machine that can read the point of sale's files." }</li>
+                                    <li>{ "Run this command there, as the account under which the agent will run:" }</li>
+                                </ol>
+                                <div class="command">
+                                    <code data-testid="enrol-command" tabindex="0">{ token.command.expose() }</code>
+                                    { draw!(CopyButton { text: token.command.expose().to_owned(), tone: Tone::Primary, testid: "copy-command" }) }
+                                </div>
+                                <p class="hint">{ format!("The token works once and expires {}. It is not shown again; closing and enrolling anew makes another and voids this one.", within(token.expires_at, now)) }</p>
+                            </>
+                        }) }
+                        <div class="waiting" role="status" data-testid="enrol-state">
+                            <i class="spinner" aria-hidden="true" />
+                            <span>{ if enrolled { "Enrolled. Waiting for it to connect: start it with “agent-node run”." } else { "Waiting for the agent. This turns green by itself." } }</span>
+                        </div>
+                    }
+                </div>
+                <footer class="dialog-foot">
+                    { draw!(Button { label: if connected { "Done" } else { "Close" }, tone: if connected { Tone::Primary } else { Tone::Plain }, onclick: props.on_close.clone(), testid: "enrol-close" }) }
+                </footer>
+    </> } }) }
+        }
 }
 
 fn arrived(agent: &AgentView) -> Html {
-    let place = agent.machine.as_ref().map(|m| format!("{} · {} · version {}", m.host, m.os, m.agent_version)).unwrap_or_default();
+    let place = agent
+        .machine
+        .as_ref()
+        .map(|m| format!("{} · {} · version {}", m.host, m.os, m.agent_version))
+        .unwrap_or_default();
     html! {
         <div class="arrived" role="status" data-testid="enrol-state">
-            <span class="empty-icon good"><Glyph icon={Icon::Check} /></span>
+            <span class="empty-icon good">{ draw!(Glyph { icon: Icon::Check }) }</span>
             <h3>{ "Enrolled, connected" }</h3>
             <p>{ place }</p>
         </div>
     }
 }
 
+part!(pub(crate) RevokeDialog(Props) kept by use_revoke_dialog);
+
 /// Voids an agent's secret, or the token that waits.
-#[component]
-pub(crate) fn RevokeDialog(props: &Props) -> Html {
+#[hook]
+fn use_revoke_dialog(props: &Props) -> Html {
     let console = use_console();
     let busy = use_state_eq(|| false);
     let error = use_state(|| None::<ApiError>);
@@ -114,11 +122,6 @@ pub(crate) fn RevokeDialog(props: &Props) -> Html {
         })
     };
     html! {
-        <Confirm
-            title={format!("Revoke “{}”?", props.agent.spec.name)} action="Revoke" busy={*busy} error={(*error).clone()}
-            {on_confirm} on_close={props.on_close.clone()}
-        >
-            <p>{ "Its connection is closed at once and its secret or waiting token is void. A new token lets it enrol again." }</p>
-        </Confirm>
+        { draw!(Confirm { title: format!("Revoke “{}”?", props.agent.spec.name), action: "Revoke", busy: *busy, error: (*error).clone(), on_confirm, on_close: props.on_close.clone(), children: html! { <><p>{ "Its connection is closed at once and its secret or waiting token is void. A new token lets it enrol again." }</p></> } }) }
     }
 }

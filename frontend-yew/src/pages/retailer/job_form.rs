@@ -12,7 +12,7 @@ use super::destination_form::{choices, chosen};
 use crate::api::resource::Job;
 use crate::components::field::{CheckField, Choice, RadioRow, SelectField, TextField};
 use crate::components::form_dialog::FormDialog;
-use crate::hooks::use_save;
+use crate::hooks::{json, use_save};
 use crate::state::draft::{self, column_field};
 use crate::state::form::FormValues;
 use crate::state::topic::TopicState;
@@ -27,31 +27,36 @@ pub(crate) struct Props {
     pub on_close: Callback<()>,
 }
 
-#[component]
-pub(crate) fn JobForm(props: &Props) -> Html {
+part!(pub(crate) JobForm(Props) kept by use_job_form);
+
+#[hook]
+fn use_job_form(props: &Props) -> Html {
     let save = use_save::<Job>(Some(props.retailer), props.existing.clone(), props.on_close.reform(|_| ()));
     let spec = props.existing.as_ref().map(|view| view.spec.clone());
-    let agents: Vec<Choice> = props.topic.agents().iter().map(|a| (a.id.to_string().into(), agent_label(&a.spec.name, words::presence(a.presence).0))).collect();
-    let destinations: Vec<Choice> = props.topic.destinations().iter().map(|d| (d.id.to_string().into(), d.name.clone().into())).collect();
-    let on_submit = save.submit.reform(|form: FormValues| draft::job(&form));
+    let agents: Vec<Choice> = props
+        .topic
+        .agents()
+        .iter()
+        .map(|a| (a.id.to_string().into(), agent_label(&a.spec.name, words::presence(a.presence).0)))
+        .collect();
+    let destinations: Vec<Choice> =
+        props.topic.destinations().iter().map(|d| (d.id.to_string().into(), d.name.clone().into())).collect();
+    let on_submit = save.submit.reform(|form: FormValues| json(draft::job(&form)));
     let (title, action) = if spec.is_some() { ("Edit job", "Save") } else { ("New job", "Create job") };
     let minutes = spec.as_ref().map_or(60, |s| s.timeout_s.div_ceil(60)).to_string();
     html! {
-        <FormDialog
-            {title} {action} wide=true busy={save.busy} errors={save.errors.clone()} error={save.error.clone()} conflict={save.conflict.clone()}
-            {on_submit} on_resolve={save.resolve.clone()} on_close={props.on_close.clone()}
-        >
-            <TextField name="name" label="Name" required=true autofocus=true value={spec.as_ref().map(|s| s.name.clone()).unwrap_or_default()} placeholder="Nightly prices" testid="job-name" />
-            <div class="fields-2">
-                <SelectField name="agent_id" label="Agent" choices={agents} value={spec.as_ref().map(|s| s.agent_id.to_string()).unwrap_or_default()} testid="job-agent" />
-                <SelectField name="destination_id" label="Destination" choices={destinations} value={spec.as_ref().map(|s| s.destination_id.to_string()).unwrap_or_default()} testid="job-destination" />
-            </div>
-            <CsvFields source={spec.as_ref().map(|s| s.source.clone())} />
-            <Rejects rule={spec.as_ref().map(|s: &JobSpec| s.reject_rule).unwrap_or_default()} />
-            <TextField name="timeout_min" label="Longest time a run may take, in minutes" required=true value={minutes} testid="job-timeout" />
-            <CheckField name="enabled" label="Enabled" checked={spec.as_ref().is_none_or(|s| s.enabled)} hint="While disabled, it cannot be run." />
-        </FormDialog>
-    }
+            { draw!(FormDialog { title, action, wide: true, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: html! { <>
+    { draw!(TextField { name: "name", label: "Name", required: true, autofocus: true, value: spec.as_ref().map(|s| s.name.clone()).unwrap_or_default(), placeholder: "Nightly prices", testid: "job-name" }) }
+                <div class="fields-2">
+                    { draw!(SelectField { name: "agent_id", label: "Agent", choices: agents, value: spec.as_ref().map(|s| s.agent_id.to_string()).unwrap_or_default(), testid: "job-agent" }) }
+                    { draw!(SelectField { name: "destination_id", label: "Destination", choices: destinations, value: spec.as_ref().map(|s| s.destination_id.to_string()).unwrap_or_default(), testid: "job-destination" }) }
+                </div>
+                { draw!(CsvFields { source: spec.as_ref().map(|s| s.source.clone()) }) }
+                { draw!(Rejects { rule: spec.as_ref().map(|s: &JobSpec| s.reject_rule).unwrap_or_default() }) }
+                { draw!(TextField { name: "timeout_min", label: "Longest time a run may take, in minutes", required: true, value: minutes, testid: "job-timeout" }) }
+                { draw!(CheckField { name: "enabled", label: "Enabled", checked: spec.as_ref().is_none_or(|s| s.enabled), hint: "While disabled, it cannot be run." }) }
+    </> } }) }
+        }
 }
 
 fn agent_label(name: &str, presence: &str) -> AttrValue {
@@ -63,31 +68,35 @@ struct CsvProps {
     source: Option<SourceConfig>,
 }
 
-#[component]
-fn CsvFields(props: &CsvProps) -> Html {
+part!(CsvFields(CsvProps) drawn by draw_csv_fields);
+
+fn draw_csv_fields(props: &CsvProps) -> Html {
     let csv = match &props.source {
         Some(SourceConfig::Csv(csv)) => csv.clone(),
         None => CsvSource::default(),
     };
-    let header = |field: ItemField| csv.columns.iter().find(|column| column.field == field).map(|column| column.header.clone()).unwrap_or_default();
+    let header = |field: ItemField| {
+        csv.columns
+            .iter()
+            .find(|column| column.field == field)
+            .map(|column| column.header.clone())
+            .unwrap_or_default()
+    };
     html! {
         <fieldset class="group">
             <legend>{ "Source: CSV file" }</legend>
-            <TextField name="source.path" label="Path on the agent's machine" required=true mono=true value={csv.path.clone()} placeholder="/pos/export/items.csv" testid="job-path" />
+            { draw!(TextField { name: "source.path", label: "Path on the agent's machine", required: true, mono: true, value: csv.path.clone(), placeholder: "/pos/export/items.csv", testid: "job-path" }) }
             <div class="fields-3">
-                <TextField name="source.delimiter" label="Delimiter" required=true mono=true value={csv.delimiter.clone()} hint={html! { <>{ "One character; " }<code>{ "\\t" }</code>{ " for a tab." }</> }} testid="job-delimiter" />
-                <SelectField name="source.encoding" label="Encoding" choices={choices(&ENCODINGS)} value={chosen(&ENCODINGS, &csv.encoding)} />
-                <SelectField name="source.decimal_mark" label="Decimal mark" choices={choices(&DECIMAL_MARKS)} value={chosen(&DECIMAL_MARKS, &csv.decimal_mark)} />
+                { draw!(TextField { name: "source.delimiter", label: "Delimiter", required: true, mono: true, value: csv.delimiter.clone(), hint: html! { <>{ "One character; " }<code>{ "\\t" }</code>{ " for a tab." }</> }, testid: "job-delimiter" }) }
+                { draw!(SelectField { name: "source.encoding", label: "Encoding", choices: choices(&ENCODINGS), value: chosen(&ENCODINGS, &csv.encoding) }) }
+                { draw!(SelectField { name: "source.decimal_mark", label: "Decimal mark", choices: choices(&DECIMAL_MARKS), value: chosen(&DECIMAL_MARKS, &csv.decimal_mark) }) }
             </div>
             <details class="more" open={!csv.columns.is_empty()}>
                 <summary>{ "Columns" }</summary>
                 <p class="hint">{ "Which header holds which field. A field left blank is looked up under its own name." }</p>
                 <div class="fields-3 tight">
                     { for ItemField::ALL.into_iter().map(|field| html! {
-                        <TextField
-                            key={field.as_str()} name={column_field(field)} label={words::item_field(field)} required={field.required()}
-                            mono=true value={header(field)} placeholder={field.as_str()}
-                        />
+                        { draw!(key = field.as_str(); TextField { name: column_field(field), label: words::item_field(field), required: field.required(), mono: true, value: header(field), placeholder: field.as_str() }) }
                     }) }
                 </div>
             </details>
@@ -100,20 +109,25 @@ struct RejectProps {
     rule: RejectRule,
 }
 
-#[component]
-fn Rejects(props: &RejectProps) -> Html {
-    let rule = use_state_eq(|| if props.rule == RejectRule::Continue { "continue" } else { "stop_above" }.to_owned());
+part!(Rejects(RejectProps) kept by use_rejects);
+
+#[hook]
+fn use_rejects(props: &RejectProps) -> Html {
+    let rule = use_state_eq(|| {
+        if props.rule == RejectRule::Continue { "continue" } else { "stop_above" }.to_owned()
+    });
     let limit = if let RejectRule::StopAbove { items } = props.rule { items } else { 100 };
-    let ways: Vec<Choice> = vec![("continue".into(), "Send the rest".into()), ("stop_above".into(), "Stop above a limit".into())];
+    let ways: Vec<Choice> =
+        vec![("continue".into(), "Send the rest".into()), ("stop_above".into(), "Stop above a limit".into())];
     let onchange = {
         let rule = rule.clone();
         Callback::from(move |value: String| rule.set(value))
     };
     html! {
         <>
-            <RadioRow name="reject_rule" legend="When items are not sound" choices={ways} value={(*rule).clone()} {onchange} />
+            { draw!(RadioRow { name: "reject_rule", legend: "When items are not sound", choices: ways, value: (*rule).clone(), onchange }) }
             if *rule == "stop_above" {
-                <TextField name="reject_rule.items" label="Rejected items allowed" required=true value={limit.to_string()} hint={html! { "With more of them the run stops before anything is sent." }} />
+                { draw!(TextField { name: "reject_rule.items", label: "Rejected items allowed", required: true, value: limit.to_string(), hint: html! { "With more of them the run stops before anything is sent." } }) }
             } else {
                 <p class="hint">{ "Rejected items are kept with their reason and can be downloaded." }</p>
             }

@@ -8,11 +8,11 @@ use messages::run::Presence;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use super::delete::DeleteDialog;
+use super::delete::{DeleteDialog, Doomed};
 use super::job_form::JobForm;
 use super::{Open, TabProps, enabled_badge, opener, row_actions};
-use crate::api::browser;
 use crate::api::resource::Job;
+use crate::api::{ApiError, browser};
 use crate::components::button::{Button, Tone};
 use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
@@ -25,8 +25,10 @@ use crate::state::toasts::Tone as Say;
 use crate::state::topic::TopicState;
 use crate::state::words;
 
-#[component]
-pub(crate) fn Jobs(props: &TabProps) -> Html {
+part!(pub(crate) Jobs(TabProps) kept by use_jobs);
+
+#[hook]
+fn use_jobs(props: &TabProps) -> Html {
     let console = use_console();
     let open = use_state(Open::<JobView>::default);
     let may = console.may(Permission::ConfigWrite);
@@ -34,55 +36,59 @@ pub(crate) fn Jobs(props: &TabProps) -> Html {
     let ready = !props.topic.agents().is_empty() && !props.topic.destinations().is_empty();
     let new = html! {
         if may {
-            <Button label="New job" icon={Icon::Plus} tone={Tone::Primary} small=true disabled={!ready} onclick={opener(&open, Open::New)} testid="new-job" />
+            { draw!(Button { label: "New job", icon: Icon::Plus, tone: Tone::Primary, small: true, disabled: !ready, onclick: opener(&open, Open::New), testid: "new-job" }) }
         }
     };
     let close = opener(&open, Open::Nothing);
-    let actions = |job: &JobView| html! {
-        <>
-            if console.may(Permission::RunControl) {
-                <RunButton retailer={props.id} job={job.clone()} presence={presence_of(&props.topic, job)} />
-            }
-            if may {
-                { row_actions(&job.spec.name, opener(&open, Open::Edit(job.clone())), opener(&open, Open::Delete(job.clone()))) }
-            }
-        </>
+    let actions = |job: &JobView| {
+        html! {
+            <>
+                if console.may(Permission::RunControl) {
+                    { draw!(RunButton { retailer: props.id, job: job.clone(), presence: presence_of(&props.topic, job) }) }
+                }
+                if may {
+                    { row_actions(&job.spec.name, opener(&open, Open::Edit(job.clone())), opener(&open, Open::Delete(job.clone()))) }
+                }
+            </>
+        }
     };
     html! {
-        <Card title="Jobs" count={jobs.len() as u64} actions={new.clone()}>
-            if !ready && jobs.is_empty() {
-                { missing_parts(props) }
-            } else if jobs.is_empty() {
-                <Empty icon={Icon::Play} title="No job yet" detail="A job says what is read from where, by which agent, and where it goes.">{ new }</Empty>
-            } else {
-                { table(&jobs, &props.topic, actions) }
-            }
-            { match &*open {
-                Open::Nothing => Html::default(),
-                Open::New => html! { <JobForm retailer={props.id} topic={props.topic.clone()} on_close={close} /> },
-                Open::Edit(view) => html! { <JobForm retailer={props.id} topic={props.topic.clone()} existing={view.clone()} on_close={close} /> },
-                Open::Delete(view) => html! {
-                    <DeleteDialog<Job> retailer={Some(props.id)} view={view.clone()} on_close={close} consequence="Its earlier runs stay in the history. This cannot be undone." />
-                },
-            } }
-        </Card>
-    }
+            { draw!(Card { title: "Jobs", count: jobs.len() as u64, actions: new.clone(), children: html! { <>
+    if !ready && jobs.is_empty() {
+                    { missing_parts(props) }
+                } else if jobs.is_empty() {
+                    { draw!(Empty { icon: Icon::Play, title: "No job yet", detail: "A job says what is read from where, by which agent, and where it goes.", children: html! { <>{ new }</> } }) }
+                } else {
+                    { table(&jobs, &props.topic, actions) }
+                }
+                { match &*open {
+                    Open::Nothing => Html::default(),
+                    Open::New => html! { { draw!(JobForm { retailer: props.id, topic: props.topic.clone(), on_close: close }) } },
+                    Open::Edit(view) => html! { { draw!(JobForm { retailer: props.id, topic: props.topic.clone(), existing: view.clone(), on_close: close }) } },
+                    Open::Delete(view) => html! {
+                        { draw!(DeleteDialog { doomed: Doomed::new::<Job>(Some(props.id), view), on_close: close, consequence: "Its earlier runs stay in the history. This cannot be undone." }) }
+                    },
+                } }
+    </> } }) }
+        }
 }
 
 fn missing_parts(props: &TabProps) -> Html {
-    let link = |tab: Tab, label: &'static str| html! {
-        <NavLink to={Route::RetailerTab { id: props.id, tab }} class="btn plain">{ label }</NavLink>
+    let link = |tab: Tab, label: &'static str| {
+        html! {
+            { draw!(NavLink { to: Route::RetailerTab { id: props.id, tab }, class: "btn plain", children: html! { <>{ label }</> } }) }
+        }
     };
     html! {
-        <Empty icon={Icon::Play} title="A job needs an agent and a destination" detail="Make them first; then a job brings the two together.">
-            if props.topic.agents().is_empty() {
-                { link(Tab::Agents, "Go to agents") }
-            }
-            if props.topic.destinations().is_empty() {
-                { link(Tab::Destinations, "Go to destinations") }
-            }
-        </Empty>
-    }
+            { draw!(Empty { icon: Icon::Play, title: "A job needs an agent and a destination", detail: "Make them first; then a job brings the two together.", children: html! { <>
+    if props.topic.agents().is_empty() {
+                    { link(Tab::Agents, "Go to agents") }
+                }
+                if props.topic.destinations().is_empty() {
+                    { link(Tab::Destinations, "Go to destinations") }
+                }
+    </> } }) }
+        }
 }
 
 fn presence_of(topic: &TopicState, job: &JobView) -> Option<Presence> {
@@ -104,27 +110,31 @@ fn table(jobs: &[&JobView], topic: &TopicState, actions: impl Fn(&JobView) -> Ht
 
 fn row(job: &JobView, topic: &TopicState, actions: Html) -> Html {
     let agent = topic.agent(job.spec.agent_id).map_or("—", |agent| agent.spec.name.as_str()).to_owned();
-    let destination = topic.destinations().iter().find(|d| d.id == job.spec.destination_id).map_or_else(|| "—".to_owned(), |d| d.name.clone());
+    let destination = topic
+        .destinations()
+        .iter()
+        .find(|d| d.id == job.spec.destination_id)
+        .map_or_else(|| "—".to_owned(), |d| d.name.clone());
     html! {
-        <tr key={job.id.to_string()} data-testid="job-row">
-            <td data-label="Job" class="strong">{ &job.spec.name }</td>
-            <td data-label="From">{ agent }<small class="mono dim">{ job.spec.source.summary() }</small></td>
-            <td data-label="To">{ destination }</td>
-            <td data-label="Latest run">
-                if let Some(run) = &job.last_run {
-                    <NavLink to={Route::Run { id: job.retailer_id, run: run.id }} class="run-brief">
-                        <span class={classes!("dot", words::run_state(run.state).1.class())} aria-hidden="true" />
-                        { words::run_state(run.state).0 }{ " " }<Time at={run.at} />
-                    </NavLink>
-                } else {
-                    <span class="dim">{ "never" }</span>
-                }
-            </td>
-            <td data-label="Sent" class="num">{ job.last_run.as_ref().map_or_else(|| "—".to_owned(), |run| count(run.sent)) }</td>
-            <td data-label="State">{ enabled_badge(job.spec.enabled) }</td>
-            <td class="actions">{ actions }</td>
-        </tr>
-    }
+            <tr key={job.id.to_string()} data-testid="job-row">
+                <td data-label="Job" class="strong">{ &job.spec.name }</td>
+                <td data-label="From">{ agent }<small class="mono dim">{ job.spec.source.summary() }</small></td>
+                <td data-label="To">{ destination }</td>
+                <td data-label="Latest run">
+                    if let Some(run) = &job.last_run {
+                        { draw!(NavLink { to: Route::Run { id: job.retailer_id, run: run.id }, class: "run-brief", children: html! { <>
+    <span class={classes!("dot", words::run_state(run.state).1.class())} aria-hidden="true" />
+                            { words::run_state(run.state).0 }{ " " }{ draw!(Time { at: run.at }) }
+    </> } }) }
+                    } else {
+                        <span class="dim">{ "never" }</span>
+                    }
+                </td>
+                <td data-label="Sent" class="num">{ job.last_run.as_ref().map_or_else(|| "—".to_owned(), |run| count(run.sent)) }</td>
+                <td data-label="State">{ enabled_badge(job.spec.enabled) }</td>
+                <td class="actions">{ actions }</td>
+            </tr>
+        }
 }
 
 #[derive(Properties, PartialEq)]
@@ -135,9 +145,11 @@ pub(crate) struct RunProps {
     pub presence: Option<Presence>,
 }
 
+part!(pub(crate) RunButton(RunProps) kept by use_run_button);
+
 /// Starts a run and goes to its page. Pressing twice starts one.
-#[component]
-pub(crate) fn RunButton(props: &RunProps) -> Html {
+#[hook]
+fn use_run_button(props: &RunProps) -> Html {
     let console = use_console();
     let navigator = use_navigator();
     let waits = !props.presence.is_some_and(Presence::is_connected);
@@ -149,11 +161,18 @@ pub(crate) fn RunButton(props: &RunProps) -> Html {
             let (console, navigator, key) = (console.clone(), navigator.clone(), key.clone());
             async move {
                 let sent = key.borrow().clone();
-                let run = console.api.start_run(retailer, job, sent).await?;
-                *key.borrow_mut() = browser::random_key();
+                let answer = console.api.start_run(retailer, job, sent).await;
+                if matches!(answer, Ok(_) | Err(ApiError::Refused(_))) {
+                    *key.borrow_mut() = browser::random_key();
+                }
+                let run = answer?;
                 console.live.touched(Topic::Retailer(retailer));
                 if waits {
-                    console.say(Say::Plain, "The run waits for its agent", "The agent is not connected. The run starts as soon as it is.");
+                    console.say(
+                        Say::Plain,
+                        "The run waits for its agent",
+                        "The agent is not connected. The run starts as soon as it is.",
+                    );
                 }
                 if let Some(navigator) = navigator {
                     navigator.push(&Route::Run { id: retailer, run: run.id });
@@ -162,16 +181,14 @@ pub(crate) fn RunButton(props: &RunProps) -> Html {
             }
         })
     };
-    let title = if waits { "The agent is not connected: the run will wait for it." } else { "Run this job now" };
+    let title =
+        if waits { "The agent is not connected: the run will wait for it." } else { "Run this job now" };
     html! {
         <span class="run-button">
             if waits && props.job.spec.enabled {
                 <small class="warn-text" data-testid="run-waits">{ "will wait for the agent" }</small>
             }
-            <Button
-                label="Run" icon={Icon::Play} tone={Tone::Primary} small=true busy={start.busy} disabled={!props.job.spec.enabled}
-                name={format!("Run {}", props.job.spec.name)} {title} onclick={start.run} testid="run-job"
-            />
+            { draw!(Button { label: "Run", icon: Icon::Play, tone: Tone::Primary, small: true, busy: start.busy, disabled: !props.job.spec.enabled, name: format!("Run {}", props.job.spec.name), title, onclick: start.run, testid: "run-job" }) }
         </span>
     }
 }

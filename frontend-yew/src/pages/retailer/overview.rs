@@ -20,13 +20,15 @@ use crate::state::words;
 /// Runs shown here; the tab has all.
 const LATEST: usize = 8;
 
-#[component]
-pub fn Overview(props: &TabProps) -> Html {
+part!(pub(crate) Overview(TabProps) kept by use_overview);
+
+#[hook]
+fn use_overview(props: &TabProps) -> Html {
     let console = use_console();
     let config = console.may(Permission::ConfigRead);
     let runs: Vec<_> = props.topic.runs().into_iter().take(LATEST).cloned().collect();
     let all = html! {
-        <NavLink to={Route::RetailerTab { id: props.id, tab: Tab::Runs }} class="more-link">{ "All runs" }<Glyph icon={Icon::Right} class="small" /></NavLink>
+        { draw!(NavLink { to: Route::RetailerTab { id: props.id, tab: Tab::Runs }, class: "more-link", children: html! { <>{ "All runs" }{ draw!(Glyph { icon: Icon::Right, class: "small" }) }</> } }) }
     };
     let begun = !props.topic.agents().is_empty() || !props.topic.jobs().is_empty();
     html! {
@@ -41,9 +43,9 @@ pub fn Overview(props: &TabProps) -> Html {
                 </div>
             }
             if !runs.is_empty() {
-                <Card title="Latest runs" actions={all}><RunTable {runs} /></Card>
+                { draw!(Card { title: "Latest runs", actions: all, children: html! { <>{ draw!(RunTable { runs }) }</> } }) }
             } else if !config {
-                <Card title="Latest runs"><Empty icon={Icon::Play} title="No run yet" detail="Runs appear here as they happen." /></Card>
+                { draw!(Card { title: "Latest runs", children: html! { <>{ draw!(Empty { icon: Icon::Play, title: "No run yet", detail: "Runs appear here as they happen." }) }</> } }) }
             }
             { about(props) }
         </>
@@ -55,7 +57,11 @@ fn checklist(props: &TabProps) -> Html {
     let topic = &props.topic;
     let steps = [
         (!topic.agents().is_empty(), "Add an agent", Tab::Agents),
-        (topic.agents().iter().any(|agent| agent.presence != Presence::Never), "Enrol it at the shop", Tab::Agents),
+        (
+            topic.agents().iter().any(|agent| agent.presence != Presence::Never),
+            "Enrol it at the shop",
+            Tab::Agents,
+        ),
         (!topic.destinations().is_empty(), "Add a destination", Tab::Destinations),
         (!topic.jobs().is_empty(), "Define a job", Tab::Jobs),
         (!topic.runs().is_empty(), "Run it", Tab::Jobs),
@@ -64,74 +70,75 @@ fn checklist(props: &TabProps) -> Html {
         return Html::default();
     }
     html! {
-        <Card title="Getting started">
-            <ol class="checklist">
-                { for steps.iter().map(|(done, label, tab)| html! {
-                    <li class={done.then_some("done")}>
-                        <span class="step-mark">if *done { <Glyph icon={Icon::Check} /> }</span>
-                        if *done {
-                            <span>{ *label }<span class="visually-hidden">{ " (done)" }</span></span>
-                        } else {
-                            <NavLink to={Route::RetailerTab { id: props.id, tab: *tab }}>{ *label }</NavLink>
-                        }
-                    </li>
-                }) }
-            </ol>
-        </Card>
-    }
+            { draw!(Card { title: "Getting started", children: html! { <>
+    <ol class="checklist">
+                    { for steps.iter().map(|(done, label, tab)| html! {
+                        <li class={done.then_some("done")}>
+                            <span class="step-mark">if *done { { draw!(Glyph { icon: Icon::Check }) } }</span>
+                            if *done {
+                                <span>{ *label }<span class="visually-hidden">{ " (done)" }</span></span>
+                            } else {
+                                { draw!(NavLink { to: Route::RetailerTab { id: props.id, tab: *tab }, children: html! { <>{ *label }</> } }) }
+                            }
+                        </li>
+                    }) }
+                </ol>
+    </> } }) }
+        }
 }
 
 fn agents(props: &TabProps) -> Html {
     let agents = props.topic.agents();
     let online = agents.iter().filter(|agent| agent.presence.is_connected()).count();
     html! {
-        <Card title="Agents" actions={html! { <span class="dim">{ format!("{online} of {} online", agents.len()) }</span> }}>
-            if agents.is_empty() {
-                <Empty icon={Icon::Agent} title="No agent yet" />
-            } else {
-                <ul class="list">
-                    { for agents.iter().map(|agent| {
-                        let (word, hue) = words::presence(agent.presence);
-                        html! {
-                            <li key={agent.id.to_string()} class="list-row">
-                                <span class="grow"><strong>{ &agent.spec.name }</strong><small>{ agent.machine.as_ref().map_or("not enrolled yet", |m| m.host.as_str()).to_owned() }</small></span>
-                                <span class="dim">{ maybe(agent.last_seen_at) }</span>
-                                <Badge {word} {hue} />
-                            </li>
-                        }
-                    }) }
-                </ul>
-            }
-        </Card>
-    }
+            { draw!(Card { title: "Agents", actions: html! { <span class="dim">{ format!("{online} of {} online", agents.len()) }</span> }, children: html! { <>
+    if agents.is_empty() {
+                    { draw!(Empty { icon: Icon::Agent, title: "No agent yet" }) }
+                } else {
+                    <ul class="list">
+                        { for agents.iter().map(|agent| {
+                            let (word, hue) = words::presence(agent.presence);
+                            html! {
+                                <li key={agent.id.to_string()} class="list-row">
+                                    <span class="grow"><strong>{ &agent.spec.name }</strong><small>{ agent.machine.as_ref().map_or("not enrolled yet", |m| m.host.as_str()).to_owned() }</small></span>
+                                    <span class="dim">{ maybe(agent.last_seen_at) }</span>
+                                    { draw!(Badge { word, hue }) }
+                                </li>
+                            }
+                        }) }
+                    </ul>
+                }
+    </> } }) }
+        }
 }
 
 fn jobs(props: &TabProps, may_run: bool) -> Html {
     let jobs = props.topic.jobs();
-    let failing = jobs.iter().filter(|job| job.last_run.as_ref().is_some_and(|run| is_bad(run.state))).count() as u64;
+    let failing =
+        jobs.iter().filter(|job| job.last_run.as_ref().is_some_and(|run| is_bad(run.state))).count() as u64;
     let note = match (jobs.len(), failing) {
         (0, _) => String::new(),
         (_, 0) => "all well".to_owned(),
         _ => format!("{} failing", counted(failing, "job", "jobs")),
     };
     html! {
-        <Card title="Jobs" actions={html! { <span class={if failing > 0 { "bad-text" } else { "dim" }}>{ note }</span> }}>
-            if jobs.is_empty() {
-                <Empty icon={Icon::Play} title="No job yet" />
-            } else {
-                <ul class="list">
-                    { for jobs.iter().map(|job| html! {
-                        <li key={job.id.to_string()} class="list-row">
-                            <span class="grow"><strong>{ &job.spec.name }</strong><small>{ last_run(job.last_run.as_ref()) }</small></span>
-                            if may_run {
-                                <RunButton retailer={props.id} job={(*job).clone()} presence={props.topic.agent(job.spec.agent_id).map(|a| a.presence)} />
-                            }
-                        </li>
-                    }) }
-                </ul>
-            }
-        </Card>
-    }
+            { draw!(Card { title: "Jobs", actions: html! { <span class={if failing > 0 { "bad-text" } else { "dim" }}>{ note }</span> }, children: html! { <>
+    if jobs.is_empty() {
+                    { draw!(Empty { icon: Icon::Play, title: "No job yet" }) }
+                } else {
+                    <ul class="list">
+                        { for jobs.iter().map(|job| html! {
+                            <li key={job.id.to_string()} class="list-row">
+                                <span class="grow"><strong>{ &job.spec.name }</strong><small>{ last_run(job.last_run.as_ref()) }</small></span>
+                                if may_run {
+                                    { draw!(RunButton { retailer: props.id, job: (*job).clone(), presence: props.topic.agent(job.spec.agent_id).map(|a| a.presence) }) }
+                                }
+                            </li>
+                        }) }
+                    </ul>
+                }
+    </> } }) }
+        }
 }
 
 fn is_bad(state: RunState) -> bool {
@@ -149,19 +156,21 @@ fn last_run(run: Option<&messages::http::retailers::RunBrief>) -> Html {
 
 fn about(props: &TabProps) -> Html {
     let Some(retailer) = props.topic.retailer() else { return Html::default() };
-    let text = |name: &'static str, value: &str| html! {
-        <div><dt>{ name }</dt><dd>{ if value.is_empty() { "—" } else { value } }</dd></div>
+    let text = |name: &'static str, value: &str| {
+        html! {
+            <div><dt>{ name }</dt><dd>{ if value.is_empty() { "—" } else { value } }</dd></div>
+        }
     };
     html! {
-        <Card title="About">
-            <dl class="about">
-                { text("Code", &retailer.spec.code) }
-                { text("Currency", &retailer.spec.currency) }
-                { text("Time zone", &retailer.spec.time_zone) }
-                { text("Stores", &props.topic.stores().len().to_string()) }
-                { text("Contact", &retailer.spec.contact) }
-                { text("Notes", &retailer.spec.notes) }
-            </dl>
-        </Card>
-    }
+            { draw!(Card { title: "About", children: html! { <>
+    <dl class="about">
+                    { text("Code", &retailer.spec.code) }
+                    { text("Currency", &retailer.spec.currency) }
+                    { text("Time zone", &retailer.spec.time_zone) }
+                    { text("Stores", &props.topic.stores().len().to_string()) }
+                    { text("Contact", &retailer.spec.contact) }
+                    { text("Notes", &retailer.spec.notes) }
+                </dl>
+    </> } }) }
+        }
 }

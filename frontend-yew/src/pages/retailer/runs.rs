@@ -26,8 +26,10 @@ struct Asked {
     trail: Trail,
 }
 
-#[component]
-pub fn Runs(props: &TabProps) -> Html {
+part!(pub(crate) Runs(TabProps) kept by use_runs);
+
+#[hook]
+fn use_runs(props: &TabProps) -> Html {
     let console = use_console();
     let (_, round) = use_status();
     let asked = use_state_eq(Asked::default);
@@ -38,7 +40,12 @@ pub fn Runs(props: &TabProps) -> Html {
         use_fetch(((*asked).clone(), newest), round, move |(asked, _): (Asked, _)| {
             let api = api.clone();
             async move {
-                let query = ListQuery { state: asked.state, cursor: asked.trail.cursor().cloned(), limit: Some(SIZE), ..ListQuery::default() };
+                let query = ListQuery {
+                    state: asked.state,
+                    cursor: asked.trail.cursor().cloned(),
+                    limit: Some(SIZE),
+                    ..ListQuery::default()
+                };
                 api.runs(retailer, asked.job, &query).await
             }
         })
@@ -48,29 +55,28 @@ pub fn Runs(props: &TabProps) -> Html {
         Callback::from(move |()| asked.set(Asked { trail: trail.clone(), ..(*asked).clone() }))
     };
     html! {
-        <Card title="Runs" actions={filters(&asked, props)}>
-            { async_view::view(&fetched, 10, |page| {
-                if page.items.is_empty() {
-                    return if *asked == Asked::default() {
-                        html! { <Empty icon={Icon::Play} title="No run yet" detail="Run a job, and follow it here." /> }
-                    } else {
-                        html! { <Empty icon={Icon::Search} title="Nothing matches" detail="No run of this job is in this state." /> }
-                    };
-                }
-                let runs = page.items.iter().map(|run| props.topic.run(run.id).unwrap_or(run).clone()).collect::<Vec<_>>();
-                let next = page.next.clone().map(|next| asked.trail.forward(next));
-                html! {
-                    <>
-                        <RunTable {runs} />
-                        <footer class="card-foot">
-                            <Pager page={asked.trail.page()} size={SIZE} shown={page.items.len()} total={page.total} more={next.is_some()}
-                                on_back={turn(asked.trail.back())} on_next={turn(next.unwrap_or_default())} />
-                        </footer>
-                    </>
-                }
-            }) }
-        </Card>
-    }
+            { draw!(Card { title: "Runs", actions: filters(&asked, props), children: html! { <>
+    { async_view::view(&fetched, 10, |page| {
+                    if page.items.is_empty() {
+                        return if *asked == Asked::default() {
+                            html! { { draw!(Empty { icon: Icon::Play, title: "No run yet", detail: "Run a job, and follow it here." }) } }
+                        } else {
+                            html! { { draw!(Empty { icon: Icon::Search, title: "Nothing matches", detail: "No run of this job is in this state." }) } }
+                        };
+                    }
+                    let runs = page.items.iter().map(|run| props.topic.run(run.id).unwrap_or(run).clone()).collect::<Vec<_>>();
+                    let next = page.next.clone().map(|next| asked.trail.forward(next));
+                    html! {
+                        <>
+                            { draw!(RunTable { runs }) }
+                            <footer class="card-foot">
+                                { draw!(Pager { page: asked.trail.page(), size: SIZE, shown: page.items.len(), total: page.total, more: next.is_some(), on_back: turn(asked.trail.back()), on_next: turn(next.unwrap_or_default()) }) }
+                            </footer>
+                        </>
+                    }
+                }) }
+    </> } }) }
+        }
 }
 
 fn filters(asked: &UseStateHandle<Asked>, props: &TabProps) -> Html {

@@ -47,8 +47,10 @@ enum Older {
     End,
 }
 
-#[component]
-pub(crate) fn RunLog(props: &Props) -> Html {
+part!(pub(crate) RunLog(Props) kept by use_run_log);
+
+#[hook]
+fn use_run_log(props: &Props) -> Html {
     let book = use_mut_ref(LogBook::default);
     let update = use_force_update();
     let filter = use_state_eq(LogFilter::default);
@@ -82,27 +84,27 @@ pub(crate) fn RunLog(props: &Props) -> Html {
     };
     let text = book.borrow().as_text(&filter);
     html! {
-        <Card title="Log" count={held as u64} actions={actions(props.run, &text)} class="log-card">
-            { toolbar(&filter, &follow) }
-            <div class="log" ref={pane} {onscroll} tabindex="0" role="log" aria-label="Log of the run" aria-live="off">
-                if *older != Older::End && held >= FIRST {
-                    <div class="log-older">
-                        <Button label="Load older lines" small=true tone={Tone::Ghost} busy={*older == Older::Loading} onclick={load} testid="log-older" />
-                    </div>
+            { draw!(Card { title: "Log", count: held as u64, actions: actions(props.run, &text), class: "log-card", children: html! { <>
+    { toolbar(&filter, &follow) }
+                <div class="log" ref={pane} {onscroll} tabindex="0" role="log" aria-label="Log of the run" aria-live="off">
+                    if *older != Older::End && held >= FIRST {
+                        <div class="log-older">
+                            { draw!(Button { label: "Load older lines", small: true, tone: Tone::Ghost, busy: *older == Older::Loading, onclick: load, testid: "log-older" }) }
+                        </div>
+                    }
+                    if total > MAX_DRAWN {
+                        <p class="log-note">{ format!("Showing the newest {} of {} lines. Narrow by level or text to see others.", count(MAX_DRAWN as u64), count(total as u64)) }</p>
+                    }
+                    { for lines.iter().map(|line| html! { { draw!(key = line.seq; Line { line: line.clone() }) } }) }
+                    if lines.is_empty() {
+                        <p class="log-note">{ if held == 0 { "Nothing has been logged yet." } else { "No line has this level and text." } }</p>
+                    }
+                </div>
+                if !*follow && held > 0 {
+                    <div class="log-jump">{ draw!(Button { label: "Jump to newest", icon: Icon::Down, small: true, tone: Tone::Primary, onclick: jump, testid: "log-jump" }) }</div>
                 }
-                if total > MAX_DRAWN {
-                    <p class="log-note">{ format!("Showing the newest {} of {} lines. Narrow by level or text to see others.", count(MAX_DRAWN as u64), count(total as u64)) }</p>
-                }
-                { for lines.iter().map(|line| html! { <Line key={line.seq} line={line.clone()} /> }) }
-                if lines.is_empty() {
-                    <p class="log-note">{ if held == 0 { "Nothing has been logged yet." } else { "No line has this level and text." } }</p>
-                }
-            </div>
-            if !*follow && held > 0 {
-                <div class="log-jump"><Button label="Jump to newest" icon={Icon::Down} small=true tone={Tone::Primary} onclick={jump} testid="log-jump" /></div>
-            }
-        </Card>
-    }
+    </> } }) }
+        }
 }
 
 #[derive(Properties, PartialEq)]
@@ -110,8 +112,11 @@ struct LineProps {
     line: Rc<LogLine>,
 }
 
-#[component]
-fn Line(props: &LineProps) -> Html {
+// Kept although it has no state: the host draws a line again only when it has changed.
+part!(Line(LineProps) kept by use_line);
+
+#[hook]
+fn use_line(props: &LineProps) -> Html {
     let line = &props.line;
     html! {
         <div class={classes!("log-line", line.level.as_str())} data-testid="log-line">
@@ -188,8 +193,8 @@ fn actions(run: RunId, text: &str) -> Html {
     };
     html! {
         <>
-            <CopyButton text={text.to_owned()} />
-            <Button label="Download" icon={Icon::Save} small=true onclick={download} testid="log-download" />
+            { draw!(CopyButton { text: text.to_owned() }) }
+            { draw!(Button { label: "Download", icon: Icon::Save, small: true, onclick: download, testid: "log-download" }) }
         </>
     }
 }
@@ -211,7 +216,9 @@ fn toolbar(filter: &UseStateHandle<LogFilter>, follow: &UseStateHandle<bool>) ->
     };
     let onfollow = {
         let follow = follow.clone();
-        Callback::from(move |event: Event| follow.set(event.target_unchecked_into::<HtmlInputElement>().checked()))
+        Callback::from(move |event: Event| {
+            follow.set(event.target_unchecked_into::<HtmlInputElement>().checked())
+        })
     };
     html! {
         <div class="toolbar tight">
@@ -221,7 +228,7 @@ fn toolbar(filter: &UseStateHandle<LogFilter>, follow: &UseStateHandle<bool>) ->
                 }) }
             </select>
             <label class="searchbox">
-                <Glyph icon={Icon::Search} />
+                { draw!(Glyph { icon: Icon::Search }) }
                 <input type="search" aria-label="Search the log" placeholder="Search the log" value={filter.text.clone()} oninput={ontext} data-testid="log-search" />
             </label>
             <label class="check inline">

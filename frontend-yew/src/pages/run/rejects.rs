@@ -27,8 +27,10 @@ pub(crate) struct Props {
     pub over: bool,
 }
 
-#[component]
-pub(crate) fn Rejects(props: &Props) -> Html {
+part!(pub(crate) Rejects(Props) kept by use_rejects);
+
+#[hook]
+fn use_rejects(props: &Props) -> Html {
     let console = use_console();
     let trail = use_state_eq(Trail::default);
     let fetched = {
@@ -52,35 +54,32 @@ pub(crate) fn Rejects(props: &Props) -> Html {
     };
     if props.rejected == 0 {
         return html! {
-            <Card title="Rejected items" count=0>
-                <Empty icon={Icon::Check} title="Nothing was rejected" detail={if props.over { "" } else { "Items that are not sound appear here with their reason." }} />
-            </Card>
+            { draw!(Card { title: "Rejected items", count: 0, children: html! { <>{ draw!(Empty { icon: Icon::Check, title: "Nothing was rejected", detail: if props.over { "" } else { "Items that are not sound appear here with their reason." } }) }</> } }) }
         };
     }
     let actions = html! {
-        <Button label="Download CSV" icon={Icon::Save} small=true busy={download.busy} onclick={download.run.clone()} testid="rejects-download" />
+        { draw!(Button { label: "Download CSV", icon: Icon::Save, small: true, busy: download.busy, onclick: download.run.clone(), testid: "rejects-download" }) }
     };
     let turn = |to: Trail| {
         let trail = trail.clone();
         Callback::from(move |()| trail.set(to.clone()))
     };
     html! {
-        <Card title="Rejected items" count={props.rejected} {actions}>
-            if props.rejected > Reject::MAX_KEPT {
-                <p class="log-note">{ format!("The first {} are kept; the others are only counted.", count(Reject::MAX_KEPT)) }</p>
-            }
-            { async_view::view(&fetched, 5, |page| {
-                let next = page.next.clone().map(|next| trail.forward(next));
-                html! {
-                    <>
-                        <RejectsTable rejects={page.items.clone()} />
-                        <footer class="card-foot">
-                            <Pager page={trail.page()} size={SIZE} shown={page.items.len()} total={page.total} more={next.is_some()}
-                                on_back={turn(trail.back())} on_next={turn(next.unwrap_or_default())} />
-                        </footer>
-                    </>
+            { draw!(Card { title: "Rejected items", count: props.rejected, actions, children: html! { <>
+    if props.rejected > Reject::MAX_KEPT {
+                    <p class="log-note">{ format!("The first {} are kept; the others are only counted.", count(Reject::MAX_KEPT)) }</p>
                 }
-            }) }
-        </Card>
-    }
+                { async_view::view(&fetched, 5, |page| {
+                    let next = page.next.clone().map(|next| trail.forward(next));
+                    html! {
+                        <>
+                            { draw!(RejectsTable { rejects: page.items.clone() }) }
+                            <footer class="card-foot">
+                                { draw!(Pager { page: trail.page(), size: SIZE, shown: page.items.len(), total: page.total, more: next.is_some(), on_back: turn(trail.back()), on_next: turn(next.unwrap_or_default()) }) }
+                            </footer>
+                        </>
+                    }
+                }) }
+    </> } }) }
+        }
 }

@@ -24,41 +24,50 @@ pub(crate) struct Props {
     pub route: Route,
 }
 
-#[component]
-pub(crate) fn RetailerSwitch(props: &Props) -> Html {
+part!(pub(crate) RetailerSwitch(Props) kept by use_retailer_switch);
+
+#[hook]
+fn use_retailer_switch(props: &Props) -> Html {
     let current = props.route.retailer();
     let topic = use_topic(current.map(Topic::Retailer));
     let open = use_state_eq(|| false);
     let name = match (&topic, current) {
-        (Some(topic), Some(_)) => topic.retailer().map_or_else(|| "…".to_owned(), |retailer| retailer.spec.name.clone()),
+        (Some(topic), Some(_)) => {
+            topic.retailer().map_or_else(|| "…".to_owned(), |retailer| retailer.spec.name.clone())
+        }
         _ => "All retailers".to_owned(),
     };
     let ontoggle = {
         let open = open.clone();
         Callback::from(move |event: Event| {
-            let shown = event.target().and_then(|t| t.dyn_into::<Element>().ok()).is_some_and(|element| element.matches(":popover-open").unwrap_or(false));
+            let shown = event
+                .target()
+                .and_then(|t| t.dyn_into::<Element>().ok())
+                .is_some_and(|element| element.matches(":popover-open").unwrap_or(false));
             open.set(shown);
         })
     };
     html! {
         <div class="switch">
             <button type="button" class="switch-button" popovertarget={ID} data-testid="retailer-switch">
-                <Glyph icon={Icon::Shop} />
+                { draw!(Glyph { icon: Icon::Shop }) }
                 <span class="visually-hidden">{ "Retailer: " }</span>
                 <span class="switch-name">{ name }</span>
-                <Glyph icon={Icon::Down} class="small" />
+                { draw!(Glyph { icon: Icon::Down, class: "small" }) }
             </button>
             <div id={ID} class="menu switch-menu" popover="auto" {ontoggle}>
                 if *open {
-                    <Search route={props.route.clone()} />
+                    { draw!(Search { route: props.route.clone() }) }
                 }
             </div>
         </div>
     }
 }
 
-#[component]
-fn Search(props: &Props) -> Html {
+part!(Search(Props) kept by use_search);
+
+#[hook]
+fn use_search(props: &Props) -> Html {
     let console = use_console();
     let sought = use_state_eq(String::new);
     let input = use_node_ref();
@@ -82,16 +91,18 @@ fn Search(props: &Props) -> Html {
             }
         });
     }
-    let oninput = Callback::from(move |event: InputEvent| settle.emit(event.target_unchecked_into::<HtmlInputElement>().value()));
+    let oninput = Callback::from(move |event: InputEvent| {
+        settle.emit(event.target_unchecked_into::<HtmlInputElement>().value())
+    });
     let close = Callback::from(|()| browser::hide_popover(ID));
     let route = &props.route;
     html! {
         <>
             <label class="searchbox">
-                <Glyph icon={Icon::Search} />
+                { draw!(Glyph { icon: Icon::Search }) }
                 <input ref={input} type="search" placeholder="Find a retailer" aria-label="Find a retailer" autocomplete="off" {oninput} onkeydown={Callback::from(onkey)} />
             </label>
-            <NavLink to={Route::Retailers} class="menu-item" onclick={close.clone()}><Glyph icon={Icon::Shop} />{ "All retailers" }</NavLink>
+            { draw!(NavLink { to: Route::Retailers, class: "menu-item", onclick: close.clone(), children: html! { <>{ draw!(Glyph { icon: Icon::Shop }) }{ "All retailers" }</> } }) }
             <div class="menu-list">
                 { async_view::view(&fetched, 4, |page| html! {
                     <>
@@ -109,12 +120,12 @@ fn Search(props: &Props) -> Html {
 fn entry(summary: &RetailerSummary, route: &Route, close: &Callback<()>) -> Html {
     let current = route.retailer() == Some(summary.id);
     html! {
-        <NavLink key={summary.id.to_string()} to={route.for_retailer(summary.id)} class="menu-item" {current} onclick={close.clone()}>
-            <span class={classes!("dot", health(summary))} />
-            <span class="grow">{ &summary.name }</span>
-            <span class="mono dim">{ &summary.code }</span>
-        </NavLink>
-    }
+            { draw!(key = summary.id.to_string(); NavLink { to: route.for_retailer(summary.id), class: "menu-item", current, onclick: close.clone(), children: html! { <>
+    <span class={classes!("dot", health(summary))} />
+                <span class="grow">{ &summary.name }</span>
+                <span class="mono dim">{ &summary.code }</span>
+    </> } }) }
+        }
 }
 
 fn health(summary: &RetailerSummary) -> &'static str {
@@ -131,7 +142,8 @@ fn onkey(event: KeyboardEvent) {
     if event.key() != "ArrowDown" {
         return;
     }
-    let first = browser::document().and_then(|d| d.query_selector(&format!("#{ID} .menu-list a")).ok().flatten());
+    let first =
+        browser::document().and_then(|d| d.query_selector(&format!("#{ID} .menu-list a")).ok().flatten());
     if let Some(first) = first {
         event.prevent_default();
         browser::focus_element(&first);

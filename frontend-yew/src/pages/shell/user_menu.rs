@@ -12,8 +12,10 @@ use crate::state::words;
 
 const ID: &str = "user-menu";
 
-#[component]
-pub fn UserMenu() -> Html {
+part!(pub(crate) UserMenu kept by use_user_menu);
+
+#[hook]
+fn use_user_menu() -> Html {
     let console = use_console();
     let sign_out = {
         let api = console.api.clone();
@@ -44,9 +46,9 @@ pub fn UserMenu() -> Html {
                     <strong>{ &me.name }</strong>
                     <span class="dim">{ format!("{} · {}", me.login, words::role(me.role).0) }</span>
                 </div>
-                <NavLink to={Route::Account} class="menu-item" onclick={close} testid="account"><Glyph icon={Icon::Person} />{ "My account and sessions" }</NavLink>
-                <button type="button" class="menu-item" onclick={out(false)} data-testid="sign-out"><Glyph icon={Icon::Exit} />{ "Sign out" }</button>
-                <button type="button" class="menu-item" onclick={out(true)}><Glyph icon={Icon::Lock} />{ "Sign out everywhere" }</button>
+                { draw!(NavLink { to: Route::Account, class: "menu-item", onclick: close, testid: "account", children: html! { <>{ draw!(Glyph { icon: Icon::Person }) }{ "My account and sessions" }</> } }) }
+                <button type="button" class="menu-item" onclick={out(false)} data-testid="sign-out">{ draw!(Glyph { icon: Icon::Exit }) }{ "Sign out" }</button>
+                <button type="button" class="menu-item" onclick={out(true)}>{ draw!(Glyph { icon: Icon::Lock }) }{ "Sign out everywhere" }</button>
             </div>
         </>
     }

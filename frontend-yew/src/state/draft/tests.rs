@@ -32,7 +32,13 @@ fn sftp(extra: &[(&str, &str)]) -> FormValues {
 
 #[test]
 fn a_retailer_is_trimmed_and_its_currency_put_in_capitals() {
-    let spec = retailer(&form(&[("code", "freshmart"), ("name", " FreshMart "), ("currency", "vnd"), ("time_zone", "UTC")])).unwrap();
+    let spec = retailer(&form(&[
+        ("code", "freshmart"),
+        ("name", " FreshMart "),
+        ("currency", "vnd"),
+        ("time_zone", "UTC"),
+    ]))
+    .unwrap();
     assert_eq!((spec.name.as_str(), spec.currency.as_str(), spec.enabled), ("FreshMart", "VND", false));
     assert_eq!(fields(retailer(&form(&[("time_zone", "UTC")]))), ["code", "name", "currency"]);
 }
@@ -49,15 +55,21 @@ fn a_destination_needs_credentials_unless_they_are_stored() {
 #[test]
 fn a_private_key_is_sent_with_its_last_line_end() {
     let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----";
-    let spec = destination(&sftp(&[("auth", "private_key"), ("credentials.private_key", key)]), false).unwrap();
-    let Some(Credentials::PrivateKey { private_key, passphrase: None }) = spec.credentials else { panic!("{spec:?}") };
+    let spec =
+        destination(&sftp(&[("auth", "private_key"), ("credentials.private_key", key)]), false).unwrap();
+    let Some(Credentials::PrivateKey { private_key, passphrase: None }) = spec.credentials else {
+        panic!("{spec:?}")
+    };
     assert!(private_key.expose().ends_with("-----\n"));
     assert_eq!(fields(destination(&sftp(&[("auth", "private_key")]), false)), ["credentials.private_key"]);
 }
 
 #[test]
 fn a_local_file_needs_only_a_path() {
-    let spec = destination(&form(&[("name", "Disk"), ("config.kind", "local_file"), ("config.path", "/x.csv")]), false);
+    let spec = destination(
+        &form(&[("name", "Disk"), ("config.kind", "local_file"), ("config.path", "/x.csv")]),
+        false,
+    );
     assert_eq!(spec.unwrap().config.kind(), "local_file");
 }
 
@@ -88,13 +100,27 @@ fn a_job_is_put_together_from_its_fields() {
 fn every_fault_of_a_job_is_told_at_once() {
     let told = fields(job(&form(&[("source.delimiter", ";;"), ("timeout_min", "x")])));
     assert_eq!(told, ["agent_id", "destination_id", "timeout_min", "source.path", "source.delimiter"]);
-    let late = [("name", "x"), ("agent_id", ID), ("destination_id", ID), ("timeout_min", "0"), ("source.path", "p"), ("source.delimiter", ",")];
+    let late = [
+        ("name", "x"),
+        ("agent_id", ID),
+        ("destination_id", ID),
+        ("timeout_min", "0"),
+        ("source.path", "p"),
+        ("source.delimiter", ","),
+    ];
     assert_eq!(fields(job(&form(&late))), ["timeout_min"]);
 }
 
 #[test]
 fn a_user_is_limited_to_the_chosen_retailers() {
-    let pairs = [("login", "anna"), ("name", "Anna"), ("role", "manager"), ("scope", "some"), ("scope.allow", ID), ("scope.deny", "")];
+    let pairs = [
+        ("login", "anna"),
+        ("name", "Anna"),
+        ("role", "manager"),
+        ("scope", "some"),
+        ("scope.allow", ID),
+        ("scope.deny", ""),
+    ];
     let spec = user(&form(&pairs), false).unwrap();
     assert_eq!(spec.scope.allow.unwrap().len(), 1);
     assert_eq!(fields(user(&form(&pairs), true)), ["password"]);

@@ -115,7 +115,9 @@ fn a_page_that_slept_asks_before_it_gives_up() {
 #[test]
 fn unknown_frames_and_foreign_protocols_are_ignored() {
     let mut link = live();
-    for text in ["", "nonsense", r#"{"v":1,"t":"from_the_future"}"#, r#"{"v":2,"t":"bye","code":"busy","detail":""}"#] {
+    for text in
+        ["", "nonsense", r#"{"v":1,"t":"from_the_future"}"#, r#"{"v":2,"t":"bye","code":"busy","detail":""}"#]
+    {
         assert_eq!(link.handle(Event::Frame(text.into()), 1.0, 1.0), [], "{text}");
     }
 }
@@ -165,6 +167,19 @@ fn a_page_without_data_polls_while_it_connects() {
     assert!(!link.handle(Event::Tick, 4_000.0, 1.0).contains(&Effect::Poll(topic())));
     let refused = Event::Polled(topic(), Err((ErrorCode::NotFound, "gone".into())));
     assert_eq!(link.handle(refused, 4_000.0, 1.0), [Effect::Changed(topic())]);
+}
+
+#[test]
+fn what_cannot_be_served_for_now_is_asked_for_again() {
+    let mut link = live();
+    let busy = serde_json::json!({"t":"refused","topic":topic(),"code":"not_owner","detail":"moving"});
+    assert_eq!(link.handle(frame(busy), 100.0, 1.0), []);
+    assert_eq!(link.topic(topic()).unwrap().refused, None);
+    assert_eq!(link.handle(Event::Tick, 1_000.0, 1.0), []);
+    assert_eq!(link.handle(Event::Tick, 3_100.0, 1.0), [subscribe(topic(), None)]);
+    assert_eq!(link.handle(Event::Tick, 6_500.0, 1.0), []);
+    let gone = serde_json::json!({"t":"refused","topic":topic(),"code":"not_found","detail":"gone"});
+    assert_eq!(link.handle(frame(gone), 7_000.0, 1.0), [Effect::Changed(topic())]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The reducer of a topic as a table of situations.
 
-use messages::run::{Presence, Progress};
 use messages::Timestamp;
+use messages::run::{Presence, Progress};
 
 use super::*;
 
@@ -22,12 +22,21 @@ fn run() -> Entity {
 }
 
 fn log(seq: u64) -> LogLine {
-    LogLine { run_id: run_id(), seq, at: Timestamp(1), level: messages::run::LogLevel::Info, text: format!("line {seq}") }
+    LogLine {
+        run_id: run_id(),
+        seq,
+        at: Timestamp(1),
+        level: messages::run::LogLevel::Info,
+        text: format!("line {seq}"),
+    }
 }
 
 fn at(version: u64) -> TopicState {
     let mut topic = TopicState::default();
-    assert_eq!(topic.apply(Input::Snapshot { version: Version(version), entities: vec![run()] }), Outcome::Changed);
+    assert_eq!(
+        topic.apply(Input::Snapshot { version: Version(version), entities: vec![run()] }),
+        Outcome::Changed
+    );
     topic
 }
 
@@ -79,7 +88,10 @@ fn a_tick_before_the_snapshot_is_nothing() {
 fn ticks_update_in_place_and_unknown_things_are_left_alone() {
     let mut topic = at(3);
     let progress = Progress { sent: 42, ..Progress::default() };
-    assert_eq!(topic.apply(Input::Tick(vec![Tick::Progress { run_id: run_id(), progress }])), Outcome::Changed);
+    assert_eq!(
+        topic.apply(Input::Tick(vec![Tick::Progress { run_id: run_id(), progress }])),
+        Outcome::Changed
+    );
     assert_eq!(topic.run(run_id()).unwrap().progress.sent, 42);
     assert_eq!(topic.version, Some(Version(3)));
     let agent_id = run_id().to_string().parse().unwrap();

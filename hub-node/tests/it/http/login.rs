@@ -314,12 +314,14 @@ async fn whoever_has_an_account_cannot_guess_at_others_without_end() {
         let body = json!({ "login": login, "password": password });
         rig.send(rig.request(Method::POST, "/api/v1/login").json(&body))
     };
-    let mut refused = false;
-    for n in 0..50 {
-        // One's own account in between must not wash the address clean.
-        attempt("admin".into(), PASSWORD).await;
-        let answer = attempt(format!("victim{n}"), "Spring2026!").await;
-        refused |= matches!(answer.code().as_str(), "locked_out" | "rate_limited");
+    // Few enough for the limit of requests by strangers, which is another one.
+    let mut codes = Vec::new();
+    for n in 0..40 {
+        if n % 5 == 0 {
+            // One's own account in between must not wash the address clean.
+            attempt("admin".into(), PASSWORD).await;
+        }
+        codes.push(attempt(format!("victim{n}"), "Spring2026!").await.code());
     }
-    assert!(refused, "fifty names were tried from one address");
+    assert!(codes.contains(&"locked_out".to_owned()), "forty names were tried from one address: {codes:?}");
 }

@@ -1,9 +1,10 @@
 //! The accept loop: time limits, limits of connections, drain, TLS.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use http::Method;
-use hub_node::http::ServerSettings;
+use hub_node::http::{ServerSettings, TlsError, load_tls};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -91,4 +92,44 @@ async fn both_http_versions_are_served() {
             assert_eq!(answer.text().await.unwrap().is_empty(), method == Method::HEAD);
         }
     }
+}
+
+/// Made for these tests only; the authority's key is gone.
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/http/fixtures").join(name)
+}
+
+#[tokio::test]
+async fn over_tls_both_versions_are_negotiated_and_plain_requests_get_nothing() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let tls = load_tls(&fixture("hub.pem"), &fixture("hub.key")).unwrap();
+    let rig = Rig::with(ServerSettings { tls: Some(tls), ..ServerSettings::default() }).await;
+    let authority = reqwest::Certificate::from_pem(&std::fs::read(fixture("ca.pem")).unwrap()).unwrap();
+    let builder = || reqwest::Client::builder().timeout(PATIENCE).tls_certs_only([authority.clone()]);
+    let url = format!("https://{}/health/live", rig.address);
+    for (client, version) in [
+        (builder().build().unwrap(), http::Version::HTTP_2),
+        (builder().http1_only().build().unwrap(), http::Version::HTTP_11),
+    ] {
+        let answer = client.get(&url).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
+    }
+    assert!(
+        rig.client.get(&url).send().await.is_err(),
+        "the certificate is verified by clients that do not know it"
+    );
+    assert!(rig.request(Method::GET, "/health/live").send().await.is_err(), "no plain answer on a TLS port");
+    // A handshake that does not go on must not hold up the others.
+    let _silent = TcpStream::connect(rig.address).await.unwrap();
+    assert_eq!(builder().build().unwrap().get(&url).send().await.unwrap().status(), 200);
+}
+
+#[test]
+fn wrong_certificate_files_are_named() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let missing = load_tls(&fixture("nothing.pem"), &fixture("hub.key")).unwrap_err();
+    assert!(missing.to_string().contains("nothing.pem"), "{missing}");
+    assert!(matches!(load_tls(&fixture("hub.key"), &fixture("hub.key")), Err(TlsError::NoCertificate(_))));
+    let foreign = load_tls(&fixture("ca.pem"), &fixture("hub.key"));
+    assert!(matches!(foreign, Err(TlsError::Unusable(_))), "{foreign:?}");
 }

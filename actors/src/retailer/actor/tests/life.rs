@@ -89,13 +89,11 @@ async fn a_deleted_retailer_is_gone_for_everyone() {
     assert_eq!(bench.refusal(delete(EntityId::Retailer, rev)).await, ErrorCode::WrongState, "a run is open");
     let failure = messages::ErrorCode::AgentRefused;
     let command = bench.store.documents(bench.retailer).runs[&run].command_id;
-    bench
-        .ask(Request::Refused { conn: socket, command, code: failure, detail: "no".into() })
-        .await
-        .unwrap();
+    bench.ask(Request::Refused { conn: socket, command, code: failure, detail: "no".into() }).await.unwrap();
     bench.world.take_frames();
     bench.ask(delete(EntityId::Retailer, rev)).await.unwrap();
-    let gone = |publication: &Publication| matches!(publication, Publication::Gone(id) if *id == bench.retailer);
+    let gone =
+        |publication: &Publication| matches!(publication, Publication::Gone(id) if *id == bench.retailer);
     assert!(bench.world.publications().iter().any(gone));
     let frames = bench.world.take_frames();
     assert!(matches!(frames[..], [ToAgent::Bye { code: ErrorCode::AgentRevoked, .. }]), "{frames:?}");

@@ -202,7 +202,8 @@ async fn consoles_are_told_every_commit_once_in_order_and_runs_on_their_own_topi
         Publication::Committed { changes, .. } => Some(changes.clone()),
         _ => None,
     });
-    let run_told = |change: &Change| matches!(change, Change::Put { entity: Entity::Run(view) } if view.id == run);
+    let run_told =
+        |change: &Change| matches!(change, Change::Put { entity: Entity::Run(view) } if view.id == run);
     assert!(last.unwrap().iter().any(run_told));
     bench.finish().await;
 }

@@ -1,0 +1,496 @@
+"""A small agent for GrocerySync, written from docs/protocol.md alone.
+
+    agent.py --hub http://127.0.0.1:8080 --token gse_... --state agent.json
+
+Enrols once with the token, keeps all it must remember in the state file (mode 0600), and serves its hub until SIGTERM.
+Needs Python 3.11 and the package `websockets`. SFTP it has none: items for such a destination are counted only.
+"""
+import argparse
+import asyncio
+import collections
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import platform
+import random
+import re
+import signal
+import socket
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+FIELDS = ("sku", "name", "barcode", "price", "tax_rate", "stock", "unit", "category", "description")
+COUNTS = ("read", "sent", "rejected", "bytes_read", "bytes_total", "bytes_sent", "elapsed_ms")
+ENCODINGS = {"utf8": "utf-8-sig", "utf16-le": "utf-16-le", "utf16-be": "utf-16-be", "windows1252": "cp1252"}
+MACHINE = {"agent_version": "third-party 1.0", "os": platform.platform()[:200], "host": socket.gethostname()[:253],
+           "capabilities": ["source:csv", "destination:local_file", "destination:sftp"]}
+NOT_SOON = 600  # seconds, after a `bye` that does not say when to come back
+
+
+def say(text):
+    print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
+
+
+class State:
+    """The state file: identity, highest epoch, runs, finished runs, and the spool of facts not yet acknowledged.
+
+    Fact i of the spool has the number base + i. The first `fixed` of them may have been sent, so their numbers stand.
+    Nothing is sent before it was saved with its number."""
+
+    def __init__(self, path):
+        self.path, self.changed = os.path.abspath(path), asyncio.Event()
+        self.data = {"identity": None, "epoch": 0, "runs": {}, "finished": []}
+        self.new_spool([])
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                self.data = json.load(file)
+
+    def new_spool(self, facts):
+        self.data["spool"] = {"id": str(uuid.uuid4()), "base": 1, "fixed": 0, "facts": facts}
+
+    def save(self):
+        fresh = os.open(self.path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(fresh, "w", encoding="utf-8") as file:
+            json.dump(self.data, file)
+            put_in_place(file, self.path + ".new", self.path)
+
+    def report(self, run_id, fact, **fields):
+        spool = self.data["spool"]
+        facts, fixed = spool["facts"], spool["fixed"]
+        if fact in ("progress", "finished"):  # of a run only the latest unsent progress is worth keeping
+            facts[fixed:] = [f for f in facts[fixed:] if (f["run_id"], f["fact"]) != (run_id, "progress")]
+        facts.append({"at": int(time.time() * 1000), "run_id": run_id, "fact": fact, **fields})
+        self.changed.set()
+
+    def end_run(self, run_id, progress, outcome, **failure):
+        self.report(run_id, "finished", progress=progress, outcome=outcome, **failure)
+        self.data["runs"].pop(run_id, None)  # its credentials are forgotten with it
+        self.data["finished"] = [*self.data["finished"], run_id][-2000:]
+        self.save()
+        say(f"run {run_id} {outcome} {failure or ''} {progress}")
+
+
+def put_in_place(file, part, path):
+    """Rename a written file to its place so that both survive a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
+    os.replace(part, path)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+class Ended(Exception):
+    """A run is over: outcome, and of a failure its code and detail."""
+
+
+class Stopping(Exception):
+    """The agent is asked to stop; its runs are begun again at the next start."""
+
+
+class Rejected(Exception):
+    """A row is no item: the field to blame or None, and the reason."""
+
+
+def failure(code, detail):
+    return Ended("failed", {"code": code, "detail": str(detail)[:1000]})
+
+
+# --- rows and items ---
+
+def split_row(text, delimiter):
+    """The values of a row, or None where the quotes do not match."""
+    values, at, stop = [], 0, re.escape(delimiter)
+    value = re.compile(f'(?:"((?:[^"]|"")*)"|((?!")[^{stop}]*))({stop}|$)')
+    while found := value.match(text, at) if '"' in text else None:
+        values.append((found[1] or "").replace('""', '"') or found[2] or "")
+        at = found.end()
+        if not found[3]:
+            return values
+    return None if '"' in text else text.split(delimiter)
+
+
+def rows(file, delimiter):
+    """Line number, text and values of each row; values are None where it is broken. A value in quotes may go over
+    lines, but a quote that is not closed within 64 KiB costs its own line only."""
+    ahead, number = collections.deque(), 1
+    while lines := [line for line in (ahead.popleft() if ahead else file.readline(),) if line]:
+        while (values := split_row(text := "".join(lines).rstrip("\r\n"), delimiter)) is None:
+            more = text.count('"') % 2 and len(text) <= 65536 and (ahead.popleft() if ahead else file.readline())
+            if not more:
+                ahead.extendleft(reversed(lines[1:]))
+                text, lines = lines[0].rstrip("\r\n"), lines[:1]
+                break
+            lines.append(more)
+        broken = values is None or len(values) > 512 or "\ufffd" in text or len(text.encode()) > 65536
+        yield number, text, None if broken else values
+        number += len(lines)
+
+
+def check(condition, field, reason):
+    if not condition:
+        raise Rejected(field, reason)
+
+
+def make_item(text, comma, seen):
+    """The item of a row, from its values by field."""
+    item = {field: value for field, value in text.items() if value}
+    for field in ("sku", "name", "price"):
+        check(field in item, field, "is required")
+    check(item["sku"] not in seen, "sku", f'"{item["sku"]}" stood in an earlier row')
+    if len(seen) < 2_000_000:
+        seen.add(item["sku"])
+    check(len(item["sku"].encode()) <= 64, "sku", "is longer than 64 bytes")
+    check(len(item["name"]) <= 255, "name", "is longer than 255 characters")
+    check(len(item.get("description", "")) <= 4000, "description", "is longer than 4000 characters")
+    for field in item.keys() & {"price", "tax_rate", "stock"}:
+        good = re.fullmatch(r"[+-]?[0-9]+(,[0-9]+)?" if comma else r"[+-]?[0-9]+(\.[0-9]+)?", item[field])
+        good = good and len(re.sub("[^0-9]", "", item[field]).lstrip("0")) <= 18
+        check(good, field, f'"{item[field]}" is not a decimal number such as {"12,90" if comma else "12.90"}')
+        item[field] = item[field].replace(",", ".").removeprefix("+")
+    check(float(item["price"]) >= 0, "price", "is below zero")
+    check(len(item["price"].partition(".")[2].rstrip("0")) <= 3, "price", "has more than 3 decimals")
+    check(0 <= float(item.get("tax_rate", 0)) <= 100, "tax_rate", "does not lie between 0 and 100")
+    if code := item.get("barcode"):
+        check(re.fullmatch("[0-9]{8}|[0-9]{12,14}", code), "barcode", f'"{code}" does not have 8, 12, 13 or 14 digits')
+        total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(code)))
+        check(total % 10 == 0, "barcode", f'"{code}" has a wrong check digit')
+    return item
+
+
+def find_columns(header, listed):
+    """The place of each field in a row."""
+    names = [name.strip().lower() for name in header]
+    wanted, places = {column["field"]: column["header"] for column in listed}, {}
+    for field in FIELDS:
+        name = wanted.get(field, field)
+        if name.strip().lower() in names:
+            places[field] = names.index(name.strip().lower())
+        elif field in wanted or field in ("sku", "name", "price"):
+            raise failure("source_malformed", f'there is no column "{name}" in the first line')
+    return places
+
+
+def encode(item, form):
+    if form == "jsonl":
+        return json.dumps(item, ensure_ascii=False).encode() + b"\n"
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([item.get(field, "") for field in FIELDS])
+    return line.getvalue().encode()
+
+
+class Agent:
+    def __init__(self, hub, state):
+        self.hub, self.state, self.data = hub, state, state.data
+        self.stopping, self.tasks = False, {}
+
+    # --- runs ---
+
+    def begin(self, run_id):
+        self.tasks[run_id] = asyncio.create_task(self.carry_out(run_id, self.data["runs"][run_id]))
+        self.tasks[run_id].add_done_callback(lambda _: self.tasks.pop(run_id))
+
+    async def carry_out(self, run_id, run):
+        counts, place, began = dict.fromkeys(COUNTS, 0), run["command"]["destination"], time.monotonic()
+        run["attempt"] += 1
+        run["crashes"] += 1  # taken back when the agent stops cleanly
+        part = path = None
+        try:
+            if run["crashes"] > 5:
+                raise failure("internal", "five attempts took the agent down")
+            self.state.report(run_id, "started", attempt=run["attempt"])
+            self.state.save()
+            if place["kind"] == "local_file":
+                path = os.path.abspath(place["path"])
+                part = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{run_id}.part")
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(part or os.devnull, "wb") as file:  # sftp: nothing is written, the items only count as sent
+                await self.transfer(run_id, run, counts, file, began)
+                if part:
+                    put_in_place(file, part, path)
+            end = Ended("succeeded", {})
+        except Stopping:
+            run["crashes"] -= 1
+            return
+        except Ended as ended:
+            end = ended
+        except OSError as error:  # of the destination: those of the source come as Ended
+            end = failure("destination_full" if error.errno == errno.ENOSPC else "destination_failed", error)
+        except Exception as error:  # a defect here costs the run, not the agent
+            end = failure("internal", repr(error))
+        if end.args[0] != "succeeded":
+            counts["sent"] = counts["bytes_sent"] = 0  # whatever was written did not take its place
+            if part and os.path.exists(part):
+                os.unlink(part)
+        counts["elapsed_ms"] = int((time.monotonic() - began) * 1000)
+        self.state.end_run(run_id, counts, end.args[0], **end.args[1])
+
+    async def transfer(self, run_id, run, counts, export, began):
+        source, rule = run["command"]["source"], run["command"]["reject_rule"]
+        form, seen, told = run["command"]["destination"]["format"], set(), 0
+        try:
+            before = os.stat(source["path"])
+            file = open(source["path"], encoding=ENCODINGS[source["encoding"]], errors="replace", newline="")
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            raise failure("source_missing" if missing else "source_unreadable", error) from error
+        counts["bytes_total"] = before.st_size
+        self.state.report(run_id, "log", level="info", text=f"reading {source['path']} ({before.st_size} bytes)")
+        with file:
+            lines = rows(file, "\t" if source["delimiter"] == "\\t" else source["delimiter"])
+            header = next(lines, (0, "", None))[2]
+            if header is None:
+                raise failure("source_malformed", "the first line does not name the columns")
+            header[0] = header[0].removeprefix("\ufeff")
+            places = find_columns(header, source["columns"])
+            if form == "csv":
+                counts["bytes_sent"] += export.write(encode(dict(zip(FIELDS, FIELDS)), form))
+            while line := self.next_line(lines):
+                number, raw, values = line
+                if not raw.strip():
+                    continue
+                counts["read"] += 1
+                try:
+                    check(values is not None, None, "the row is broken: quotes, encoding or size")
+                    text = {field: (values[at:at + 1] or [""])[0].strip() for field, at in places.items()}
+                    counts["bytes_sent"] += export.write(encode(make_item(text, source["decimal_mark"] == "comma", seen), form))
+                    counts["sent"] += 1
+                except Rejected as rejected:
+                    field, reason = rejected.args
+                    blame = {"column": header[places[field]].strip(), "field": field} if field else {}
+                    counts["rejected"] += 1
+                    if counts["rejected"] <= 10_000:
+                        reject = {"row": number, "reason": reason, "raw": raw[:1000], **blame}
+                        self.state.report(run_id, "rejected", reject=reject)
+                    if rule["rule"] == "stop_above" and counts["rejected"] > rule["items"]:
+                        raise failure("reject_limit", f"more than {rule['items']} items were rejected") from None
+                if counts["read"] % 200 == 0:
+                    counts["bytes_read"] = file.buffer.tell()
+                    counts["elapsed_ms"] = int((time.monotonic() - began) * 1000)
+                    if counts["elapsed_ms"] - told > 250:
+                        told = counts["elapsed_ms"]
+                        self.state.report(run_id, "progress", **counts)
+                    await self.pause(run, began)
+            await self.pause(run, began)
+            now = os.stat(source["path"]) if os.path.exists(source["path"]) else None
+            if not now or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+                raise failure("source_changing", f"{source['path']} changed while it was read")
+            counts["bytes_read"] = before.st_size
+
+    def next_line(self, lines):
+        try:
+            return next(lines, None)
+        except OSError as error:
+            raise failure("source_unreadable", error) from error
+
+    async def pause(self, run, began):
+        await asyncio.sleep(0)
+        if self.stopping:
+            raise Stopping
+        if run["cancel"]:
+            raise Ended("cancelled", {})
+        if time.monotonic() - began > run["command"]["timeout_s"]:
+            raise Ended("timed_out", {})
+
+    # --- frames from the hub ---
+
+    def command(self, frame):
+        """Carry out `run` or `cancel`; returns the answer."""
+        run_id, runs, known = frame["run_id"], self.data["runs"], self.data["finished"]
+        refused = {"t": "refused", "command_id": frame["command_id"]}
+        if frame["epoch"] < self.data["epoch"]:
+            return refused | {"code": "stale_epoch", "detail": f"epoch {self.data['epoch']} has been seen"}
+        fresh = frame["t"] == "run" and run_id not in runs and run_id not in known
+        if fresh and (frame["source"]["kind"], frame["destination"]["kind"]) not in {("csv", "local_file"), ("csv", "sftp")}:
+            return refused | {"code": "invalid_field", "detail": "this agent has no such source or destination"}
+        self.data["epoch"] = frame["epoch"]
+        if fresh:
+            runs[run_id] = {"command": frame, "attempt": 0, "crashes": 0, "cancel": False}
+        elif frame["t"] == "cancel" and run_id in runs:
+            runs[run_id]["cancel"] = True
+        try:
+            self.state.save()
+            if frame["t"] == "cancel" and run_id not in runs and run_id not in known:
+                self.state.end_run(run_id, dict.fromkeys(COUNTS, 0), "cancelled")
+        except OSError as error:
+            if fresh:
+                del runs[run_id]
+            return refused | {"code": "disk_full", "detail": str(error)}
+        if fresh:
+            self.begin(run_id)
+        return {"t": "accepted", "command_id": frame["command_id"]}
+
+    def acknowledged(self, frame, session):
+        spool = self.data["spool"]
+        count = frame["through"] - spool["base"] + 1
+        if frame["spool_id"] != spool["id"] or count <= 0:
+            return
+        if count > spool["fixed"]:
+            self.state.new_spool(spool["facts"])
+            self.state.save()
+            raise ConnectionError("the hub acknowledges what was never sent: beginning a new spool")
+        del spool["facts"][:count]
+        spool["base"] += count
+        spool["fixed"] -= count
+        session["sent"] = max(0, session["sent"] - count)
+        while session["window"] and session["window"][0] <= frame["through"]:
+            session["window"].popleft()
+        self.state.changed.set()
+
+    # --- the socket ---
+
+    async def pump(self, send, session):
+        """Send what is not acknowledged, in at most four frames before their acknowledgement."""
+        while await self.state.changed.wait():
+            self.state.changed.clear()
+            await asyncio.sleep(0.05)  # so that a few facts come together
+            spool = self.data["spool"]
+            while len(session["window"]) < 4 and session["sent"] < len(spool["facts"]):
+                reports, size = [], 0
+                for i, fact in enumerate(spool["facts"][session["sent"]:][:128], spool["base"] + session["sent"]):
+                    size += len(json.dumps(fact)) + 30
+                    if reports and size > 200_000:
+                        break
+                    reports.append({"seq": i, **fact})
+                session["sent"] += len(reports)
+                if session["sent"] > spool["fixed"]:
+                    spool["fixed"] = session["sent"]
+                    self.state.save()
+                session["window"].append(reports[-1]["seq"])
+                await send(t="reports", spool_id=spool["id"], reports=reports)
+
+    async def heartbeat(self, send, seconds):
+        while True:
+            await send(t="heartbeat", active=list(self.tasks))
+            await asyncio.sleep(seconds)
+
+    async def listen(self, link, session):
+        """Serve one connection; returns the `bye`."""
+        async def send(**frame):
+            await link.send(json.dumps({"v": 1, **frame}))
+        spool = self.data["spool"]
+        await send(t="hello", machine=MACHINE, spool_id=spool["id"], next_seq=spool["base"], active=list(self.data["runs"]))
+        frame = json.loads(await asyncio.wait_for(link.recv(), 20))
+        while frame["t"] not in ("bye", "error"):
+            if frame["t"] == "welcome":
+                say(f"connected, heartbeat each {frame['heartbeat_s']} s")
+                self.state.changed.set()
+                for work in (self.heartbeat(send, frame["heartbeat_s"]), self.pump(send, session)):
+                    session["work"].append(asyncio.create_task(work))
+            elif frame["t"] in ("run", "cancel"):
+                answer = self.command(frame)
+                say(f"{frame['t']} {frame['run_id']}: {answer['t']} {answer.get('code', '')}")
+                await send(**answer)
+            elif frame["t"] == "ack":
+                self.acknowledged(frame, session)
+            elif frame["t"] == "credential":
+                self.data["identity"]["credential"] = frame["credential"]
+                self.state.save()
+                await send(t="credential_saved")
+                say("the hub gave a new credential")
+            frame = json.loads(await link.recv())
+        return frame
+
+    async def connection(self):
+        """One connection to its end; returns the seconds to wait, or None to back off."""
+        tls = ssl.create_default_context() if self.hub.startswith("https:") else None
+        if tls:
+            tls.set_alpn_protocols(["http/1.1"])
+        session = {"sent": 0, "window": collections.deque(), "work": []}
+        headers = {"Authorization": "Bearer " + self.data["identity"]["credential"]}
+        try:  # a ping each 20 seconds, to be answered within 25: 45 seconds of silence end the socket
+            async with connect("ws" + self.hub.removeprefix("http") + "/ws/agent", additional_headers=headers, ssl=tls,
+                               compression=None, ping_interval=20, ping_timeout=25) as link:
+                try:
+                    end = await self.listen(link, session)
+                finally:
+                    for task in session["work"]:
+                        task.cancel()
+                    await asyncio.gather(*session["work"], return_exceptions=True)
+            say(f"{end['t']} from the hub: {end['code']}: {end['detail']}")
+            if end["t"] == "error" or end.get("retry_after_ms") is not None:
+                return min(end.get("retry_after_ms", 0) / 1000, 3600)
+            return 60 if end["code"] == "bad_credentials" else NOT_SOON
+        except InvalidStatus as refused:
+            problem = read_problem(refused.response.body)
+            say(f"upgrade refused: {refused.response.status_code} {problem}")
+            waits = {"bad_credentials": 60, "agent_revoked": NOT_SOON}
+            return waits.get(problem.get("code"), problem.get("retry_after_s"))
+        except (OSError, WebSocketException, TimeoutError, ValueError, LookupError) as error:
+            say(f"connection ended: {error!r}")
+            return None
+
+    async def serve(self):
+        for run_id in list(self.data["runs"]):
+            self.begin(run_id)
+        ceiling = 0.5
+        try:
+            while True:
+                began = time.monotonic()
+                wait = await self.connection() or 0
+                ceiling = 0.5 if time.monotonic() - began >= 30 else ceiling
+                await asyncio.sleep(max(wait, random.uniform(0, ceiling)))
+                ceiling = min(60, ceiling * 2)
+        finally:
+            self.stopping = True
+            await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+            self.state.save()
+
+
+def read_problem(body):
+    try:
+        return dict(json.loads(body))
+    except (TypeError, ValueError):
+        return {}
+
+
+def enrol(hub, token, state):
+    body = json.dumps({"token": token, "machine": MACHINE}).encode()
+    request = urllib.request.Request(hub + "/api/v1/enrol", body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            grant = json.load(answer)
+    except urllib.error.HTTPError as error:
+        sys.exit(f"enrolment refused: {read_problem(error.read())}")
+    if (state.data["identity"] or grant)["agent_id"] != grant["agent_id"]:  # another agent's runs are not ours
+        state.data.update(epoch=0, runs={}, finished=[])
+        state.new_spool([])
+    state.data["identity"] = {**grant, "token": hashlib.sha256(token.encode()).hexdigest()}
+    state.save()
+    say(f"enrolled as {grant['agent_name']} of {grant['retailer_name']}")
+
+
+async def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--hub", required=True, type=lambda text: text.rstrip("/"), help="such as https://hub.example")
+    parser.add_argument("--token", help="used once; a new one enrols anew")
+    parser.add_argument("--state", required=True, help="the file to remember everything in")
+    options, state = parser.parse_args(), None
+    if options.hub.startswith("http:") and urlsplit(options.hub).hostname not in ("127.0.0.1", "::1", "localhost"):
+        sys.exit("plain HTTP to another machine would show the credential")
+    state = State(options.state)
+    known = (state.data["identity"] or {}).get("token")
+    if options.token and known != hashlib.sha256(options.token.encode()).hexdigest():
+        enrol(options.hub, options.token, state)
+    if not state.data["identity"]:
+        sys.exit("not enrolled: pass --token")
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    await Agent(options.hub, state).serve()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        say("stopped")
