@@ -35,6 +35,7 @@ pub(crate) fn keep<P: Part>(
     hosted(Rc::new(Held { kind: TypeId::of::<P>(), props, run }), key)
 }
 
+#[inline(never)]
 fn hosted(part: Rc<dyn Kept>, key: Option<Key>) -> Html {
     VChild::<Host>::new(HostProps { part }, key).into()
 }
@@ -142,6 +143,8 @@ macro_rules! part {
         impl $crate::part::Part for $name {
             type Props = part!(@props $($props)?);
 
+            // Once in the program, not once at every place where it is used.
+            #[inline(never)]
             fn draw(props: Self::Props, _key: Option<::yew::virtual_dom::Key>) -> ::yew::Html {
                 part!(@call $draw, &props, $($props)?)
             }
@@ -153,6 +156,7 @@ macro_rules! part {
         impl $crate::part::Part for $name {
             type Props = part!(@props $($props)?);
 
+            #[inline(never)]
             fn draw(props: Self::Props, key: Option<::yew::virtual_dom::Key>) -> ::yew::Html {
                 fn run(
                     _props: &part!(@props $($props)?),

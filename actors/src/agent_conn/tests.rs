@@ -124,7 +124,7 @@ impl Wire {
 
     /// Nothing is sent for a while.
     async fn quiet(&mut self) {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await; // poll: nothing comes, in virtual time
         assert_eq!(self.out.try_recv(), Err(mpsc::error::TryRecvError::Empty));
     }
 

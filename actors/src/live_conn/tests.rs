@@ -128,7 +128,7 @@ impl Live {
             if hub.snapshot["watchers"] == count {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await; // poll: looked at again
         }
     }
 
@@ -203,7 +203,7 @@ impl Tab {
     }
 
     async fn quiet(&mut self) {
-        tokio::time::sleep(Duration::from_millis(900)).await;
+        tokio::time::sleep(Duration::from_millis(900)).await; // poll: nothing comes, in virtual time
         assert_eq!(self.out.try_recv(), Err(mpsc::error::TryRecvError::Empty));
     }
 }

@@ -51,6 +51,13 @@ impl Fleet {
         rows.into_iter().map(|row| all.get(&row.id).cloned().unwrap_or(row)).collect()
     }
 
+    /// Retailers that have an agent which is not connected.
+    #[must_use]
+    pub fn with_agent_down(&self) -> Vec<RetailerId> {
+        let all = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        all.values().filter(|row| row.agents_online < row.agents_total).map(|row| row.id).collect()
+    }
+
     #[must_use]
     pub fn totals(&self, scope: &RetailerScope, today: Today) -> Totals {
         let all = self.rows.read().unwrap_or_else(PoisonError::into_inner);

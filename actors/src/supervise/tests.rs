@@ -48,7 +48,7 @@ impl Actor for Worker {
         match bad {
             NOT_WANTED => Err(NotWanted("there is nothing to do".into()).into()),
             SLOW => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await; // slow: the start itself
                 Ok(start)
             }
             bad if start <= bad => Err("not yet".into()),
@@ -113,7 +113,7 @@ impl Bench {
     async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let waited = tokio::time::timeout(Duration::from_secs(10), async {
             while !holds(self) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::time::sleep(Duration::from_millis(1)).await; // poll: looked at again
             }
         });
         waited.await.unwrap_or_else(|_| panic!("never {what}"));

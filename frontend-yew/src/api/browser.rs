@@ -60,7 +60,7 @@ pub fn random_key() -> String {
         crypto.get_random_values_with_u8_array(&mut bytes).ok();
     }
     let random: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("console-{random}-{}", now_ms())
+    format!("console-{random}-{}", now().0)
 }
 
 #[must_use]

@@ -2,7 +2,6 @@
 //! One socket, whatever number of pages and panels watch.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use gloo_events::EventListener;
@@ -22,7 +21,7 @@ const PATH: &str = "/ws/live";
 const TICK_MS: u32 = 500;
 
 /// Who wants to hear of what; `None` is the status.
-type Listeners = BTreeMap<u32, (Option<Topic>, Callback<()>)>;
+type Listeners = Vec<(u32, Option<Topic>, Callback<()>)>;
 
 struct Driver {
     api: Api,
@@ -54,7 +53,7 @@ pub struct Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.live.0.listeners.borrow_mut().remove(&self.key);
+        self.live.0.listeners.borrow_mut().retain(|(key, ..)| *key != self.key);
         if let Some(topic) = self.topic {
             self.live.drive(Event::Unwatch(topic));
         }
@@ -119,7 +118,7 @@ impl Live {
     fn listen(&self, topic: Option<Topic>, changed: Callback<()>) -> Watch {
         let key = self.0.next.get();
         self.0.next.set(key.wrapping_add(1));
-        self.0.listeners.borrow_mut().insert(key, (topic, changed));
+        self.0.listeners.borrow_mut().push((key, topic, changed));
         Watch { live: self.clone(), key, topic }
     }
 
@@ -231,9 +230,9 @@ impl Live {
             .0
             .listeners
             .borrow()
-            .values()
-            .filter(|(wanted, _)| *wanted == topic)
-            .map(|(_, changed)| changed.clone())
+            .iter()
+            .filter(|(_, wanted, _)| *wanted == topic)
+            .map(|(.., changed)| changed.clone())
             .collect();
         told.iter().for_each(|changed| changed.emit(()));
     }

@@ -4,10 +4,12 @@ use messages::http::paging::{ListQuery, Page};
 use messages::http::runs::LogQuery;
 use messages::live::{Entity, Topic};
 use messages::{ErrorCode, RetailerId, RunId};
+use serde_json::Value;
 
-use super::client::Api;
+use super::client::{Api, Call};
 use super::error::ApiError;
-use super::resource::{Agent, Destination, Job, Resource, Retailer, Store};
+use super::resource::{Retailer, listed};
+use crate::state::frame;
 
 /// Runs shown beside a retailer.
 const RUNS: u32 = 50;
@@ -31,32 +33,34 @@ pub async fn fetch(api: &Api, topic: Topic) -> Result<Vec<Entity>, (ErrorCode, S
 
 async fn whole_retailer(api: &Api, retailer: RetailerId) -> Result<Vec<Entity>, ApiError> {
     let mut entities = vec![Entity::Retailer(api.read::<Retailer>(None, &retailer.to_string()).await?)];
-    entities.extend(all::<Store>(api, retailer).await?.into_iter().map(Entity::Store));
-    // Who may not see the configuration sees the rest.
-    entities.extend(permitted(all::<Agent>(api, retailer).await)?.into_iter().map(Entity::Agent));
-    entities.extend(permitted(all::<Destination>(api, retailer).await)?.into_iter().map(Entity::Destination));
-    entities.extend(permitted(all::<Job>(api, retailer).await)?.into_iter().map(Entity::Job));
+    for (name, kind) in
+        [("stores", "store"), ("agents", "agent"), ("destinations", "destination"), ("jobs", "job")]
+    {
+        match all(api, &format!("/retailers/{retailer}/{name}"), kind).await {
+            Ok(some) => entities.extend(some),
+            // Who may not see the configuration sees the rest.
+            Err(error) if error.code() == Some(ErrorCode::Forbidden) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let query = ListQuery { limit: Some(RUNS), ..ListQuery::default() };
     entities.extend(api.runs(retailer, None, &query).await?.items.into_iter().map(Entity::Run));
     Ok(entities)
 }
 
-fn permitted<T>(result: Result<Vec<T>, ApiError>) -> Result<Vec<T>, ApiError> {
-    match result {
-        Err(error) if error.code() == Some(ErrorCode::Forbidden) => Ok(Vec::new()),
-        other => other,
-    }
-}
-
-async fn all<R: Resource>(api: &Api, retailer: RetailerId) -> Result<Vec<R::View>, ApiError> {
-    let mut items = Vec::new();
+/// All pages of a list, as entities of this kind.
+async fn all(api: &Api, path: &str, kind: &str) -> Result<Vec<Entity>, ApiError> {
+    let mut entities = Vec::new();
     let mut query = ListQuery { limit: Some(ListQuery::MAX_LIMIT), ..ListQuery::default() };
     loop {
-        let Page { items: some, next, .. } = api.list::<R>(Some(retailer), &query).await?;
-        items.extend(some);
-        match next {
+        let page: Page<Value> = api.fetch(Call::get(listed(path, &query))).await?;
+        for mut item in page.items {
+            item["kind"] = kind.into();
+            entities.extend(frame::entity(item));
+        }
+        match page.next {
             Some(next) => query.cursor = Some(next),
-            None => return Ok(items),
+            None => return Ok(entities),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Two versions side by side, field by field: mine or theirs.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -9,7 +8,7 @@ use yew::prelude::*;
 use super::button::{Button, Tone};
 use super::icon::{Glyph, Icon};
 use crate::hooks::Conflict;
-use crate::state::merge::{Difference, Side, differences, merged, shown};
+use crate::state::merge::{self, Difference, Side, differences, merged, shown};
 
 #[derive(Properties, PartialEq)]
 pub struct Props {
@@ -23,12 +22,12 @@ part!(pub ConflictView(Props) kept by use_conflict_view);
 
 #[hook]
 fn use_conflict_view(props: &Props) -> Html {
-    let choices = use_state(BTreeMap::<String, Side>::new);
+    let choices = use_state(Vec::<(String, Side)>::new);
     let conflict = &props.conflict;
     let found = differences(&conflict.base, &conflict.mine, &conflict.theirs);
     let all = |side: Side| {
         let (choices, fields) =
-            (choices.clone(), found.iter().map(|d| (d.field.clone(), side)).collect::<BTreeMap<_, _>>());
+            (choices.clone(), found.iter().map(|d| (d.field.clone(), side)).collect::<Vec<_>>());
         Callback::from(move |()| choices.set(fields.clone()))
     };
     let save = {
@@ -70,15 +69,15 @@ fn use_conflict_view(props: &Props) -> Html {
     }
 }
 
-fn row(difference: &Difference, choices: &UseStateHandle<BTreeMap<String, Side>>) -> Html {
+fn row(difference: &Difference, choices: &UseStateHandle<Vec<(String, Side)>>) -> Html {
     let field = &difference.field;
-    let chosen = choices.get(field).copied().unwrap_or(difference.suggested);
+    let chosen = merge::chosen(choices, difference);
     let cell = |side: Side, value: &Value| {
         let onchange = {
             let (choices, field) = (choices.clone(), field.clone());
             Callback::from(move |_: Event| {
                 let mut all = (*choices).clone();
-                all.insert(field.clone(), side);
+                all.push((field.clone(), side));
                 choices.set(all);
             })
         };

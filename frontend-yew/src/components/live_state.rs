@@ -22,7 +22,9 @@ fn use_live_state() -> Html {
             ("warn", "Reconnecting".to_owned(), "The live connection was lost. It comes back by itself.")
         }
         Status::Waiting { until_ms } => {
-            let seconds = ((until_ms - browser::now_ms()) / 1_000.0).ceil().max(0.0);
+            #[expect(clippy::cast_possible_truncation, reason = "the back-off ends at half a minute")]
+            // Whole numbers, for the program has no other use for writing fractions.
+            let seconds = ((until_ms - browser::now_ms()) / 1_000.0).ceil().max(0.0) as i64;
             (
                 "warn",
                 format!("Reconnecting in {seconds} s"),

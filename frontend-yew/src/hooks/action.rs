@@ -44,7 +44,11 @@ where
 }
 
 /// Apart from what differs between actions, so that it stands once in the program.
-fn perform(console: Console, busy: UseStateHandle<bool>, work: LocalBoxFuture<'static, Result<(), ApiError>>) {
+fn perform(
+    console: Console,
+    busy: UseStateHandle<bool>,
+    work: LocalBoxFuture<'static, Result<(), ApiError>>,
+) {
     spawn_local(async move {
         if let Err(error) = work.await {
             console.failed(&error);

@@ -94,7 +94,8 @@ fn use_saving(plan: Rc<Plan>, done: Callback<Value>) -> Save {
         let progress = progress.clone();
         Callback::from(move |(spec, rev): (Value, Option<Version>)| {
             progress.set(Progress { busy: true, ..Progress::default() });
-            let (console, done, plan, progress) = (console.clone(), done.clone(), plan.clone(), progress.clone());
+            let (console, done, plan, progress) =
+                (console.clone(), done.clone(), plan.clone(), progress.clone());
             let key = key.clone();
             spawn_local(async move {
                 let sent_key = key.borrow().clone();

@@ -1,13 +1,11 @@
 //! What a form holds when it is sent, and where its faults belong. Pure.
 //! Fields are named by their path in the document (`config.port`), which is how the hub names them too.
 
-use std::collections::BTreeMap;
-
 use messages::FieldError;
 
 /// Values by field name, as the browser gives them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FormValues(BTreeMap<String, String>);
+pub struct FormValues(Vec<(String, String)>);
 
 impl FromIterator<(String, String)> for FormValues {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
@@ -19,7 +17,7 @@ impl FormValues {
     /// The text as typed; empty where the field is absent.
     #[must_use]
     pub fn raw(&self, name: &str) -> String {
-        self.0.get(name).cloned().unwrap_or_default()
+        self.0.iter().find(|(field, _)| field == name).map(|(_, text)| text.clone()).unwrap_or_default()
     }
 
     /// The text without blanks around it, as names and paths want it.
@@ -31,7 +29,7 @@ impl FormValues {
     /// A box is only sent when it is ticked.
     #[must_use]
     pub fn ticked(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.0.iter().any(|(field, _)| field == name)
     }
 
     /// A whole number, or the fault to show.

@@ -51,7 +51,9 @@ pub fn parse(text: &str) -> Option<ToConsole> {
     })
 }
 
-fn entity(mut value: Value) -> Option<Entity> {
+/// One entity, with its kind in it.
+#[must_use]
+pub fn entity(mut value: Value) -> Option<Entity> {
     let kind = take_text(&mut value, "kind")?;
     Some(match kind.as_str() {
         "totals" => Entity::Totals(read(value)?),

@@ -1,8 +1,6 @@
 //! Two people changed the same thing: which fields differ, and what comes of choosing. Pure.
 //! Works on JSON, so that it serves every kind of document.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 /// Whose value of a field is kept.
@@ -29,13 +27,12 @@ pub struct Difference {
 pub fn differences(base: &Value, mine: &Value, theirs: &Value) -> Vec<Difference> {
     let (base, mine, theirs) = (flat(base), flat(mine), flat(theirs));
     let roots: Vec<&str> = mine.keys().chain(base.keys()).map(|path| root(path)).collect();
-    let mut paths: Vec<&String> =
-        mine.keys().chain(theirs.keys()).filter(|path| roots.contains(&root(path))).collect();
-    paths.sort();
-    paths.dedup();
-    let at = |map: &BTreeMap<String, Value>, path: &str| map.get(path).cloned().unwrap_or(Value::Null);
+    let told = mine.keys().chain(theirs.keys()).filter(|path| roots.contains(&root(path)));
+    // A map of JSON is sorted, and has each key once.
+    let paths: Map<String, Value> = told.map(|path| (path.clone(), Value::Null)).collect();
+    let at = |map: &Map<String, Value>, path: &str| map.get(path).cloned().unwrap_or(Value::Null);
     paths
-        .into_iter()
+        .keys()
         .filter_map(|path| {
             let (was, mine, theirs) = (at(&base, path), at(&mine, path), at(&theirs, path));
             let suggested = if mine == was { Side::Theirs } else { Side::Mine };
@@ -46,15 +43,22 @@ pub fn differences(base: &Value, mine: &Value, theirs: &Value) -> Vec<Difference
 
 /// `mine`, with the fields that `choices` gives to the other side taken from there.
 #[must_use]
-pub fn merged(mine: &Value, differences: &[Difference], choices: &BTreeMap<String, Side>) -> Value {
+pub fn merged(mine: &Value, differences: &[Difference], choices: &[(String, Side)]) -> Value {
     let mut result = mine.clone();
     for difference in differences {
-        let side = choices.get(&difference.field).copied().unwrap_or(difference.suggested);
+        let side = chosen(choices, difference);
         if side == Side::Theirs {
             put(&mut result, &difference.field, difference.theirs.clone());
         }
     }
     result
+}
+
+/// The side that was chosen, or else suggested.
+#[must_use]
+pub fn chosen(choices: &[(String, Side)], difference: &Difference) -> Side {
+    let choice = choices.iter().rev().find(|(field, _)| *field == difference.field);
+    choice.map_or(difference.suggested, |(_, side)| *side)
 }
 
 /// A value in one line.
@@ -75,8 +79,8 @@ fn root(path: &str) -> &str {
 }
 
 /// Leaves by path. Lists count as leaves: half of a list makes no sense.
-fn flat(value: &Value) -> BTreeMap<String, Value> {
-    fn walk(prefix: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
+fn flat(value: &Value) -> Map<String, Value> {
+    fn walk(prefix: &str, value: &Value, out: &mut Map<String, Value>) {
         match value {
             Value::Object(map) => {
                 for (key, inner) in map {
@@ -89,7 +93,7 @@ fn flat(value: &Value) -> BTreeMap<String, Value> {
             }
         }
     }
-    let mut out = BTreeMap::new();
+    let mut out = Map::new();
     walk("", value, &mut out);
     out
 }
@@ -137,8 +141,7 @@ mod tests {
         let mine = json!({"name": "b", "config": {"port": 23}, "secret": "kept"});
         let theirs = json!({"name": "c", "config": {"port": 24}});
         let found = differences(&base, &mine, &theirs);
-        let choices =
-            BTreeMap::from([("config.port".to_owned(), Side::Theirs), ("name".to_owned(), Side::Mine)]);
+        let choices = [("config.port".to_owned(), Side::Theirs), ("name".to_owned(), Side::Mine)];
         let result = merged(&mine, &found, &choices);
         assert_eq!(result, json!({"name": "b", "config": {"port": 24}, "secret": "kept"}));
     }
@@ -147,7 +150,7 @@ mod tests {
     fn a_value_that_they_removed_can_be_removed() {
         let base = json!({"store_id": "x"});
         let found = differences(&base, &base, &json!({}));
-        assert_eq!(merged(&base, &found, &BTreeMap::new()), json!({}));
+        assert_eq!(merged(&base, &found, &[]), json!({}));
     }
 
     #[test]

@@ -41,16 +41,15 @@ pub fn strength(password: &str, about: &[&str]) -> Strength {
         return Strength::TooShort;
     }
     let lower = password.to_lowercase();
-    let mut letters: Vec<char> = lower.chars().collect();
-    letters.sort_unstable();
-    letters.dedup();
+    let letters =
+        lower.chars().enumerate().filter(|(at, c)| lower.chars().take(*at).all(|other| other != *c)).count();
     let own = about
         .iter()
         .map(|word| word.trim().to_lowercase())
         .any(|word| word.len() >= 3 && lower.contains(&word));
     let common = COMMON.iter().any(|word| lower.contains(word));
     let penalty = if own || common { 6 } else { 0 };
-    match (length.saturating_sub(penalty), letters.len()) {
+    match (length.saturating_sub(penalty), letters) {
         (_, 0..5) | (0..10, _) => Strength::Weak,
         (16.., 8..) => Strength::Strong,
         _ => Strength::Fair,

@@ -50,7 +50,8 @@ pub enum Outcome {
 /// One topic as the console has it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TopicState {
-    entities: BTreeMap<EntityKey, Rc<Entity>>,
+    /// In the order in which they came; a few hundred at most.
+    entities: Vec<(EntityKey, Rc<Entity>)>,
     /// Apart from the rest, by place in the agent's numbering: they are many and come often.
     log: BTreeMap<u64, Rc<LogLine>>,
     /// Absent until a snapshot has come, and after polling.
@@ -110,7 +111,7 @@ impl TopicState {
         match change {
             Change::Put { entity } => self.put(entity),
             Change::Remove { key } => {
-                self.entities.remove(&key);
+                self.entities.retain(|(other, _)| *other != key);
                 if key.kind == "log" {
                     key.id.parse().ok().and_then(|seq: u64| self.log.remove(&seq));
                 }
@@ -156,14 +157,18 @@ impl TopicState {
                 self.log.pop_first();
             }
         } else {
-            self.entities.insert(entity.key(), Rc::new(entity));
+            let key = entity.key();
+            match self.entities.iter_mut().find(|(other, _)| *other == key) {
+                Some((_, old)) => *old = Rc::new(entity),
+                None => self.entities.push((key, Rc::new(entity))),
+            }
         }
     }
 
     fn alter(&mut self, kind: &str, id: String, f: impl FnOnce(&mut Entity)) -> bool {
         let key = EntityKey { kind: kind.to_owned(), id };
-        match self.entities.get_mut(&key) {
-            Some(entity) => {
+        match self.entities.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, entity)) => {
                 f(Rc::make_mut(entity));
                 true
             }
@@ -175,7 +180,7 @@ impl TopicState {
         &'a self,
         f: impl Fn(&'a Entity) -> Option<&'a T> + 'a,
     ) -> impl Iterator<Item = &'a T> {
-        self.entities.values().filter_map(move |entity| f(entity))
+        self.entities.iter().filter_map(move |(_, entity)| f(entity))
     }
 }
 
@@ -220,8 +225,11 @@ impl TopicState {
     /// Newest first.
     #[must_use]
     pub fn runs(&self) -> Vec<&RunView> {
-        let mut runs: Vec<_> = self.pick(|e| if let Entity::Run(x) = e { Some(x) } else { None }).collect();
-        runs.sort_by_key(|run| std::cmp::Reverse((run.created_at, run.id)));
+        let mut runs = Vec::<&RunView>::new();
+        for run in self.pick(|e| if let Entity::Run(x) = e { Some(x) } else { None }) {
+            let place = runs.partition_point(|other| (other.created_at, other.id) > (run.created_at, run.id));
+            runs.insert(place, run);
+        }
         runs
     }
 
@@ -242,10 +250,16 @@ impl TopicState {
     }
 }
 
+/// Sorted by putting each in its place: the lists are short, and a sorter for each kind would be long.
 fn by_name<'a, T: 'a>(items: impl Iterator<Item = &'a T>, name: impl Fn(&T) -> &String) -> Vec<&'a T> {
-    let mut items: Vec<_> = items.collect();
-    items.sort_by_cached_key(|item| name(item).to_lowercase());
-    items
+    let (mut names, mut sorted) = (Vec::<String>::new(), Vec::new());
+    for item in items {
+        let name = name(item).to_lowercase();
+        let place = names.partition_point(|other| *other <= name);
+        names.insert(place, name);
+        sorted.insert(place, item);
+    }
+    sorted
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use actors::supervise::{ChildSpec, RestartPolicy, SupervisorHandle};
 use futures_util::future::BoxFuture;
 use messages::http::admin::ActorList;
 use messages::http::retailers::RetailerSummary;
+use messages::RetailerId;
 use messages::ids::BootId;
 
 use super::NodeError;
@@ -45,6 +46,10 @@ pub(super) struct Overlay(pub(super) Fleet);
 impl SummaryOverlay for Overlay {
     fn overlay(&self, rows: Vec<RetailerSummary>) -> BoxFuture<'_, Vec<RetailerSummary>> {
         Box::pin(std::future::ready(self.0.overlay(rows)))
+    }
+
+    fn with_agent_down(&self) -> BoxFuture<'_, Vec<RetailerId>> {
+        Box::pin(std::future::ready(self.0.with_agent_down()))
     }
 }
 

@@ -3,15 +3,11 @@
     agent.py --hub http://127.0.0.1:8080 --token gse_... --state agent.json
 
 Enrols once with the token, keeps all it must remember in the state file (mode 0600), and serves its hub until SIGTERM.
-Needs Python 3.11 and the package `websockets`. SFTP it has none: items for such a destination are counted only.
+Needs Python 3.11 and the package `websockets`. It has no SFTP: items for such a destination are only counted as sent.
 """
 import argparse
 import asyncio
-import collections
-import csv
 import errno
-import hashlib
-import io
 import json
 import os
 import platform
@@ -25,7 +21,6 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
@@ -33,6 +28,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 FIELDS = ("sku", "name", "barcode", "price", "tax_rate", "stock", "unit", "category", "description")
 COUNTS = ("read", "sent", "rejected", "bytes_read", "bytes_total", "bytes_sent", "elapsed_ms")
 ENCODINGS = {"utf8": "utf-8-sig", "utf16-le": "utf-16-le", "utf16-be": "utf-16-be", "windows1252": "cp1252"}
+KINDS = {("csv", "local_file"), ("csv", "sftp")}
 MACHINE = {"agent_version": "third-party 1.0", "os": platform.platform()[:200], "host": socket.gethostname()[:253],
            "capabilities": ["source:csv", "destination:local_file", "destination:sftp"]}
 NOT_SOON = 600  # seconds, after a `bye` that does not say when to come back
@@ -50,7 +46,7 @@ class State:
 
     def __init__(self, path):
         self.path, self.changed = os.path.abspath(path), asyncio.Event()
-        self.data = {"identity": None, "epoch": 0, "runs": {}, "finished": []}
+        self.data = {"identity": {}, "epoch": 0, "runs": {}, "finished": []}
         self.new_spool([])
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
@@ -66,8 +62,7 @@ class State:
             put_in_place(file, self.path + ".new", self.path)
 
     def report(self, run_id, fact, **fields):
-        spool = self.data["spool"]
-        facts, fixed = spool["facts"], spool["fixed"]
+        facts, fixed = self.data["spool"]["facts"], self.data["spool"]["fixed"]
         if fact in ("progress", "finished"):  # of a run only the latest unsent progress is worth keeping
             facts[fixed:] = [f for f in facts[fixed:] if (f["run_id"], f["fact"]) != (run_id, "progress")]
         facts.append({"at": int(time.time() * 1000), "run_id": run_id, "fact": fact, **fields})
@@ -82,7 +77,7 @@ class State:
 
 
 def put_in_place(file, part, path):
-    """Rename a written file to its place so that both survive a power cut."""
+    """Rename a written file to its place, so that both survive a power cut."""
     file.flush()
     os.fsync(file.fileno())
     os.replace(part, path)
@@ -107,32 +102,39 @@ def failure(code, detail):
     return Ended("failed", {"code": code, "detail": str(detail)[:1000]})
 
 
-# --- rows and items ---
-
 def split_row(text, delimiter):
     """The values of a row, or None where the quotes do not match."""
+    if '"' not in text:
+        return text.split(delimiter)
     values, at, stop = [], 0, re.escape(delimiter)
-    value = re.compile(f'(?:"((?:[^"]|"")*)"|((?!")[^{stop}]*))({stop}|$)')
-    while found := value.match(text, at) if '"' in text else None:
+    value = re.compile(f'(?:"((?:[^"]|"")*)"|([^{stop}"\r\n]*))({stop}|$)')
+    while found := value.match(text, at):
         values.append((found[1] or "").replace('""', '"') or found[2] or "")
         at = found.end()
         if not found[3]:
             return values
-    return None if '"' in text else text.split(delimiter)
+    return None
 
 
 def rows(file, delimiter):
-    """Line number, text and values of each row; values are None where it is broken. A value in quotes may go over
-    lines, but a quote that is not closed within 64 KiB costs its own line only."""
-    ahead, number = collections.deque(), 1
-    while lines := [line for line in (ahead.popleft() if ahead else file.readline(),) if line]:
-        while (values := split_row(text := "".join(lines).rstrip("\r\n"), delimiter)) is None:
-            more = text.count('"') % 2 and len(text) <= 65536 and (ahead.popleft() if ahead else file.readline())
-            if not more:
-                ahead.extendleft(reversed(lines[1:]))
-                text, lines = lines[0].rstrip("\r\n"), lines[:1]
-                break
+    """Line number, text, and values (None where broken) of each row. A quoted value may go over lines, but a quote
+    that is not closed within 64 KiB costs its own line only."""
+    def take():
+        try:
+            return ahead.pop() if ahead else file.readline()
+        except OSError as error:
+            raise failure("source_unreadable", error) from error
+    ahead, number = [], 1
+    while text := take():
+        lines, length = [text], len(text)
+        while (odd := "".join(lines).count('"') % 2) and length <= 65536 and (more := take()):
             lines.append(more)
+            length += len(more)
+        values = None if odd else split_row("".join(lines).rstrip("\r\n"), delimiter)
+        if values is None:
+            ahead.extend(reversed(lines[1:]))
+            del lines[1:]
+        text = "".join(lines).rstrip("\r\n")
         broken = values is None or len(values) > 512 or "\ufffd" in text or len(text.encode()) > 65536
         yield number, text, None if broken else values
         number += len(lines)
@@ -146,14 +148,13 @@ def check(condition, field, reason):
 def make_item(text, comma, seen):
     """The item of a row, from its values by field."""
     item = {field: value for field, value in text.items() if value}
-    for field in ("sku", "name", "price"):
-        check(field in item, field, "is required")
+    for field, most in (("sku", 64), ("name", 255), ("price", 99), ("description", 4000)):
+        check(field in item or field == "description", field, "is required")
+        length = len(item.get(field, "").encode() if field == "sku" else item.get(field, ""))
+        check(length <= most, field, f"is longer than {most} {'bytes' if field == 'sku' else 'characters'}")
     check(item["sku"] not in seen, "sku", f'"{item["sku"]}" stood in an earlier row')
     if len(seen) < 2_000_000:
         seen.add(item["sku"])
-    check(len(item["sku"].encode()) <= 64, "sku", "is longer than 64 bytes")
-    check(len(item["name"]) <= 255, "name", "is longer than 255 characters")
-    check(len(item.get("description", "")) <= 4000, "description", "is longer than 4000 characters")
     for field in item.keys() & {"price", "tax_rate", "stock"}:
         good = re.fullmatch(r"[+-]?[0-9]+(,[0-9]+)?" if comma else r"[+-]?[0-9]+(\.[0-9]+)?", item[field])
         good = good and len(re.sub("[^0-9]", "", item[field]).lstrip("0")) <= 18
@@ -174,9 +175,9 @@ def find_columns(header, listed):
     names = [name.strip().lower() for name in header]
     wanted, places = {column["field"]: column["header"] for column in listed}, {}
     for field in FIELDS:
-        name = wanted.get(field, field)
-        if name.strip().lower() in names:
-            places[field] = names.index(name.strip().lower())
+        name = wanted.get(field, field).strip().lower()
+        if name in names:
+            places[field] = names.index(name)
         elif field in wanted or field in ("sku", "name", "price"):
             raise failure("source_malformed", f'there is no column "{name}" in the first line')
     return places
@@ -185,17 +186,15 @@ def find_columns(header, listed):
 def encode(item, form):
     if form == "jsonl":
         return json.dumps(item, ensure_ascii=False).encode() + b"\n"
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow([item.get(field, "") for field in FIELDS])
-    return line.getvalue().encode()
+    values = (item.get(field, "") for field in FIELDS)
+    quoted = ('"' + v.replace('"', '""') + '"' if re.search('[",\r\n]', v) else v for v in values)
+    return ",".join(quoted).encode() + b"\n"
 
 
 class Agent:
     def __init__(self, hub, state):
         self.hub, self.state, self.data = hub, state, state.data
         self.stopping, self.tasks = False, {}
-
-    # --- runs ---
 
     def begin(self, run_id):
         self.tasks[run_id] = asyncio.create_task(self.carry_out(run_id, self.data["runs"][run_id]))
@@ -205,21 +204,20 @@ class Agent:
         counts, place, began = dict.fromkeys(COUNTS, 0), run["command"]["destination"], time.monotonic()
         run["attempt"] += 1
         run["crashes"] += 1  # taken back when the agent stops cleanly
-        part = path = None
+        part, end = None, Ended("succeeded", {})
         try:
             if run["crashes"] > 5:
                 raise failure("internal", "five attempts took the agent down")
             self.state.report(run_id, "started", attempt=run["attempt"])
             self.state.save()
             if place["kind"] == "local_file":
-                path = os.path.abspath(place["path"])
-                part = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{run_id}.part")
-                os.makedirs(os.path.dirname(path), exist_ok=True)
+                folder, name = os.path.split(os.path.abspath(place["path"]))
+                os.makedirs(folder, exist_ok=True)
+                part = os.path.join(folder, f".{name}.{run_id}.part")
             with open(part or os.devnull, "wb") as file:  # sftp: nothing is written, the items only count as sent
                 await self.transfer(run_id, run, counts, file, began)
                 if part:
-                    put_in_place(file, part, path)
-            end = Ended("succeeded", {})
+                    put_in_place(file, part, os.path.join(folder, name))
         except Stopping:
             run["crashes"] -= 1
             return
@@ -237,8 +235,8 @@ class Agent:
         self.state.end_run(run_id, counts, end.args[0], **end.args[1])
 
     async def transfer(self, run_id, run, counts, export, began):
-        source, rule = run["command"]["source"], run["command"]["reject_rule"]
-        form, seen, told = run["command"]["destination"]["format"], set(), 0
+        source, rule, form = (run["command"][key] for key in ("source", "reject_rule", "destination"))
+        form, seen, told = form["format"], set(), 0
         try:
             before = os.stat(source["path"])
             file = open(source["path"], encoding=ENCODINGS[source["encoding"]], errors="replace", newline="")
@@ -248,7 +246,7 @@ class Agent:
         counts["bytes_total"] = before.st_size
         self.state.report(run_id, "log", level="info", text=f"reading {source['path']} ({before.st_size} bytes)")
         with file:
-            lines = rows(file, "\t" if source["delimiter"] == "\\t" else source["delimiter"])
+            lines = rows(file, source["delimiter"].replace("\\t", "\t"))
             header = next(lines, (0, "", None))[2]
             if header is None:
                 raise failure("source_malformed", "the first line does not name the columns")
@@ -256,19 +254,19 @@ class Agent:
             places = find_columns(header, source["columns"])
             if form == "csv":
                 counts["bytes_sent"] += export.write(encode(dict(zip(FIELDS, FIELDS)), form))
-            while line := self.next_line(lines):
-                number, raw, values = line
+            for number, raw, values in lines:
                 if not raw.strip():
                     continue
                 counts["read"] += 1
                 try:
                     check(values is not None, None, "the row is broken: quotes, encoding or size")
                     text = {field: (values[at:at + 1] or [""])[0].strip() for field, at in places.items()}
-                    counts["bytes_sent"] += export.write(encode(make_item(text, source["decimal_mark"] == "comma", seen), form))
+                    item = make_item(text, source["decimal_mark"] == "comma", seen)
+                    counts["bytes_sent"] += export.write(encode(item, form))
                     counts["sent"] += 1
                 except Rejected as rejected:
                     field, reason = rejected.args
-                    blame = {"column": header[places[field]].strip(), "field": field} if field else {}
+                    blame = {"column": header[places[field]].strip(), "field": field} if field in places else {}
                     counts["rejected"] += 1
                     if counts["rejected"] <= 10_000:
                         reject = {"row": number, "reason": reason, "raw": raw[:1000], **blame}
@@ -282,28 +280,18 @@ class Agent:
                         told = counts["elapsed_ms"]
                         self.state.report(run_id, "progress", **counts)
                     await self.pause(run, began)
-            await self.pause(run, began)
-            now = os.stat(source["path"]) if os.path.exists(source["path"]) else None
-            if not now or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-                raise failure("source_changing", f"{source['path']} changed while it was read")
-            counts["bytes_read"] = before.st_size
-
-    def next_line(self, lines):
-        try:
-            return next(lines, None)
-        except OSError as error:
-            raise failure("source_unreadable", error) from error
+        await self.pause(run, began)
+        now = os.stat(source["path"]) if os.path.exists(source["path"]) else None
+        if not now or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise failure("source_changing", f"{source['path']} changed while it was read")
+        counts["bytes_read"] = before.st_size
 
     async def pause(self, run, began):
         await asyncio.sleep(0)
         if self.stopping:
             raise Stopping
-        if run["cancel"]:
-            raise Ended("cancelled", {})
-        if time.monotonic() - began > run["command"]["timeout_s"]:
-            raise Ended("timed_out", {})
-
-    # --- frames from the hub ---
+        if run["cancel"] or time.monotonic() - began > run["command"]["timeout_s"]:
+            raise Ended("cancelled" if run["cancel"] else "timed_out", {})
 
     def command(self, frame):
         """Carry out `run` or `cancel`; returns the answer."""
@@ -312,7 +300,7 @@ class Agent:
         if frame["epoch"] < self.data["epoch"]:
             return refused | {"code": "stale_epoch", "detail": f"epoch {self.data['epoch']} has been seen"}
         fresh = frame["t"] == "run" and run_id not in runs and run_id not in known
-        if fresh and (frame["source"]["kind"], frame["destination"]["kind"]) not in {("csv", "local_file"), ("csv", "sftp")}:
+        if fresh and (frame["source"]["kind"], frame["destination"]["kind"]) not in KINDS:
             return refused | {"code": "invalid_field", "detail": "this agent has no such source or destination"}
         self.data["epoch"] = frame["epoch"]
         if fresh:
@@ -338,17 +326,13 @@ class Agent:
             return
         if count > spool["fixed"]:
             self.state.new_spool(spool["facts"])
-            self.state.save()
             raise ConnectionError("the hub acknowledges what was never sent: beginning a new spool")
         del spool["facts"][:count]
         spool["base"] += count
         spool["fixed"] -= count
         session["sent"] = max(0, session["sent"] - count)
-        while session["window"] and session["window"][0] <= frame["through"]:
-            session["window"].popleft()
+        session["window"] = [last for last in session["window"] if last > frame["through"]]
         self.state.changed.set()
-
-    # --- the socket ---
 
     async def pump(self, send, session):
         """Send what is not acknowledged, in at most four frames before their acknowledgement."""
@@ -358,15 +342,13 @@ class Agent:
             spool = self.data["spool"]
             while len(session["window"]) < 4 and session["sent"] < len(spool["facts"]):
                 reports, size = [], 0
-                for i, fact in enumerate(spool["facts"][session["sent"]:][:128], spool["base"] + session["sent"]):
+                for fact in spool["facts"][session["sent"]:][:128]:
                     size += len(json.dumps(fact)) + 30
-                    if reports and size > 200_000:
-                        break
-                    reports.append({"seq": i, **fact})
+                    if not reports or size < 200_000:
+                        reports.append({"seq": spool["base"] + session["sent"] + len(reports), **fact})
                 session["sent"] += len(reports)
-                if session["sent"] > spool["fixed"]:
-                    spool["fixed"] = session["sent"]
-                    self.state.save()
+                spool["fixed"] = max(spool["fixed"], session["sent"])
+                self.state.save()
                 session["window"].append(reports[-1]["seq"])
                 await send(t="reports", spool_id=spool["id"], reports=reports)
 
@@ -375,19 +357,20 @@ class Agent:
             await send(t="heartbeat", active=list(self.tasks))
             await asyncio.sleep(seconds)
 
-    async def listen(self, link, session):
+    async def listen(self, link, work):
         """Serve one connection; returns the `bye`."""
         async def send(**frame):
             await link.send(json.dumps({"v": 1, **frame}))
-        spool = self.data["spool"]
+        spool, session = self.data["spool"], {"sent": 0, "window": []}
         await send(t="hello", machine=MACHINE, spool_id=spool["id"], next_seq=spool["base"], active=list(self.data["runs"]))
         frame = json.loads(await asyncio.wait_for(link.recv(), 20))
         while frame["t"] not in ("bye", "error"):
             if frame["t"] == "welcome":
                 say(f"connected, heartbeat each {frame['heartbeat_s']} s")
                 self.state.changed.set()
-                for work in (self.heartbeat(send, frame["heartbeat_s"]), self.pump(send, session)):
-                    session["work"].append(asyncio.create_task(work))
+                for task in (self.heartbeat(send, frame["heartbeat_s"]), self.pump(send, session)):
+                    work.append(asyncio.create_task(task))
+                    work[-1].add_done_callback(lambda _: asyncio.create_task(link.close()))
             elif frame["t"] in ("run", "cancel"):
                 answer = self.command(frame)
                 say(f"{frame['t']} {frame['run_id']}: {answer['t']} {answer.get('code', '')}")
@@ -404,20 +387,19 @@ class Agent:
 
     async def connection(self):
         """One connection to its end; returns the seconds to wait, or None to back off."""
-        tls = ssl.create_default_context() if self.hub.startswith("https:") else None
+        tls, work = ssl.create_default_context() if self.hub.startswith("https:") else None, []
         if tls:
             tls.set_alpn_protocols(["http/1.1"])
-        session = {"sent": 0, "window": collections.deque(), "work": []}
         headers = {"Authorization": "Bearer " + self.data["identity"]["credential"]}
         try:  # a ping each 20 seconds, to be answered within 25: 45 seconds of silence end the socket
             async with connect("ws" + self.hub.removeprefix("http") + "/ws/agent", additional_headers=headers, ssl=tls,
                                compression=None, ping_interval=20, ping_timeout=25) as link:
                 try:
-                    end = await self.listen(link, session)
+                    end = await self.listen(link, work)
                 finally:
-                    for task in session["work"]:
+                    for task in work:
                         task.cancel()
-                    await asyncio.gather(*session["work"], return_exceptions=True)
+                    await asyncio.gather(*work, return_exceptions=True)
             say(f"{end['t']} from the hub: {end['code']}: {end['detail']}")
             if end["t"] == "error" or end.get("retry_after_ms") is not None:
                 return min(end.get("retry_after_ms", 0) / 1000, 3600)
@@ -463,10 +445,10 @@ def enrol(hub, token, state):
             grant = json.load(answer)
     except urllib.error.HTTPError as error:
         sys.exit(f"enrolment refused: {read_problem(error.read())}")
-    if (state.data["identity"] or grant)["agent_id"] != grant["agent_id"]:  # another agent's runs are not ours
+    if state.data["identity"].get("agent_id", grant["agent_id"]) != grant["agent_id"]:  # another's runs are not ours
         state.data.update(epoch=0, runs={}, finished=[])
         state.new_spool([])
-    state.data["identity"] = {**grant, "token": hashlib.sha256(token.encode()).hexdigest()}
+    state.data["identity"] = {**grant, "token": token}  # used up: kept to tell a new one
     state.save()
     say(f"enrolled as {grant['agent_name']} of {grant['retailer_name']}")
 
@@ -476,12 +458,11 @@ async def main():
     parser.add_argument("--hub", required=True, type=lambda text: text.rstrip("/"), help="such as https://hub.example")
     parser.add_argument("--token", help="used once; a new one enrols anew")
     parser.add_argument("--state", required=True, help="the file to remember everything in")
-    options, state = parser.parse_args(), None
-    if options.hub.startswith("http:") and urlsplit(options.hub).hostname not in ("127.0.0.1", "::1", "localhost"):
+    options = parser.parse_args()
+    if not re.match(r"https://|http://(127\.0\.0\.1|localhost|\[::1])(:|$)", options.hub):
         sys.exit("plain HTTP to another machine would show the credential")
     state = State(options.state)
-    known = (state.data["identity"] or {}).get("token")
-    if options.token and known != hashlib.sha256(options.token.encode()).hexdigest():
+    if options.token and state.data["identity"].get("token") != options.token:
         enrol(options.hub, options.token, state)
     if not state.data["identity"]:
         sys.exit("not enrolled: pass --token")

@@ -23,7 +23,7 @@ async fn until_waiting(bench: &Bench, count: u64) {
         if retailer.snapshot["waiting"] == count {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await; // poll: looked at again
     }
 }
 

@@ -16,7 +16,7 @@ use crate::components::form_dialog::FormDialog;
 use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
 use crate::components::time::maybe;
-use crate::hooks::{json, Action, use_action, use_console, use_save};
+use crate::hooks::{Action, json, use_action, use_console, use_save};
 use crate::state::draft;
 use crate::state::form::FormValues;
 use crate::state::topic::TopicState;
