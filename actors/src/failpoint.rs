@@ -20,6 +20,7 @@ pub const POINTS: &[&str] = &[
     "live_conn.frame",
     "live_hub.publish",
     "store_guard.check",
+    "run_worker.batch",
 ];
 
 static ANY_ARMED: AtomicBool = AtomicBool::new(false);

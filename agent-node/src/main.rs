@@ -10,6 +10,11 @@ fn main() -> ExitCode {
     // Twice is harmless: the first one stays.
     let _already = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
+    let points = std::env::var(actors::failpoint::VARIABLE).unwrap_or_default();
+    for point in actors::failpoint::arm_from(&points) {
+        // Told before there is a log: whoever set the variable sits at the terminal.
+        let _unheard = writeln!(std::io::stderr(), "agent-node: there is no failpoint \"{point}\"");
+    }
     match start(cli) {
         Ok(code) => code,
         Err(error) => {

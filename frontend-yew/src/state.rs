@@ -13,6 +13,7 @@ pub mod pace;
 pub mod paging;
 pub mod password;
 pub mod query;
+pub mod reader;
 pub mod timeline;
 pub mod toasts;
 pub mod topic;

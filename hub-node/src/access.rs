@@ -143,7 +143,10 @@ impl Access {
             return Err(revoked());
         }
         if user.token_generation != claims.generation {
-            return Err(Problem::new(ErrorCode::TokenExpired, "your rights have changed; refresh the access token"));
+            return Err(Problem::new(
+                ErrorCode::TokenExpired,
+                "your rights have changed; refresh the access token",
+            ));
         }
         Ok(user.caller(claims.sid, claims.expires_at()))
     }

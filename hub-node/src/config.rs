@@ -93,7 +93,8 @@ mod tests {
             (["hub", "--tls-cert=cert.pem"], "--tls-key"),
             (["hub", "--trusted-proxies=10.0.0.1,x"], "--trusted-proxies"),
         ] {
-            let error = Cli::try_parse_from(arguments).err().map(|error| error.to_string()).unwrap_or_default();
+            let error =
+                Cli::try_parse_from(arguments).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(named), "{arguments:?}: {error}");
         }
         let fine = Cli::try_parse_from(["hub", "--public-url=https://hub.example.com/"]).ok();

@@ -101,6 +101,7 @@ pub struct Settings {
 #[must_use]
 pub fn is_our_page(headers: &http::HeaderMap, public_url: &str) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let sender = origin::Sender { origin: text("origin"), fetch_site: text("sec-fetch-site"), host: text("host") };
+    let sender =
+        origin::Sender { origin: text("origin"), fetch_site: text("sec-fetch-site"), host: text("host") };
     origin::is_ours(&sender, public_url)
 }

@@ -27,7 +27,8 @@ fn main() -> ExitCode {
     }
     let Cli { command: Command::Run(config) } = Cli::parse();
     telemetry::start();
-    for point in actors::failpoint::arm_from(&std::env::var(actors::failpoint::VARIABLE).unwrap_or_default()) {
+    for point in actors::failpoint::arm_from(&std::env::var(actors::failpoint::VARIABLE).unwrap_or_default())
+    {
         tracing::error!(point, "there is no such failpoint");
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

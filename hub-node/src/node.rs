@@ -19,6 +19,7 @@ use actors::ports::Board;
 use actors::retailer::actor::Tools;
 use actors::run::watchers::Watchers;
 use actors::supervise::{SupervisorArgs, SupervisorHandle};
+use futures_util::StreamExt as _;
 use messages::Timestamp;
 use messages::ids::BootId;
 use tokio::time::timeout;
@@ -35,6 +36,9 @@ use crate::store::{OpenError, Store};
 
 /// How long sockets get for their goodbyes.
 const GOODBYES: Duration = Duration::from_secs(5);
+/// Retailers started at once when the hub comes up, and how long one may take.
+const WAKING: usize = 16;
+const WAKE: Duration = Duration::from_secs(15);
 /// How long the first claim of shards may take: a lease of a node that has died must run out first.
 const FIRST_CLAIM: Duration = Duration::from_secs(20);
 
@@ -134,7 +138,8 @@ async fn serve(
     let app = crate::http::app(state, crate::sockets::filter(sockets.clone()));
     let closing = CancellationToken::new();
     let serving = tokio::spawn(server.serve(app, closing.clone()));
-    engine.wake().await;
+    engine.claimed().await;
+    let waking = tokio::spawn(wake(engine.host.clone(), engine.board.clone()));
     announce(data_dir.path(), &local_url)?;
     tracing::info!(address = local_url, "the hub is ready");
 
@@ -145,6 +150,7 @@ async fn serve(
     if timeout(GOODBYES, sockets.tasks.wait()).await.is_err() {
         tracing::warn!("some sockets did not take their goodbye in time");
     }
+    waking.abort();
     closing.cancel();
     if let Err(error) = serving.await {
         tracing::error!(%error, "the accept loop has failed");
@@ -246,24 +252,11 @@ impl Engine {
         }
     }
 
-    /// Waits for the first claim, then starts the retailers that have runs to look after.
-    async fn wake(&self) {
+    /// Waits for the first claim: before it every request would be refused.
+    async fn claimed(&self) {
         let mut claims = self.ownership.changed();
         if timeout(FIRST_CLAIM, claims.wait_for(|claims| !claims.is_empty())).await.is_err() {
             tracing::warn!("no shard could be claimed yet; requests are refused until one is");
-            return;
-        }
-        let rows = match self.board.summaries().await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::error!(%error, "retailers with open runs are not known; they start when first asked");
-                return;
-            }
-        };
-        for row in rows.iter().filter(|row| row.runs_active > 0) {
-            if let Err(problem) = self.host.wake(row.id, GOODBYES).await {
-                tracing::warn!(retailer = %row.id, %problem, "a retailer with open runs did not start");
-            }
         }
     }
 
@@ -272,4 +265,26 @@ impl Engine {
         self.runs.stop("the hub stops").await;
         self.retailers.stop("the hub stops").await;
     }
+}
+
+/// Starts the retailers that have runs to look after, a few at a time.
+async fn wake(host: Arc<Host>, board: Arc<dyn Board>) {
+    let rows = match board.summaries().await {
+        Ok(rows) => rows,
+        Err(error) => {
+            tracing::error!(%error, "retailers with open runs are not known; they start when first asked");
+            return;
+        }
+    };
+    let busy = rows.into_iter().filter(|row| row.runs_active > 0);
+    futures_util::stream::iter(busy)
+        .for_each_concurrent(WAKING, |row| {
+            let host = host.clone();
+            async move {
+                if let Err(problem) = host.wake(row.id, WAKE).await {
+                    tracing::warn!(retailer = %row.id, %problem, "a retailer with open runs did not start");
+                }
+            }
+        })
+        .await;
 }

@@ -29,32 +29,32 @@ use warp::reply::Response;
 use crate::access::Access;
 
 /// An agent sends its backlog as fast as it is acknowledged; this only stops a defect from filling mailboxes.
-pub const MOST_A_SECOND: u32 = 500;
+pub(crate) const MOST_A_SECOND: u32 = 500;
 
 /// What sockets are served with. Cheap to clone.
 #[derive(Clone)]
-pub struct Sockets {
-    pub boot: BootId,
-    pub router: Arc<dyn Router>,
-    pub store: Arc<dyn TenantStore>,
-    pub board: Arc<dyn Board>,
-    pub access: Access,
-    pub agents: AgentSockets,
-    pub consoles: Consoles,
-    pub fleet: Fleet,
+pub(crate) struct Sockets {
+    pub(crate) boot: BootId,
+    pub(crate) router: Arc<dyn Router>,
+    pub(crate) store: Arc<dyn TenantStore>,
+    pub(crate) board: Arc<dyn Board>,
+    pub(crate) access: Access,
+    pub(crate) agents: AgentSockets,
+    pub(crate) consoles: Consoles,
+    pub(crate) fleet: Fleet,
     /// Supervises the connections' actors.
-    pub supervisor: SupervisorHandle,
+    pub(crate) supervisor: SupervisorHandle,
     /// Every socket's task, so that a stop can wait for the goodbyes.
-    pub tasks: TaskTracker,
-    pub stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
     /// Reached by the world as, for the check of a console's origin.
-    pub public_url: String,
-    pub generations: Arc<Generations>,
+    pub(crate) public_url: String,
+    pub(crate) generations: Arc<Generations>,
 }
 
 /// Counts connections so that of two sockets of an agent the later one is known. Starts from the time, so that it
 /// grows across restarts too.
-pub struct Generations(AtomicU64);
+pub(crate) struct Generations(AtomicU64);
 
 impl Default for Generations {
     fn default() -> Self {
@@ -72,7 +72,7 @@ impl Generations {
 
 /// Both paths as one filter; anything else is left to the REST table.
 #[must_use]
-pub fn filter(sockets: Sockets) -> BoxedFilter<(Response,)> {
+pub(crate) fn filter(sockets: Sockets) -> BoxedFilter<(Response,)> {
     let for_agents = sockets.clone();
     let agent = warp::path!("ws" / "agent")
         .and(warp::get())

@@ -75,14 +75,27 @@ pub struct Report {
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub enum Fact {
     /// Work begins; `attempt` counts from 1 and grows when a crash made the agent begin again.
-    Started { attempt: u32 },
-    Log { level: LogLevel, text: String },
+    Started {
+        attempt: u32,
+    },
+    Log {
+        level: LogLevel,
+        text: String,
+    },
     Progress(Progress),
-    Rejected { reject: RejectedItem },
+    Rejected {
+        reject: RejectedItem,
+    },
     /// Debug lines that had to be given up because the spool was full.
-    Dropped { lines: u64 },
+    Dropped {
+        lines: u64,
+    },
     /// The last fact of a run.
-    Finished { progress: Progress, #[serde(flatten)] outcome: RunOutcome },
+    Finished {
+        progress: Progress,
+        #[serde(flatten)]
+        outcome: RunOutcome,
+    },
 }
 
 /// A [`Reject`] whose run is that of the report around it.
@@ -110,18 +123,39 @@ impl RejectedItem {
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum ToAgent {
     /// Answer to `hello`.
-    Welcome { agent_id: AgentId, heartbeat_s: u32, server_time: Timestamp },
+    Welcome {
+        agent_id: AgentId,
+        heartbeat_s: u32,
+        server_time: Timestamp,
+    },
     Run(RunCommand),
     /// Stop this run; a run that is over stays as it is.
-    Cancel { command_id: CommandId, epoch: Epoch, run_id: RunId },
+    Cancel {
+        command_id: CommandId,
+        epoch: Epoch,
+        run_id: RunId,
+    },
     /// Every report up to and including `through` is stored.
-    Ack { spool_id: SpoolId, through: u64 },
+    Ack {
+        spool_id: SpoolId,
+        through: u64,
+    },
     /// A new credential; answer `credential_saved` once it is on disk. Until then both are valid.
-    Credential { credential: Secret },
+    Credential {
+        credential: Secret,
+    },
     /// The last frame was not accepted.
-    Error { code: ErrorCode, detail: String },
+    Error {
+        code: ErrorCode,
+        detail: String,
+    },
     /// The hub will close now. Come back after `retry_after_ms`; never, when it is absent.
-    Bye { code: ErrorCode, detail: String, #[serde(default, skip_serializing_if = "Option::is_none")] retry_after_ms: Option<u64> },
+    Bye {
+        code: ErrorCode,
+        detail: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
 }
 
 /// Carry out a run. The same `run_id` may arrive more than once and is carried out once.

@@ -137,9 +137,15 @@ pub struct LocalFileDestination {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Credentials {
-    Password { password: Secret },
+    Password {
+        password: Secret,
+    },
     /// An OpenSSH private key, and its passphrase if it has one.
-    PrivateKey { private_key: Secret, #[serde(default, skip_serializing_if = "Option::is_none")] passphrase: Option<Secret> },
+    PrivateKey {
+        private_key: Secret,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passphrase: Option<Secret>,
+    },
 }
 
 impl DestinationConfig {
@@ -209,7 +215,11 @@ impl CsvSource {
 impl Validate for CsvSource {
     fn check(&self, check: &mut Check) {
         check.text("path", &self.path, MAX_PATH);
-        check.ensure(self.delimiter_byte().is_some(), "delimiter", "must be one ASCII character, or \\t for a tab");
+        check.ensure(
+            self.delimiter_byte().is_some(),
+            "delimiter",
+            "must be one ASCII character, or \\t for a tab",
+        );
         for (at, column) in self.columns.iter().enumerate() {
             check.text(&format!("columns.{at}.header"), &column.header, 200);
             let repeated = self.columns[..at].iter().any(|other| other.field == column.field);
@@ -223,7 +233,11 @@ impl Validate for DestinationConfig {
         match self {
             Self::Sftp(to) => {
                 check.text("host", &to.host, 253);
-                check.ensure(!to.host.contains([' ', '/', '@']), "host", "must be a host name or an address, nothing else");
+                check.ensure(
+                    !to.host.contains([' ', '/', '@']),
+                    "host",
+                    "must be a host name or an address, nothing else",
+                );
                 check.ensure(to.port != 0, "port", "must lie between 1 and 65535");
                 check.text("user", &to.user, 128);
                 check.text("path", &to.path, MAX_PATH);
@@ -268,7 +282,11 @@ impl Validate for Credentials {
                     "private_key",
                     "must be a private key in OpenSSH or PEM form",
                 );
-                check.ensure(private_key.expose().len() <= 16_384, "private_key", "must have at most 16384 bytes");
+                check.ensure(
+                    private_key.expose().len() <= 16_384,
+                    "private_key",
+                    "must have at most 16384 bytes",
+                );
             }
         }
     }

@@ -188,9 +188,13 @@ mod tests {
 
     #[test]
     fn barcodes_of_each_length() {
-        for (code, sound) in
-            [("96385074", true), ("036000291452", true), ("4006381333931", true), ("10614141000415", true), ("96385075", false)]
-        {
+        for (code, sound) in [
+            ("96385074", true),
+            ("036000291452", true),
+            ("4006381333931", true),
+            ("10614141000415", true),
+            ("96385075", false),
+        ] {
             assert_eq!(check_barcode(code).is_ok(), sound, "{code}");
         }
     }

@@ -59,7 +59,9 @@ impl fmt::Display for Topic {
 
 /// The text names no topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no topic: dashboard, summary:<retailer>, retailer:<retailer> and run:<retailer>:<run> are")]
+#[error(
+    "\"{0}\" is no topic: dashboard, summary:<retailer>, retailer:<retailer> and run:<retailer>:<run> are"
+)]
 pub struct UnknownTopic(pub String);
 
 impl FromStr for Topic {
@@ -99,9 +101,15 @@ impl<'de> Deserialize<'de> for Topic {
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum FromConsole {
     /// First frame on a socket, and again whenever the access token is renewed.
-    Hello { token: Secret },
-    Subscribe { topics: Vec<Subscription> },
-    Unsubscribe { topics: Vec<Topic> },
+    Hello {
+        token: Secret,
+    },
+    Subscribe {
+        topics: Vec<Subscription>,
+    },
+    Unsubscribe {
+        topics: Vec<Topic>,
+    },
     Ping,
 }
 
@@ -118,19 +126,45 @@ pub struct Subscription {
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum ToConsole {
     /// Answer to `hello`.
-    Welcome { server_time: Timestamp },
+    Welcome {
+        server_time: Timestamp,
+    },
     /// The whole topic; forget what was known of it.
-    Snapshot { topic: Topic, version: Version, entities: Vec<Entity> },
+    Snapshot {
+        topic: Topic,
+        version: Version,
+        entities: Vec<Entity>,
+    },
     /// Leads from the version `after` to `version`. With another version at hand, subscribe again without `since`.
-    Delta { topic: Topic, after: Version, version: Version, changes: Vec<Change> },
+    Delta {
+        topic: Topic,
+        after: Version,
+        version: Version,
+        changes: Vec<Change>,
+    },
     /// Values that are not kept in the store and carry no version; the latest one counts.
-    Tick { topic: Topic, ticks: Vec<Tick> },
+    Tick {
+        topic: Topic,
+        ticks: Vec<Tick>,
+    },
     /// The topic cannot be watched, or no longer.
-    Refused { topic: Topic, code: ErrorCode, detail: String },
-    Error { code: ErrorCode, detail: String },
+    Refused {
+        topic: Topic,
+        code: ErrorCode,
+        detail: String,
+    },
+    Error {
+        code: ErrorCode,
+        detail: String,
+    },
     Pong,
     /// The hub will close now. Come back after `retry_after_ms`; sign in again, when it is absent.
-    Bye { code: ErrorCode, detail: String, #[serde(default, skip_serializing_if = "Option::is_none")] retry_after_ms: Option<u64> },
+    Bye {
+        code: ErrorCode,
+        detail: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
 }
 
 /// One thing of a topic.
@@ -185,12 +219,25 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Tick {
-    Presence { agent_id: AgentId, presence: Presence, last_seen_at: Timestamp },
-    Progress { run_id: RunId, progress: Progress },
+    Presence {
+        agent_id: AgentId,
+        presence: Presence,
+        last_seen_at: Timestamp,
+    },
+    Progress {
+        run_id: RunId,
+        progress: Progress,
+    },
     /// New lines of the run's log.
-    Log { lines: Vec<LogLine> },
-    Summary { summary: RetailerSummary },
-    Totals { totals: Totals },
+    Log {
+        lines: Vec<LogLine>,
+    },
+    Summary {
+        summary: RetailerSummary,
+    },
+    Totals {
+        totals: Totals,
+    },
 }
 
 /// What the dashboard shows at the top.

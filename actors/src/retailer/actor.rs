@@ -7,6 +7,7 @@
 mod batch;
 mod effects;
 mod read;
+mod recall;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
 use self::batch::{Batch, Outcome};
+use self::recall::{Found, Recalled};
 use super::decide;
 use super::presence::{Connections, Stray};
 use super::request::{Request, Response};
@@ -71,6 +73,8 @@ pub struct Asked {
 pub enum RetailerMsg {
     Ask(Box<Asked>),
     Committed(Outcome),
+    /// A run was read back for a report on it.
+    Recalled(Box<Found>),
     /// Look at an open run again.
     Review(RunId),
     PresenceDue,
@@ -104,6 +108,8 @@ pub struct State {
     committing: Option<Batch>,
     /// So many of the queue's first entries are committed one by one, to find the one that cannot be.
     alone: usize,
+    /// Runs read back for the reports in the queue.
+    recalled: Recalled,
     /// When the next look at the agents' presence is due.
     presence_due: Option<Instant>,
     commits: u64,
@@ -136,6 +142,7 @@ impl Actor for Retailer {
             queue: VecDeque::new(),
             committing: None,
             alone: 0,
+            recalled: Recalled::default(),
             presence_due: None,
             commits: 0,
         })
@@ -163,6 +170,7 @@ impl Actor for Retailer {
         match message {
             RetailerMsg::Ask(asked) => admit(&me, state, asked),
             RetailerMsg::Committed(outcome) => return batch::settle(&me, state, outcome),
+            RetailerMsg::Recalled(found) => recall::found(&me, state, *found),
             RetailerMsg::Review(run) => review(&me, state, run),
             RetailerMsg::PresenceDue => {
                 // A timer that an earlier one has overtaken finds nothing due.
@@ -206,6 +214,10 @@ fn snapshot(state: &State) -> Value {
 fn admit(me: &ActorRef<RetailerMsg>, state: &mut State, asked: Box<Asked>) {
     if asked.request.is_read() {
         read::answer(state, *asked);
+        return;
+    }
+    if let Some(run) = recall::wanted(state, &asked.request) {
+        recall::begin(me, state, run, asked);
         return;
     }
     match touch_socket(me, state, &asked.request) {

@@ -68,6 +68,17 @@ fn decode(cursor: &str) -> Result<(String, String), Problem> {
     Ok((key.to_owned(), id.to_owned()))
 }
 
+/// The state to filter by must be one that entries of the list can have.
+pub fn check_state(query: &ListQuery, allowed: &[&'static str]) -> Result<(), Problem> {
+    match query.state.as_deref().filter(|state| !state.is_empty()) {
+        Some(state) if !allowed.contains(&state) => {
+            let detail = format!("\"{state}\" is no state of this list; {} can be used", allowed.join(", "));
+            Err(Problem::invalid(vec![messages::FieldError { field: "state".into(), detail }]))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The field to sort by, checked against what the list can do.
 pub fn sort_field<'q>(query: &'q ListQuery, allowed: &[&'static str]) -> Result<&'q str, Problem> {
     let field = query.sort.as_deref().unwrap_or("name");
@@ -134,6 +145,15 @@ mod tests {
         assert_eq!(lengths(&page(rows(&["abc", "dddd"]), &query).unwrap()), [4]);
         let query = ListQuery { state: Some("disabled".into()), ..ListQuery::default() };
         assert_eq!(lengths(&page(rows(&["abc", "dddd"]), &query).unwrap()), [3]);
+    }
+
+    #[test]
+    fn a_state_that_nothing_has_is_refused() {
+        let query = |state: &str| ListQuery { state: Some(state.into()), ..ListQuery::default() };
+        assert_eq!(check_state(&query("enabled"), &["enabled", "disabled"]), Ok(()));
+        assert_eq!(check_state(&query(""), &["enabled"]), Ok(()));
+        let problem = check_state(&query("broken"), &["enabled", "disabled"]).unwrap_err();
+        assert_eq!((problem.code, problem.errors[0].field.as_str()), (ErrorCode::InvalidField, "state"));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use messages::run::{Actor, Progress, RunFailure, RunOutcome, RunState, Transition};
+use messages::run::{Actor, Presence, Progress, RunFailure, RunOutcome, RunState, Transition};
 use messages::{AgentId, CommandId, ErrorCode, Timestamp};
 
 use crate::domain::Run;
@@ -163,15 +163,18 @@ fn end(run: &mut Run, state: RunState, actor: Actor, failure: Option<RunFailure>
     true
 }
 
-/// When the hub has to look at an open run again, seen from its last transition.
+/// When the hub has to end an open run itself, seen from its last transition. An agent that is at work measures the
+/// timeout of each attempt itself, and a run may wait there for its turn: only one that is connected and idle has
+/// forgotten it.
 #[must_use]
-pub fn patience(run: &Run, agent_connected: bool) -> Option<(Duration, Event)> {
+pub fn patience(run: &Run, agent: Presence) -> Option<(Duration, Event)> {
     let allowed = Duration::from_secs(u64::from(run.plan.timeout_s));
-    match run.state {
-        RunState::Dispatched | RunState::Running if agent_connected => {
+    match (run.state, agent) {
+        (RunState::Dispatched | RunState::Running, Presence::Online) => {
             Some((allowed + OVERDUE_GRACE, Event::Overdue))
         }
-        RunState::Dispatched | RunState::Running => Some((allowed.max(SILENCE), Event::Silent)),
+        (RunState::Dispatched | RunState::Running, Presence::Busy) => None,
+        (RunState::Dispatched | RunState::Running, _) => Some((allowed.max(SILENCE), Event::Silent)),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
 use gloo_net::http::{Method, RequestBuilder};
 use messages::http::access::{Me, TokenGrant};
+use messages::http::paging::Page;
 use messages::{Problem, Secret, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,7 @@ use yew::Callback;
 
 use super::error::ApiError;
 use super::{browser, lock};
+use crate::state::reader;
 
 /// The hub answers within its own deadline of 10 s; a slow line may need as long again.
 const DEADLINE_MS: u32 = 20_000;
@@ -130,7 +132,15 @@ impl Api {
     /// Sends a request and reads the answer as `T`.
     pub async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, ApiError> {
         let (status, value) = self.value(call).await?;
-        serde_json::from_value(value).map_err(|_| ApiError::Unreadable { status })
+        reader::read(value).map_err(|_| ApiError::Unreadable { status })
+    }
+
+    /// Sends a request for a page of a list.
+    pub async fn page<T: DeserializeOwned>(&self, call: Call) -> Result<Page<T>, ApiError> {
+        let page: Page<Value> = self.fetch(call).await?;
+        let items: Result<Vec<T>, _> = page.items.into_iter().map(reader::read).collect();
+        let items = items.map_err(|_| ApiError::Unreadable { status: 200 })?;
+        Ok(Page { items, next: page.next, total: page.total })
     }
 
     /// The answer before it is given a type: the part of a request that all types share.
@@ -213,9 +223,7 @@ impl Api {
             return Err(ApiError::SignedOut);
         }
         let answer = accepted(answer)?;
-        let grant = serde_json::from_str::<Value>(&answer.body)
-            .and_then(serde_json::from_value)
-            .map_err(|_| ApiError::Unreadable { status: answer.status })?;
+        let grant = parsed(&answer.body).ok_or(ApiError::Unreadable { status: answer.status })?;
         self.adopt(grant);
         Ok(())
     }
@@ -280,10 +288,14 @@ fn accepted(answer: Answer) -> Result<Answer, ApiError> {
     if (200..300).contains(&answer.status) {
         return Ok(answer);
     }
-    match serde_json::from_str::<Value>(&answer.body).and_then(serde_json::from_value::<Problem>) {
-        Ok(problem) => Err(problem.into()),
+    match parsed::<Problem>(&answer.body) {
+        Some(problem) => Err(problem.into()),
         // A proxy in between speaks its own language.
-        Err(_) if matches!(answer.status, 502..=504) => Err(ApiError::Unreachable),
-        Err(_) => Err(ApiError::Unreadable { status: answer.status }),
+        None if matches!(answer.status, 502..=504) => Err(ApiError::Unreachable),
+        None => Err(ApiError::Unreadable { status: answer.status }),
     }
+}
+
+fn parsed<T: DeserializeOwned>(body: &str) -> Option<T> {
+    reader::read(serde_json::from_str::<Value>(body).ok()?).ok()
 }

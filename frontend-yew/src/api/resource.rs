@@ -102,7 +102,7 @@ impl Api {
         retailer: Option<RetailerId>,
         query: &ListQuery,
     ) -> Result<Page<R::View>, ApiError> {
-        self.fetch(Call::get(listed(&R::collection(retailer), query))).await
+        self.page(Call::get(listed(&R::collection(retailer), query))).await
     }
 
     pub async fn read<R: Resource>(
@@ -120,7 +120,7 @@ impl Api {
 
     /// A page of the retailers list, which has rows of its own.
     pub async fn summaries(&self, query: &ListQuery) -> Result<Page<RetailerSummary>, ApiError> {
-        self.fetch(Call::get(listed("/retailers", query))).await
+        self.page(Call::get(listed("/retailers", query))).await
     }
 }
 

@@ -43,7 +43,7 @@ impl Api {
             ("cursor", query.cursor.clone()),
             ("limit", query.limit.map(|n| n.to_string())),
         ];
-        self.fetch(Call::get(with_query(&format!("/retailers/{retailer}/runs"), &parts))).await
+        self.page(Call::get(with_query(&format!("/retailers/{retailer}/runs"), &parts))).await
     }
 
     pub async fn log(
@@ -58,7 +58,7 @@ impl Api {
             ("cursor", query.cursor.clone()),
             ("limit", query.limit.map(|n| n.to_string())),
         ];
-        self.fetch(Call::get(with_query(&format!("/retailers/{retailer}/runs/{run}/log"), &parts))).await
+        self.page(Call::get(with_query(&format!("/retailers/{retailer}/runs/{run}/log"), &parts))).await
     }
 
     pub async fn rejects(
@@ -69,7 +69,7 @@ impl Api {
         limit: u32,
     ) -> Result<Page<Reject>, ApiError> {
         let parts = [("cursor", cursor), ("limit", Some(limit.to_string()))];
-        self.fetch(Call::get(with_query(&format!("/retailers/{retailer}/runs/{run}/rejects"), &parts))).await
+        self.page(Call::get(with_query(&format!("/retailers/{retailer}/runs/{run}/rejects"), &parts))).await
     }
 
     pub async fn rejects_csv(&self, retailer: RetailerId, run: RunId) -> Result<String, ApiError> {

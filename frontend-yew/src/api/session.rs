@@ -52,7 +52,7 @@ impl Api {
     }
 
     pub async fn my_sessions(&self) -> Result<Page<SessionView>, ApiError> {
-        self.fetch(Call::get("/me/sessions")).await
+        self.page(Call::get("/me/sessions")).await
     }
 
     pub async fn end_session(&self, session: SessionId) -> Result<(), ApiError> {

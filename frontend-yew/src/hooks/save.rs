@@ -14,6 +14,7 @@ use super::page::use_console;
 use crate::api::resource::Resource;
 use crate::api::{Api, ApiError, Call, browser};
 use crate::state::draft::Draft;
+use crate::state::reader;
 
 /// Somebody else was faster.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +78,7 @@ pub fn use_save<R: Resource>(
         Plan { noun: R::NOUN, collection, topic: R::topic(retailer), existing }
     });
     let done = Callback::from(move |saved: Value| {
-        if let Ok(view) = serde_json::from_value(saved) {
+        if let Ok(view) = reader::read(saved) {
             done.emit(view);
         }
     });

@@ -9,6 +9,8 @@ use messages::live::{Change, Entity, Tick, ToConsole};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::reader;
+
 /// A frame of this protocol and of a known kind. Others are not for this build.
 #[must_use]
 pub fn parse(text: &str) -> Option<ToConsole> {
@@ -95,7 +97,7 @@ fn tick(mut value: Value) -> Option<Tick> {
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> Option<T> {
-    serde_json::from_value(value).ok()
+    reader::read(value).ok()
 }
 
 fn field<T: DeserializeOwned>(value: &mut Value, name: &str) -> Option<T> {

@@ -52,10 +52,19 @@ pub struct State {
 
 pub enum MembershipMsg {
     Tick,
-    Registered { asked_at: Moment, name: LeaseName },
+    Registered {
+        asked_at: Moment,
+        name: LeaseName,
+    },
     /// `false`: the lease has run out.
-    Renewed { asked_at: Moment, alive: bool },
-    Claimed { name: LeaseName, claimed: Claimed },
+    Renewed {
+        asked_at: Moment,
+        alive: bool,
+    },
+    Claimed {
+        name: LeaseName,
+        claimed: Claimed,
+    },
     Failed(StoreError),
     /// The call is over, with or without success.
     CallOver,
@@ -145,7 +154,10 @@ impl State {
     fn tick(&mut self, myself: &ActorRef<MembershipMsg>) {
         let now = Moment::now();
         if !self.lease.holds(now) && !self.withdrawn && !self.claims.is_empty() {
-            tracing::error!(shards = self.claims.len(), "the lease may have run out: no shard is served until it is renewed");
+            tracing::error!(
+                shards = self.claims.len(),
+                "the lease may have run out: no shard is served until it is renewed"
+            );
             self.withdrawn = true;
             self.keeper.publish(Claims::default());
         }

@@ -76,7 +76,10 @@ pub struct OwnershipKeeper {
 pub fn ownership() -> (OwnershipKeeper, Ownership) {
     let (sender, claims) = watch::channel(Claims::default());
     let valid_until = Arc::new(AtomicU64::new(0));
-    (OwnershipKeeper { valid_until: valid_until.clone(), claims: sender.into() }, Ownership { valid_until, claims })
+    (
+        OwnershipKeeper { valid_until: valid_until.clone(), claims: sender.into() },
+        Ownership { valid_until, claims },
+    )
 }
 
 impl Ownership {

@@ -85,6 +85,9 @@ mod tests {
     #[test]
     fn there_are_256_of_them() {
         assert_eq!(Shard::all().count(), usize::from(SHARDS));
-        assert_eq!((Shard::new(255).map(Shard::index), Shard::new(256), Shard::new(-1)), (Some(255), None, None));
+        assert_eq!(
+            (Shard::new(255).map(Shard::index), Shard::new(256), Shard::new(-1)),
+            (Some(255), None, None)
+        );
     }
 }

@@ -62,9 +62,19 @@ impl Actor for Housekeeping {
     type State = State;
     type Arguments = Arguments;
 
-    async fn pre_start(&self, me: ActorRef<HousekeepingMsg>, args: Arguments) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        me: ActorRef<HousekeepingMsg>,
+        args: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
         me.send_after(FIRST, || HousekeepingMsg::Begin);
-        Ok(State { tools: Arc::new(args), rounds: 0, total: Round::default(), last_at: None, last_error: None })
+        Ok(State {
+            tools: Arc::new(args),
+            rounds: 0,
+            total: Round::default(),
+            last_at: None,
+            last_error: None,
+        })
     }
 
     async fn handle(
@@ -139,7 +149,9 @@ async fn reseal(tools: &Arguments, retailer: RetailerId, active: &str) -> Result
             }
             Ok(None) => {}
             // One that cannot be opened must not keep the others from the new key.
-            Err(problem) => tracing::error!(%retailer, %destination, %problem, "credentials cannot be sealed anew"),
+            Err(problem) => {
+                tracing::error!(%retailer, %destination, %problem, "credentials cannot be sealed anew")
+            }
         }
     }
     Ok(done)

@@ -10,21 +10,20 @@ use actors::ports::Board;
 use actors::retailer::request::Router;
 use actors::supervise::{ChildSpec, RestartPolicy, SupervisorHandle};
 use futures_util::future::BoxFuture;
+use messages::RetailerId;
 use messages::http::admin::ActorList;
 use messages::http::retailers::RetailerSummary;
-use messages::RetailerId;
 use messages::ids::BootId;
 
 use super::NodeError;
 use super::housekeeping::{self, Housekeeping};
 use crate::access::Sealer;
-use crate::cluster::{
-    DataDir, LeaseTerms, Membership, MembershipArguments, Ownership, ownership,
-};
+use crate::cluster::{DataDir, LeaseTerms, Membership, MembershipArguments, Ownership, ownership};
 use crate::config::Config;
 use crate::http::{ActorDirectory, SummaryOverlay};
 use crate::store::{
-    EmbeddedConfig, NodeRecord, OwnershipStore, Store, StoreAddress, StoreGuard, StoreGuardArguments, find_binary,
+    EmbeddedConfig, NodeRecord, OwnershipStore, Store, StoreAddress, StoreGuard, StoreGuardArguments,
+    find_binary,
 };
 
 /// The first start of the database makes its files.
@@ -118,9 +117,8 @@ pub(super) async fn own_database(
     let embedded = EmbeddedConfig::new(binary, data_dir.path());
     let address = StoreAddress::default();
     let reached = address.clone();
-    let make = move || {
-        (StoreGuard, StoreGuardArguments { config: embedded.clone(), address: address.clone() })
-    };
+    let make =
+        move || (StoreGuard, StoreGuardArguments { config: embedded.clone(), address: address.clone() });
     let spec = ChildSpec::new("store", "store_guard", RestartPolicy::ESSENTIAL, make);
     hub.ensure(spec, STORE_START).await.map_err(|error| failed(&error))?;
     reached.uri(STORE_START).await.map_err(|error| failed(&error))

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use warp::reply::Response;
 
+use super::Sockets;
 use super::pump::{self, Inbound};
 use super::upgrade::{Asked, Socket, refused};
-use super::Sockets;
 use crate::access::agent_token::{AgentProof, parse_credential};
 
 /// The agent waits for the answer to its upgrade.
@@ -43,7 +43,10 @@ async fn admit(sockets: &Sockets, asked: &Asked) -> Result<AgentProof, Problem> 
     }
     let credential = asked.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let proof = credential.and_then(parse_credential).ok_or_else(|| {
-        Problem::new(ErrorCode::BadCredentials, "send the agent's credential as \"Authorization: Bearer …\"; enrol to get one")
+        Problem::new(
+            ErrorCode::BadCredentials,
+            "send the agent's credential as \"Authorization: Bearer …\"; enrol to get one",
+        )
     })?;
     let request = Request::Authenticate { agent: proof.agent, credential: proof.hash };
     match sockets.router.ask(proof.retailer, request, PATIENCE).await {
@@ -77,7 +80,11 @@ async fn serve(sockets: Sockets, proof: AgentProof, socket: Socket) {
 async fn farewell(sockets: &Sockets, actor: &ActorRef<AgentConnMsg>) {
     sockets.stop.cancelled().await;
     let code = ErrorCode::ShuttingDown;
-    let bye = ToAgent::Bye { code, detail: "the hub is stopping; it will be back".into(), retry_after_ms: Some(1_000) };
+    let bye = ToAgent::Bye {
+        code,
+        detail: "the hub is stopping; it will be back".into(),
+        retry_after_ms: Some(1_000),
+    };
     if actor.cast(AgentConnMsg::Deliver(bye)).is_err() {
         tracing::trace!("the connection ended by itself");
     }
@@ -150,8 +157,12 @@ fn encode(frame: ToAgent) -> Option<String> {
 
 fn read(inbound: Inbound) -> AgentConnMsg {
     match inbound {
-        Inbound::Text(text) => parse::<FromAgent>(&text).map_or_else(AgentConnMsg::Garbage, AgentConnMsg::Frame),
-        Inbound::Binary => AgentConnMsg::Garbage(Problem::new(ErrorCode::MalformedFrame, "frames are JSON text")),
+        Inbound::Text(text) => {
+            parse::<FromAgent>(&text).map_or_else(AgentConnMsg::Garbage, AgentConnMsg::Frame)
+        }
+        Inbound::Binary => {
+            AgentConnMsg::Garbage(Problem::new(ErrorCode::MalformedFrame, "frames are JSON text"))
+        }
         Inbound::TooLarge => {
             let detail = format!("a frame has at most {MAX_FRAME} bytes");
             AgentConnMsg::Garbage(Problem::new(ErrorCode::FrameTooLarge, detail))
@@ -165,7 +176,9 @@ pub(super) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Pro
     struct Head {
         v: u16,
     }
-    let malformed = |error: serde_json::Error| Problem::new(ErrorCode::MalformedFrame, format!("the frame could not be read: {error}"));
+    let malformed = |error: serde_json::Error| {
+        Problem::new(ErrorCode::MalformedFrame, format!("the frame could not be read: {error}"))
+    };
     let head: Head = serde_json::from_str(text).map_err(malformed)?;
     if head.v != PROTOCOL {
         let detail = format!("version {} is not spoken here; version {PROTOCOL} is", head.v);

@@ -7,7 +7,7 @@ use messages::{Problem, Secret};
 use crate::access::Access;
 
 /// The actors' view of [`Access`].
-pub struct AccessDoorman(pub Access);
+pub(super) struct AccessDoorman(pub(super) Access);
 
 impl Doorman for AccessDoorman {
     fn admit<'a>(&'a self, token: &'a Secret) -> BoxFuture<'a, Result<Visitor, Problem>> {

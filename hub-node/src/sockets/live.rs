@@ -10,11 +10,11 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use warp::reply::Response;
 
+use super::Sockets;
 use super::agent::{parse, start_bound};
 use super::doorman::AccessDoorman;
 use super::pump::{self, Inbound};
 use super::upgrade::{Asked, Socket, refused};
-use super::Sockets;
 use crate::access::Ending;
 use crate::http::is_our_page;
 
@@ -66,6 +66,8 @@ async fn serve(sockets: Sockets, socket: Socket) {
         () = pumping => {}
         () = watch_over(&sockets, &actor) => {}
     }
+    // An actor that has failed could not say so itself.
+    sockets.consoles.remove(conn);
     actor.stop(Some("the socket is closed".into()));
 }
 
@@ -93,8 +95,12 @@ async fn watch_over(sockets: &Sockets, actor: &ActorRef<LiveConnMsg>) {
 
 fn read(inbound: Inbound) -> LiveConnMsg {
     match inbound {
-        Inbound::Text(text) => parse::<FromConsole>(&text).map_or_else(LiveConnMsg::Garbage, LiveConnMsg::Frame),
-        Inbound::Binary => LiveConnMsg::Garbage(Problem::new(ErrorCode::MalformedFrame, "frames are JSON text")),
+        Inbound::Text(text) => {
+            parse::<FromConsole>(&text).map_or_else(LiveConnMsg::Garbage, LiveConnMsg::Frame)
+        }
+        Inbound::Binary => {
+            LiveConnMsg::Garbage(Problem::new(ErrorCode::MalformedFrame, "frames are JSON text"))
+        }
         Inbound::TooLarge => {
             let detail = format!("a frame has at most {MAX_CLIENT_FRAME} bytes");
             LiveConnMsg::Garbage(Problem::new(ErrorCode::FrameTooLarge, detail))

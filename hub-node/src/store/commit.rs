@@ -183,7 +183,9 @@ impl Commit {
 
     async fn advance_fence(&self, session: &mut ClientSession) -> Result<(), Trouble> {
         let Some(start) = self.expected.0.checked_sub(1) else {
-            return Err(Trouble::Refused(StoreError::Corrupt("a commit must lead to version 1 or higher".into())));
+            return Err(Trouble::Refused(StoreError::Corrupt(
+                "a commit must lead to version 1 or higher".into(),
+            )));
         };
         let wanted = doc! { "epoch": long(self.epoch.0), "version": long(start) };
         let moved = self.tenant.move_fence(wanted, self.fence_change(), false, Some(session)).await;

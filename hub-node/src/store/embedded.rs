@@ -95,7 +95,8 @@ impl EmbeddedConfig {
         arguments.push(port.to_string().into());
         arguments.push("--storage-path".into());
         arguments.push(self.storage().into());
-        arguments.extend(["--sync-on-commit", "--log-file-max", "16MB", "--log-level", "WARNING"].map(Into::into));
+        arguments
+            .extend(["--sync-on-commit", "--log-file-max", "16MB", "--log-level", "WARNING"].map(Into::into));
         arguments.push("--cache-size".into());
         arguments.push(self.cache.clone().into());
         arguments
@@ -171,7 +172,10 @@ pub struct Server {
 
 impl Server {
     /// Starts the server where it was before, or anywhere the first time, and waits until it answers.
-    pub(super) async fn start(config: &EmbeddedConfig, address: &StoreAddress) -> Result<Self, EmbeddedError> {
+    pub(super) async fn start(
+        config: &EmbeddedConfig,
+        address: &StoreAddress,
+    ) -> Result<Self, EmbeddedError> {
         let deadline = Instant::now() + START;
         // Looked for here, because `setpriv` in between would only say that it ended.
         std::fs::metadata(&config.binary)

@@ -30,7 +30,9 @@ pub(super) fn is_passing(error: &Error) -> bool {
         return true;
     }
     match error.kind.as_ref() {
-        ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => true,
+        ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => {
+            true
+        }
         _ => code(error).is_some_and(|code| PASSING.contains(&code)),
     }
 }

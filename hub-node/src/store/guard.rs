@@ -46,12 +46,18 @@ pub struct State {
 
 pub enum StoreGuardMsg {
     /// The process of this life has ended.
-    Ended { life: u64, status: String },
+    Ended {
+        life: u64,
+        status: String,
+    },
     /// Time to start again.
     Restart,
     Started(Box<Result<Server, EmbeddedError>>),
     Check,
-    Checked { life: u64, answer: Result<(), String> },
+    Checked {
+        life: u64,
+        answer: Result<(), String>,
+    },
     Observe(RpcReplyPort<Value>),
 }
 

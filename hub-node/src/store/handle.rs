@@ -46,7 +46,8 @@ impl Store {
     /// Connects, waits for an answer, and brings the schema up to date.
     pub async fn open(uri: &str, database: &str) -> Result<Self, OpenError> {
         let options = options(uri).await.map_err(|error| OpenError::Uri(failure::sentence(&error)))?;
-        let client = Client::with_options(options).map_err(|error| OpenError::Uri(failure::sentence(&error)))?;
+        let client =
+            Client::with_options(options).map_err(|error| OpenError::Uri(failure::sentence(&error)))?;
         let database = client.database(database);
         let store = Self { client, database };
         store.ping_for(SELECTION + PING).await.map_err(|error| OpenError::Unreachable(error.to_string()))?;
@@ -118,7 +119,8 @@ async fn options(uri: &str) -> mongodb::error::Result<ClientOptions> {
     let mut options = ClientOptions::parse(uri).await?;
     options.write_concern = Some(durable());
     options.read_concern = Some(ReadConcern::majority());
-    options.selection_criteria = Some(SelectionCriteria::ReadPreference(mongodb::options::ReadPreference::Primary));
+    options.selection_criteria =
+        Some(SelectionCriteria::ReadPreference(mongodb::options::ReadPreference::Primary));
     options.retry_reads = Some(true);
     options.retry_writes = Some(true);
     options.app_name.get_or_insert_with(|| "grocerysync-hub".to_owned());

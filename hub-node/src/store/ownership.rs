@@ -20,9 +20,9 @@ use messages::ids::{BootId, MsgId};
 use messages::version::Epoch;
 use mongodb::error::{Error, ErrorKind};
 
+use super::documents::Stored as _;
 use super::documents::node::{NodeDoc, ShardDoc};
 use super::documents::value::{StoredId as _, count};
-use super::documents::Stored as _;
 use super::failure;
 use super::handle::Store;
 use crate::cluster::shard::{SHARDS, Shard};
@@ -125,7 +125,8 @@ impl OwnershipStore {
         let had = before.iter().filter(is_mine).count();
         let mut epochs = BTreeMap::new();
         for shard in after.iter().filter(is_mine) {
-            let number = Shard::new(shard.id).ok_or_else(|| corrupt(format!("there is no shard {}", shard.id)))?;
+            let number =
+                Shard::new(shard.id).ok_or_else(|| corrupt(format!("there is no shard {}", shard.id)))?;
             epochs.insert(number, Epoch(count(shard.epoch, "epoch").map_err(|error| corrupt(error.0))?));
         }
         if epochs.len() > had {
@@ -141,8 +142,7 @@ impl OwnershipStore {
             "$or": [{ "_id": me }, { "data_dir": { "$ne": &self.node.data_dir } }],
             "$expr": { "$gt": ["$lease_until", "$$NOW"] },
         };
-        let nodes: Vec<NodeDoc> =
-            self.store.system::<NodeDoc>().find(not_dead).await?.try_collect().await?;
+        let nodes: Vec<NodeDoc> = self.store.system::<NodeDoc>().find(not_dead).await?.try_collect().await?;
         Ok(nodes.into_iter().map(|node| (node.id.bytes(), node.lease.bytes())).collect())
     }
 
@@ -223,7 +223,8 @@ mod tests {
     }
 
     fn shard(id: i32, owner: Option<(u8, u8)>) -> ShardDoc {
-        let (owner, lease) = owner.map_or((None, None), |(node, lease)| (Some(uuid(node)), Some(uuid(lease))));
+        let (owner, lease) =
+            owner.map_or((None, None), |(node, lease)| (Some(uuid(node)), Some(uuid(lease))));
         ShardDoc { id, sv: 1, owner, lease, epoch: 3 }
     }
 
@@ -238,7 +239,8 @@ mod tests {
             shard(3, Some((2, 20))),
             shard(4, Some((2, 20))),
         ];
-        let free: Vec<Vec<i32>> = free_by_owner(&shards, &alive).into_iter().map(|(_, shards)| shards).collect();
+        let free: Vec<Vec<i32>> =
+            free_by_owner(&shards, &alive).into_iter().map(|(_, shards)| shards).collect();
         assert_eq!(free, [vec![0], vec![2], vec![3, 4]]);
     }
 
@@ -247,7 +249,8 @@ mod tests {
         let alive = BTreeSet::from([([1; 16], [10; 16]), ([2; 16], [20; 16])]);
         let owners = [None, Some((1, 10)), Some((1, 20)), Some((2, 10)), Some((2, 20)), Some((3, 30))];
         let shards: Vec<_> = (0..36).map(|n| shard(n, owners[usize::try_from(n).unwrap() % 6])).collect();
-        let free: Vec<_> = free_by_owner(&shards, &alive).into_iter().flat_map(|(_, shards)| shards).collect();
+        let free: Vec<_> =
+            free_by_owner(&shards, &alive).into_iter().flat_map(|(_, shards)| shards).collect();
         assert_eq!(free.len(), 24);
         assert!(free.iter().all(|n| !matches!(n % 6, 1 | 4)));
     }

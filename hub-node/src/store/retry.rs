@@ -20,7 +20,10 @@ pub(super) fn waits() -> Backoff {
 }
 
 /// Runs `operation` again while it fails in a way that passes, for at most `patience`.
-pub(super) async fn persist<T, F>(patience: Duration, mut operation: impl FnMut() -> F) -> Result<T, StoreError>
+pub(super) async fn persist<T, F>(
+    patience: Duration,
+    mut operation: impl FnMut() -> F,
+) -> Result<T, StoreError>
 where
     F: Future<Output = mongodb::error::Result<T>>,
 {

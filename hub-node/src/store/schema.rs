@@ -11,9 +11,9 @@ use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
 use tokio::time::{Instant, sleep};
 
+use super::documents::declared;
 use super::documents::meta::SchemaDoc;
 use super::documents::value::StoredId as _;
-use super::documents::declared;
 use super::failure;
 use super::handle::Store;
 use super::ownership;
@@ -72,7 +72,8 @@ async fn look(store: &Store) -> Result<i32, SchemaError> {
     if let Some(found) = meta.find_one(doc! { "_id": ID }).await? {
         return Ok(found.version);
     }
-    let fresh = SchemaDoc { id: ID.to_owned(), version: 0, lease_owner: None, lease_until: Some(DateTime::MIN) };
+    let fresh =
+        SchemaDoc { id: ID.to_owned(), version: 0, lease_owner: None, lease_until: Some(DateTime::MIN) };
     match meta.insert_one(fresh).await {
         Ok(_) => Ok(0),
         Err(error) if failure::is_duplicate_key(&error) => Ok(0),
@@ -112,7 +113,9 @@ async fn migrate_from(store: &Store, me: bson::Uuid, from: i32) -> Result<(), Sc
         loop {
             sleep(RENEWAL).await;
             if lease(store, me).await?.is_none() {
-                return Err::<(), _>(SchemaError::Failed("the lease on the schema was lost; start again".into()));
+                return Err::<(), _>(SchemaError::Failed(
+                    "the lease on the schema was lost; start again".into(),
+                ));
             }
         }
     };
@@ -154,7 +157,8 @@ async fn create_indexes(store: &Store) -> Result<(), Error> {
 
 async fn record(store: &Store, me: bson::Uuid, version: i32) -> Result<(), SchemaError> {
     let meta = store.system::<SchemaDoc>();
-    let update = meta.update_one(doc! { "_id": ID, "lease_owner": me }, doc! { "$set": { "version": version } });
+    let update =
+        meta.update_one(doc! { "_id": ID, "lease_owner": me }, doc! { "$set": { "version": version } });
     if update.await?.matched_count == 1 {
         Ok(())
     } else {

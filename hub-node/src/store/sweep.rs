@@ -47,7 +47,8 @@ impl Store {
             if Timestamp::now().since(time(deleted_at)) > LAST_WORDS {
                 let still_deleted = doc! { "deleted_at": deleted_at };
                 let done = doc! { "$set": { "swept": true } };
-                persist(PATIENCE, || tenant.move_fence(still_deleted.clone(), done.clone(), false, None)).await?;
+                persist(PATIENCE, || tenant.move_fence(still_deleted.clone(), done.clone(), false, None))
+                    .await?;
                 swept.finished += 1;
             }
         }

@@ -112,7 +112,9 @@ impl TenantDb {
         let found = self.find::<T>(wanted, doc! { "_id": 1 }, MOST).await?;
         if found.len() == MOST {
             let what = T::COLLECTION;
-            return Err(StoreError::Corrupt(format!("the retailer has {MOST} {what} or more, which cannot be")));
+            return Err(StoreError::Corrupt(format!(
+                "the retailer has {MOST} {what} or more, which cannot be"
+            )));
         }
         Ok(found)
     }

@@ -99,7 +99,10 @@ impl TenantDb {
         .await
     }
 
-    pub(super) async fn find_one<T: TenantDocument>(&self, wanted: Document) -> Result<Option<T>, StoreError> {
+    pub(super) async fn find_one<T: TenantDocument>(
+        &self,
+        wanted: Document,
+    ) -> Result<Option<T>, StoreError> {
         let collection = self.store.tenants::<T>(&KEY);
         persist(READ, || {
             let find = collection.find_one(self.filter(wanted.clone()));
@@ -208,7 +211,8 @@ impl TenantDb {
     /// A transaction. Dropped before it is committed, it is aborted.
     pub(super) async fn begin(&self) -> Result<ClientSession, Error> {
         let mut session = self.store.client().start_session().await?;
-        let start = session.start_transaction().read_concern(ReadConcern::snapshot()).write_concern(durable());
+        let start =
+            session.start_transaction().read_concern(ReadConcern::snapshot()).write_concern(durable());
         start.await?;
         Ok(session)
     }
@@ -224,7 +228,8 @@ impl TenantDb {
         let mut wanted = self.filter(wanted);
         wanted.insert("_id", self.retailer.stored());
         let fences = self.store.tenants::<FenceDoc>(&KEY);
-        let action = fences.find_one_and_update(wanted, change).upsert(make).return_document(ReturnDocument::After);
+        let action =
+            fences.find_one_and_update(wanted, change).upsert(make).return_document(ReturnDocument::After);
         match session {
             Some(session) => action.session(session).await,
             None => action.await,
@@ -232,7 +237,10 @@ impl TenantDb {
     }
 
     pub(super) async fn fence(&self) -> Result<Option<FenceDoc>, Error> {
-        self.store.tenants::<FenceDoc>(&KEY).find_one(self.filter(doc! { "_id": self.retailer.stored() })).await
+        self.store
+            .tenants::<FenceDoc>(&KEY)
+            .find_one(self.filter(doc! { "_id": self.retailer.stored() }))
+            .await
     }
 }
 

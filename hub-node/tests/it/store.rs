@@ -13,4 +13,3 @@ mod ownership;
 mod process;
 mod reads;
 mod round_trip;
-

@@ -53,6 +53,9 @@ pub(super) fn begin(me: &ActorRef<RetailerMsg>, state: &mut State) {
             drop(me.cast(RetailerMsg::Committed(Outcome { result })));
         });
     }
+    if state.queue.is_empty() && state.committing.is_none() {
+        state.recalled.clear();
+    }
     if state.documents.retailer.is_none() && state.committing.is_none() {
         // Nothing was made here, or it has been deleted: the next request starts afresh.
         me.stop(Some("no such retailer".into()));
@@ -65,6 +68,7 @@ fn gather(state: &mut State) -> Batch {
     let now = (state.tools.clock)();
     let instant = clock::now();
     let mut staged = state.documents.clone();
+    state.recalled.lay(&mut staged);
     let (mut writes, mut members) = (Vec::new(), Vec::new());
     let most = if state.alone > 0 { 1 } else { MOST_IN_BATCH };
     while members.len() < most {

@@ -1,18 +1,20 @@
 //! Answers that need no commit.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use messages::http::paging::{ListQuery, Page};
 use messages::live::{Entity, Topic};
 use messages::{ErrorCode, Problem, RetailerId, RunId, Version};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::decide;
-use super::super::lists::{Row, page, sort_field};
+use super::super::lists::{Row, check_state, page, sort_field};
 use super::super::request::{ListOf, Request, Response, Watched};
 use super::super::{state, watch};
-use super::{Asked, State};
+use super::{Asked, Reply, State};
 use crate::clock;
-use crate::domain::Run;
+use crate::domain::{EntityId, Run};
 use crate::ports::TenantStore;
 
 /// Lines of a run's log in its topic's snapshot: a screenful several times over.
@@ -25,6 +27,15 @@ pub(super) fn answer(state: &State, asked: Asked) {
         return;
     }
     let response = match request {
+        Request::Get(EntityId::Run(id)) if !state.documents.runs.contains_key(&id) => {
+            // Older than the latest runs that are kept in memory: only the store has it.
+            let (store, retailer) = (state.tools.store.clone(), state.retailer);
+            later(deadline, reply, permit, async move {
+                let run = old_run(&*store, retailer, id).await?;
+                Ok(Response::Entity(Box::new(Entity::Run(run.view(retailer)))))
+            });
+            return;
+        }
         Request::Get(id) => {
             state::entity(&state.documents, id, state.retailer, &state.connections, clock::now())
                 .map(|entity| Response::Entity(Box::new(entity)))
@@ -39,13 +50,8 @@ pub(super) fn answer(state: &State, asked: Asked) {
             Ready::WithLog(run, known) => {
                 let (store, retailer) = (state.tools.store.clone(), state.retailer);
                 let version = state.documents.version;
-                tokio::spawn(async move {
-                    let reading = with_log(&*store, retailer, run, known, version);
-                    let late = |_| Err(ErrorCode::DeadlineExceeded.into());
-                    let watched =
-                        tokio::time::timeout_at(deadline.into(), reading).await.unwrap_or_else(late);
-                    drop(reply.send(watched.map(Response::Watched)));
-                    drop(permit);
+                later(deadline, reply, permit, async move {
+                    with_log(&*store, retailer, run, known, version).await.map(Response::Watched)
                 });
                 return;
             }
@@ -55,11 +61,35 @@ pub(super) fn answer(state: &State, asked: Asked) {
     drop(reply.send(response));
 }
 
+/// Answers from a task, in time.
+fn later(
+    deadline: Instant,
+    reply: Reply,
+    permit: OwnedSemaphorePermit,
+    reading: impl Future<Output = Result<Response, Problem>> + Send + 'static,
+) {
+    tokio::spawn(async move {
+        let late = |_| Err(ErrorCode::DeadlineExceeded.into());
+        let answer = tokio::time::timeout_at(deadline.into(), reading).await.unwrap_or_else(late);
+        drop(reply.send(answer));
+        drop(permit);
+    });
+}
+
+async fn old_run(store: &dyn TenantStore, retailer: RetailerId, id: RunId) -> Result<Arc<Run>, Problem> {
+    let missing = || Problem::new(ErrorCode::NotFound, "there is no such run; it may have been deleted");
+    Ok(Arc::new(store.run(retailer, id).await?.ok_or_else(missing)?))
+}
+
 fn list(state: &State, of: ListOf, query: &ListQuery) -> Result<Page<Entity>, Problem> {
     let now = clock::now();
     let documents = &state.documents;
     let enabled = |yes: bool| if yes { "enabled" } else { "disabled" };
     let newest = |at: messages::Timestamp| format!("{:020}", at.0);
+    match of {
+        ListOf::Agents => check_state(query, &["never", "online", "busy", "unknown", "down"])?,
+        ListOf::Stores | ListOf::Destinations | ListOf::Jobs => check_state(query, &["enabled", "disabled"])?,
+    }
     let field = sort_field(query, &["name", "created_at"])?;
     let row =
         |id: String, name: &str, text: String, state: &'static str, made: messages::Timestamp, entity| {
@@ -159,12 +189,7 @@ async fn with_log(
 ) -> Result<Watched, Problem> {
     let run = match known {
         Some(run) => run,
-        None => {
-            // Older than the latest runs that are kept in memory: only the store has it.
-            let missing =
-                || Problem::new(ErrorCode::NotFound, "there is no such run; it may have been deleted");
-            Arc::new(store.run(retailer, id).await?.ok_or_else(missing)?)
-        }
+        None => old_run(store, retailer, id).await?,
     };
     let lines = store.latest_logs(retailer, id, LOG_LINES).await?;
     let entities = std::iter::once(Entity::Run(run.view(retailer))).chain(lines.into_iter().map(Entity::Log));

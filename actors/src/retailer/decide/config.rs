@@ -1,5 +1,6 @@
 //! Making, changing and deleting what people configure. Pure.
 
+use messages::connector::{DestinationConfig, host_key_parts};
 use messages::http::agents::AgentSpec;
 use messages::http::jobs::JobSpec;
 use messages::{DestinationId, ErrorCode, FieldError, Problem, Version};
@@ -69,6 +70,10 @@ pub(super) fn update(
         }
         (EntityId::Destination(key), Draft::Destination { name, config, enabled, credentials }) => {
             let old = state.destinations.get(&key).ok_or_else(|| not_found(id))?;
+            if credentials.is_none() && config.needs_credentials() && !same_server(&old.config, &config) {
+                let detail = "the server or the user has changed: enter the password or key again";
+                return Err(field("credentials", detail));
+            }
             let credentials = credentials.or_else(|| old.credentials.clone());
             let stamp = cx.touched(old.stamp);
             Write::Destination(Destination { id: key, stamp, name, config, enabled, credentials })
@@ -84,6 +89,18 @@ pub(super) fn update(
     let mut decision = Decision::entity(id, vec![write]);
     agents::resume(state, &after, cx, &mut decision);
     Ok(decision)
+}
+
+/// Stored credentials go only where they were meant for: who may edit a destination must not be able to have a
+/// shop's password sent to a server of their own.
+fn same_server(before: &DestinationConfig, after: &DestinationConfig) -> bool {
+    match (before, after) {
+        (DestinationConfig::Sftp(a), DestinationConfig::Sftp(b)) => {
+            (&a.host, a.port, &a.user) == (&b.host, b.port, &b.user)
+                && host_key_parts(&a.host_key) == host_key_parts(&b.host_key)
+        }
+        _ => false,
+    }
 }
 
 /// The content stays, so the revision does too: nobody's edit is made stale. Changed since, it is sealed under the new

@@ -175,8 +175,8 @@ pub(super) fn reports(
 
 pub(super) fn review(state: &State, id: RunId, cx: Context<'_>) -> Option<Decision> {
     let run = state.runs.get(&id)?;
-    let connected = cx.connections.conn(run.agent_id).is_some();
-    let (patience, event) = machine::patience(run, connected)?;
+    let (presence, _) = cx.connections.presence(run.agent_id, None, cx.instant);
+    let (patience, event) = machine::patience(run, presence)?;
     let since = run.transitions.last()?.at;
     let mut decision = Decision::default();
     let due = cx.now.since(since) >= patience;

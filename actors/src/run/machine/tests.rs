@@ -3,7 +3,7 @@
 use messages::connector::{CsvSource, DestinationConfig, FileFormat, LocalFileDestination, SourceConfig};
 use messages::http::jobs::RejectRule;
 use messages::http::runs::Trigger;
-use messages::run::{Progress, RunFailure, RunOutcome, RunState};
+use messages::run::{Presence, Progress, RunFailure, RunOutcome, RunState};
 use messages::{DestinationId, ErrorCode, JobId, RunId, UserId, Version};
 use proptest::prelude::*;
 
@@ -150,9 +150,10 @@ fn a_second_attempt_is_counted_and_the_first_start_kept() {
 #[test]
 fn the_hub_waits_longer_for_an_agent_that_is_away() {
     let run = walk(vec![Event::Dispatched]);
-    assert_eq!(patience(&run, true), Some((Duration::from_secs(120), Event::Overdue)));
-    assert_eq!(patience(&run, false), Some((SILENCE, Event::Silent)));
-    assert_eq!(patience(&queued(), true), None);
+    assert_eq!(patience(&run, Presence::Online), Some((Duration::from_secs(120), Event::Overdue)));
+    assert_eq!(patience(&run, Presence::Busy), None, "it works, or has this one in its queue");
+    assert_eq!(patience(&run, Presence::Down), Some((SILENCE, Event::Silent)));
+    assert_eq!(patience(&queued(), Presence::Online), None);
 }
 
 fn any_event() -> impl Strategy<Value = Event> {

@@ -153,7 +153,12 @@ impl Plan {
         }
     }
 
-    fn digest_of(&self, retailer: RetailerId, epoch: Epoch, expected: Version) -> Result<Vec<u8>, Unreadable> {
+    fn digest_of(
+        &self,
+        retailer: RetailerId,
+        epoch: Epoch,
+        expected: Version,
+    ) -> Result<Vec<u8>, Unreadable> {
         let mut digest = Sha256::new();
         digest.update(retailer.as_uuid().as_bytes());
         digest.update(epoch.0.to_be_bytes());
@@ -212,5 +217,6 @@ fn serialized(document: &impl serde::Serialize) -> Result<Document, Unreadable> 
 }
 
 fn serialized_bytes(document: &Document) -> Result<Vec<u8>, Unreadable> {
-    bson::serialize_to_vec(document).map_err(|error| Unreadable(format!("a document cannot be written: {error}")))
+    bson::serialize_to_vec(document)
+        .map_err(|error| Unreadable(format!("a document cannot be written: {error}")))
 }

@@ -91,7 +91,9 @@ fn deleting_a_retailer_deletes_what_is_few_and_leaves_the_rest_to_the_sweep() {
 fn a_retailer_is_set_and_not_replaced_so_that_its_latest_run_stays() {
     let id = RetailerId::new();
     let plan = planned(&[retailer(id)]);
-    let [Step { action: Action::Update(updates, _), .. }] = plan.steps.as_slice() else { panic!("one command") };
+    let [Step { action: Action::Update(updates, _), .. }] = plan.steps.as_slice() else {
+        panic!("one command")
+    };
     let Change::Apply(operators) = &updates[0].change else { panic!("operators") };
     let set = operators.get_document("$set").unwrap();
     assert!(set.get("_id").is_none() && set.get("last_run").is_none() && set.get("last_run_at").is_none());
@@ -101,9 +103,8 @@ fn a_retailer_is_set_and_not_replaced_so_that_its_latest_run_stays() {
 #[test]
 fn the_digest_names_content_epoch_and_version() {
     let [id, other] = [RetailerId::new(), RetailerId::new()];
-    let receipt = |key: &str| {
-        Write::Receipt(Receipt { key: key.into(), made: EntityId::Retailer, at: Timestamp(1) })
-    };
+    let receipt =
+        |key: &str| Write::Receipt(Receipt { key: key.into(), made: EntityId::Retailer, at: Timestamp(1) });
     let base = [retailer(id), receipt("a")];
     let digest = |id, epoch, version, writes: &[Write]| {
         plan(id, Epoch(epoch), Version(version), writes).unwrap().digest
@@ -125,17 +126,20 @@ fn the_digest_names_content_epoch_and_version() {
 fn a_refusal_names_the_value_that_is_in_use() {
     let plan = planned(&[shop("a"), shop("b")]);
     let step = &plan.steps[0];
-    let outcome = |index, code, message: &str| {
-        match refused(step, &Refusal { index, code, message: message.into() }) {
+    let outcome =
+        |index, code, message: &str| match refused(step, &Refusal { index, code, message: message.into() }) {
             Trouble::Refused(error) => Some(error),
             Trouble::Passing(_) => None,
             Trouble::FenceElsewhere | Trouble::Doubtful(_) => panic!("neither"),
-        }
-    };
+        };
     let taken = |value: &str| Some(StoreError::Taken { field: "code", value: value.into() });
     let message = "E11000 duplicate key error collection: x.stores index: code_unique dup key: { … }";
     assert_eq!(outcome(1, failure::DUPLICATE_KEY, message), taken("b"));
-    assert_eq!(outcome(usize::MAX, failure::DUPLICATE_KEY, message), taken("a"), "the server did not say which");
+    assert_eq!(
+        outcome(usize::MAX, failure::DUPLICATE_KEY, message),
+        taken("a"),
+        "the server did not say which"
+    );
     assert_eq!(outcome(0, failure::WRITE_CONFLICT, "WriteConflict"), None);
     let identifier = outcome(0, failure::DUPLICATE_KEY, "E11000 duplicate key error index: _id_ dup key");
     assert!(matches!(identifier, Some(StoreError::Corrupt(_))));

@@ -58,10 +58,10 @@ impl TryFrom<&Destination> for DestinationDoc {
             name_key: fold(&destination.name),
             config: ConnectorDoc::of_destination(&destination.config)?,
             enabled: destination.enabled,
-            credentials: destination
-                .credentials
-                .as_ref()
-                .map(|sealed| SealedDoc { key_id: sealed.key_id.clone(), bytes: bytes(sealed.bytes.clone()) }),
+            credentials: destination.credentials.as_ref().map(|sealed| SealedDoc {
+                key_id: sealed.key_id.clone(),
+                bytes: bytes(sealed.bytes.clone()),
+            }),
         })
     }
 }

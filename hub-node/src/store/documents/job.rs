@@ -53,7 +53,9 @@ impl TryFrom<RejectRuleDoc> for RejectRule {
     fn try_from(stored: RejectRuleDoc) -> Result<Self, Unreadable> {
         Ok(match stored {
             RejectRuleDoc::Continue => Self::Continue,
-            RejectRuleDoc::StopAbove { items } => Self::StopAbove { items: count(items, "reject_rule.items")? },
+            RejectRuleDoc::StopAbove { items } => {
+                Self::StopAbove { items: count(items, "reject_rule.items")? }
+            }
         })
     }
 }

@@ -233,7 +233,12 @@ impl From<&Transition> for TransitionDoc {
             Actor::Agent { id } => ByDoc::Agent { id: id.stored() },
             Actor::Hub => ByDoc::Hub,
         };
-        Self { state: state_text(transition.state), at: date(transition.at), by, note: transition.note.clone() }
+        Self {
+            state: state_text(transition.state),
+            at: date(transition.at),
+            by,
+            note: transition.note.clone(),
+        }
     }
 }
 

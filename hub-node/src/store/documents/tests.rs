@@ -25,7 +25,8 @@ fn connector_bodies_of_form_1_are_read() {
     let csv = r#"{"kind":"csv","path":"C:\\pos\\items.csv","delimiter":";","encoding":"windows1252","decimal_mark":"comma","columns":[{"field":"sku","header":"Mã.hàng $"}]}"#;
     let SourceConfig::Csv(source) = connector("csv", 1, csv).source().unwrap();
     assert_eq!((source.path.as_str(), source.columns.len()), ("C:\\pos\\items.csv", 1));
-    let sftp = r#"{"kind":"sftp","host":"h","port":22,"user":"u","path":"/p","host_key":"k","format":"jsonl"}"#;
+    let sftp =
+        r#"{"kind":"sftp","host":"h","port":22,"user":"u","path":"/p","host_key":"k","format":"jsonl"}"#;
     assert!(matches!(connector("sftp", 1, sftp).destination(), Ok(DestinationConfig::Sftp(_))));
     let file = r#"{"kind":"local_file","path":"/p","format":"csv"}"#;
     assert!(matches!(connector("local_file", 1, file).destination(), Ok(DestinationConfig::LocalFile(_))));
@@ -69,14 +70,16 @@ fn what_makes_no_sense_is_refused() {
     let id = bson::Uuid::new();
     let log = |level: i32, seq: i64, sv: i32| {
         let at = date(Timestamp(0));
-        let stored = doc! { "_id": "x", "sv": sv, "run_id": id, "seq": seq, "at": at, "level": level, "text": "" };
+        let stored =
+            doc! { "_id": "x", "sv": sv, "run_id": id, "seq": seq, "at": at, "level": level, "text": "" };
         let stored: LogDoc = bson::deserialize_from_document(stored).unwrap();
         LogLine::try_from(stored).map(|_| ()).map_err(StoreError::from)
     };
     assert!(log(20, 1, 1).is_ok());
     assert!(unreadable(log(25, 1, 1)) && unreadable(log(20, -1, 1)) && unreadable(log(20, 1, 2)));
     let reject = |field: &str| {
-        let stored = doc! { "_id": "x", "sv": 1, "run_id": id, "row": 1_i64, "field": field, "reason": "", "raw": "" };
+        let stored =
+            doc! { "_id": "x", "sv": 1, "run_id": id, "row": 1_i64, "field": field, "reason": "", "raw": "" };
         let stored: RejectDoc = bson::deserialize_from_document(stored).unwrap();
         Reject::try_from(stored).map(|_| ()).map_err(StoreError::from)
     };

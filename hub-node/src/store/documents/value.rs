@@ -6,7 +6,8 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, DateTime};
 use messages::ids::{BootId, SpoolId};
 use messages::{
-    AgentId, CommandId, DestinationId, JobId, RetailerId, RunId, SessionId, StoreId, Timestamp, UserId, Version,
+    AgentId, CommandId, DestinationId, JobId, RetailerId, RunId, SessionId, StoreId, Timestamp, UserId,
+    Version,
 };
 use serde::{Deserialize, Serialize};
 

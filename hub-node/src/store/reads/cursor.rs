@@ -30,7 +30,8 @@ pub(super) fn decode<P: DeserializeOwned>(list: &str, text: &str) -> Result<P, P
         .and_then(|bytes| bson::deserialize_from_slice::<Envelope<P>>(&bytes).ok())
         .filter(|envelope| envelope.list == list);
     envelope.map(|envelope| envelope.place).ok_or_else(|| {
-        let detail = "take the cursor from `next` of the page before, and ask for the same list in the same order";
+        let detail =
+            "take the cursor from `next` of the page before, and ask for the same list in the same order";
         Problem::new(ErrorCode::InvalidCursor, detail)
     })
 }
@@ -58,7 +59,8 @@ mod tests {
     fn a_cursor_is_for_its_own_list_and_order() {
         let text = encode("runs", ("a".to_owned(), 5_i64)).unwrap();
         assert_eq!(decode::<(String, i64)>("runs", &text).unwrap(), ("a".to_owned(), 5));
-        let wrong = |result: Result<(String, i64), Problem>| result.unwrap_err().code == ErrorCode::InvalidCursor;
+        let wrong =
+            |result: Result<(String, i64), Problem>| result.unwrap_err().code == ErrorCode::InvalidCursor;
         assert!(wrong(decode("logs", &text)));
         assert!(wrong(decode("runs", &text[1..])));
         assert!(wrong(decode("runs", "")));

@@ -31,7 +31,8 @@ impl TenantDb {
         let mut wanted = all.clone();
         if let Some(cursor) = &query.cursor {
             let (at, seq): (bson::DateTime, i64) = decode(LIST, cursor)?;
-            wanted.insert("$or", vec![doc! { "at": { "$gt": at } }, doc! { "at": at, "seq": { "$gt": seq } }]);
+            wanted
+                .insert("$or", vec![doc! { "at": { "$gt": at } }, doc! { "at": at, "seq": { "$gt": seq } }]);
         }
         let size = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT) as usize;
         let (rows, total) = tokio::try_join!(

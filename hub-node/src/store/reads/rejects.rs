@@ -40,7 +40,10 @@ impl TenantDb {
     }
 
     /// All of them, one by one.
-    pub async fn all_rejects(&self, run: RunId) -> Result<BoxStream<'static, Result<Reject, StoreError>>, Problem> {
+    pub async fn all_rejects(
+        &self,
+        run: RunId,
+    ) -> Result<BoxStream<'static, Result<Reject, StoreError>>, Problem> {
         self.must_exist().await?;
         let rows = self.stream::<RejectDoc>(doc! { "run_id": run.stored() }, doc! { "row": 1 }).await?;
         Ok(rows.and_then(|row| async { Ok(Reject::try_from(row)?) }).boxed())

@@ -31,7 +31,10 @@ impl ScopedDb {
 
 impl TenantDb {
     /// The retailer's credentials under another key than the active one.
-    pub async fn sealed_under_others(&self, active: &str) -> Result<Vec<(DestinationId, Sealed)>, StoreError> {
+    pub async fn sealed_under_others(
+        &self,
+        active: &str,
+    ) -> Result<Vec<(DestinationId, Sealed)>, StoreError> {
         let found = self.find::<DestinationDoc>(under_others(active), doc! { "_id": 1 }, MOST).await?;
         let mut sealed = Vec::new();
         for stored in found {

@@ -12,7 +12,11 @@ pub(super) struct Agent {
 /// The agent's program stands beside the hub's. `cargo xtask test` builds both.
 fn program() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_hub-node")).with_file_name("agent-node");
-    assert!(program.exists(), "{} is not built: run `cargo build -p agent-node`, or `cargo xtask test`", program.display());
+    assert!(
+        program.exists(),
+        "{} is not built: run `cargo build -p agent-node`, or `cargo xtask test`",
+        program.display()
+    );
     program
 }
 
@@ -30,7 +34,8 @@ impl Agent {
     }
 
     pub(super) fn start(&mut self) {
-        let log = File::options().create(true).append(true).open(self.data_dir.with_extension("log")).unwrap();
+        let log =
+            File::options().create(true).append(true).open(self.data_dir.with_extension("log")).unwrap();
         let child = Command::new(program())
             .args(["run", "--stop-on-stdin-close", "--data-dir"])
             .arg(&self.data_dir)

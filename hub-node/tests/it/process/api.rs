@@ -35,14 +35,22 @@ impl Api {
 
     /// Sends a request and returns status and body.
     pub(super) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-        let mut request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(&body);
         }
         let answer = request.send().await.unwrap();
         let status = answer.status();
         let text = answer.text().await.unwrap();
-        (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) })
+        (
+            status,
+            if text.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_str(&text).unwrap_or(Value::String(text))
+            },
+        )
     }
 
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: Value) -> T {
@@ -118,7 +126,13 @@ impl Shop {
         format!("/retailers/{}/runs/{}", self.retailer, run.id)
     }
 
-    pub(super) async fn until_run(&self, api: &Api, run: &RunView, what: &str, holds: impl Fn(&RunView) -> bool) -> RunView {
+    pub(super) async fn until_run(
+        &self,
+        api: &Api,
+        run: &RunView,
+        what: &str,
+        holds: impl Fn(&RunView) -> bool,
+    ) -> RunView {
         let path = self.run_path(run);
         until(what, || async { api.try_get::<RunView>(&path).await.filter(|run| holds(run)) }).await
     }

@@ -9,7 +9,15 @@ pub(super) fn write(path: &Path, sound: usize) -> usize {
     let mut text = String::from("sku,name,barcode,price,tax_rate,stock,unit,category\n");
     for row in 0..sound {
         let body = format!("400{row:09}");
-        writeln!(text, "A{row},Article {row},{body}{},{}.{:02},10,{},pcs,Pantry", check(&body), row % 90 + 1, row % 100, row % 50).unwrap();
+        writeln!(
+            text,
+            "A{row},Article {row},{body}{},{}.{:02},10,{},pcs,Pantry",
+            check(&body),
+            row % 90 + 1,
+            row % 100,
+            row % 50
+        )
+        .unwrap();
         if row == sound / 2 {
             text.push_str("BAD1,Wrong price,,abc,10,1,pcs,Pantry\n");
             text.push_str("BAD2,Wrong barcode,4006381333932,1.00,10,1,pcs,Pantry\n");

@@ -24,7 +24,8 @@ impl Sshd {
         fs::create_dir_all(&files).unwrap();
         for name in ["host", "client"] {
             let key = home.join(name);
-            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+            let made =
+                Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
             assert!(made.unwrap().success(), "ssh-keygen");
         }
         let authorized = home.join("authorized_keys");
@@ -48,8 +49,11 @@ impl Sshd {
             .stdin(Stdio::null())
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|error| panic!("{program} did not start: {error}; `cargo xtask test` installs it"));
-        until("sshd to listen", || async move { std::net::TcpStream::connect(("127.0.0.1", port)).ok() }).await;
+            .unwrap_or_else(|error| {
+                panic!("{program} did not start: {error}; `cargo xtask test` installs it")
+            });
+        until("sshd to listen", || async move { std::net::TcpStream::connect(("127.0.0.1", port)).ok() })
+            .await;
         let read = |name: &str| fs::read_to_string(home.join(name)).unwrap();
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         Self {

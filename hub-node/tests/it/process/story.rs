@@ -52,7 +52,10 @@ impl Scene {
     /// What stands on the SFTP server beside the finished file.
     pub(super) fn leftovers(&self) -> Vec<String> {
         let names = fs::read_dir(self.sshd.folder.join("out")).unwrap();
-        names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).filter(|n| n != "items.csv").collect()
+        names
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .filter(|n| n != "items.csv")
+            .collect()
     }
 }
 
@@ -104,7 +107,8 @@ async fn process_a_run_can_be_cancelled_and_an_agent_revoked() {
     shop.until_connected(api).await;
     let run = shop.press_run(api).await;
     shop.until_run(api, &run, "the run to read", |run| run.progress.read > 0).await;
-    let (status, answer) = api.call(Method::POST, &format!("{}/cancel", shop.run_path(&run)), Some(json!({}))).await;
+    let (status, answer) =
+        api.call(Method::POST, &format!("{}/cancel", shop.run_path(&run)), Some(json!({}))).await;
     assert!(status.is_success(), "{status} {answer}");
     let run = shop.until_over(api, &run).await;
     assert_eq!(run.state, RunState::Cancelled);

@@ -36,7 +36,8 @@ async fn an_old_epoch_writes_nothing() {
 #[tokio::test]
 async fn a_retailer_that_nobody_has_taken_cannot_be_written() {
     let store = store().await;
-    let commit = store.commit(RetailerId::new(), Epoch(1), Version(1), one(Write::Store(sample::shop("a")))).await;
+    let commit =
+        store.commit(RetailerId::new(), Epoch(1), Version(1), one(Write::Store(sample::shop("a")))).await;
     assert_eq!(commit, Err(StoreError::Fenced));
 }
 

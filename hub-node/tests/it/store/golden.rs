@@ -14,8 +14,18 @@ use messages::{RetailerId, Version};
 
 use crate::support::{sample, store};
 
-const COLLECTIONS: [&str; 10] =
-    ["fences", "retailers", "stores", "agents", "destinations", "jobs", "runs", "receipts", "logs", "rejects"];
+const COLLECTIONS: [&str; 10] = [
+    "fences",
+    "retailers",
+    "stores",
+    "agents",
+    "destinations",
+    "jobs",
+    "runs",
+    "receipts",
+    "logs",
+    "rejects",
+];
 
 #[tokio::test]
 async fn documents_of_shape_1_are_read() {
@@ -48,7 +58,8 @@ async fn documents_of_shape_1_are_read() {
     assert_eq!((image.receipts[0].key.as_str(), image.receipts[0].made), ("key-1", EntityId::Run(done.id)));
     let lines = store.latest_logs(id, done.id, 10).await.unwrap();
     assert_eq!(lines, [sample::log_line(done.id, 7, LogLevel::Warn, "slow")]);
-    let page = hub_node::store::TenantDb::new(&store, id).rejects(done.id, &Default::default()).await.unwrap();
+    let page =
+        hub_node::store::TenantDb::new(&store, id).rejects(done.id, &Default::default()).await.unwrap();
     assert_eq!(page.items, [sample::reject(done.id, 4, "not a price")]);
 }
 

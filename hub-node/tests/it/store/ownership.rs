@@ -95,7 +95,10 @@ async fn nodes_that_claim_at_once_share_without_overlap() {
     let mut all: Vec<_> = owned.iter().flat_map(|epochs| epochs.keys().copied()).collect();
     all.sort_unstable();
     all.dedup();
-    assert_eq!((owned.iter().map(std::collections::BTreeMap::len).sum::<usize>(), all.len()), (SHARDS, SHARDS));
+    assert_eq!(
+        (owned.iter().map(std::collections::BTreeMap::len).sum::<usize>(), all.len()),
+        (SHARDS, SHARDS)
+    );
 }
 
 struct Node {

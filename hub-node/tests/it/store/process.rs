@@ -1,6 +1,6 @@
 //! The server process: killed in the middle of work, hung, orphaned, stopped.
 
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,6 +28,18 @@ fn signal(pid: i32, signal: Signal) {
 fn runs(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// A child that does not outlive its test, however that ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
 }
 
 /// One retailer's owner: commits one store after the other, and remembers what was acknowledged.
@@ -94,7 +106,8 @@ async fn process_killed_while_lines_are_appended_keeps_each_line_once() {
         let store = store.clone();
         async move {
             for frame in 0..40_u64 {
-                let lines = (frame * 20..(frame + 1) * 20).map(|seq| sample::log_line(run, seq, LogLevel::Info, "x"));
+                let lines =
+                    (frame * 20..(frame + 1) * 20).map(|seq| sample::log_line(run, seq, LogLevel::Info, "x"));
                 let lines: Vec<_> = lines.collect();
                 while store.append_logs(id, spool, lines.clone()).await.is_err() {}
             }
@@ -106,7 +119,8 @@ async fn process_killed_while_lines_are_appended_keeps_each_line_once() {
     .await;
     signal(server.pid().await.unwrap(), Signal::KILL);
     writer.await.unwrap();
-    let seqs: Vec<_> = store.latest_logs(id, run, 5_000).await.unwrap().into_iter().map(|line| line.seq).collect();
+    let seqs: Vec<_> =
+        store.latest_logs(id, run, 5_000).await.unwrap().into_iter().map(|line| line.seq).collect();
     assert_eq!(seqs, (0..800).collect::<Vec<_>>());
 }
 
@@ -132,13 +146,13 @@ async fn process_of_an_earlier_hub_is_stopped_first() {
     let binary = server::binary();
     let storage = folder.path().join("store");
     std::fs::create_dir(&storage).unwrap();
-    let mut orphan = Command::new(&binary)
+    let orphan = Command::new(&binary)
         .args(["--host", "127.0.0.1", "--port", "0", "--storage-path"])
         .arg(&storage)
         .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let pid = i32::try_from(orphan.id()).unwrap();
+        .spawn();
+    let mut orphan = Ended(orphan.unwrap());
+    let pid = i32::try_from(orphan.0.id()).unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let start = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(19).unwrap().to_owned();
     std::fs::write(folder.path().join("store.pid"), format!("{pid} {start}\n")).unwrap();
@@ -152,7 +166,7 @@ async fn process_of_an_earlier_hub_is_stopped_first() {
     let arguments = StoreGuardArguments { config, address: address.clone() };
     let (guard, ended) = Actor::spawn(None, StoreGuard, arguments).await.unwrap();
     assert!(!runs(pid));
-    orphan.wait().unwrap();
+    orphan.0.wait().unwrap();
     assert!(address.port().is_some());
     let successor: i32 = std::fs::read_to_string(folder.path().join("store.pid"))
         .unwrap()
@@ -171,7 +185,9 @@ async fn process_of_an_earlier_hub_is_stopped_first() {
 #[tokio::test]
 async fn process_that_cannot_start_says_why() {
     let folder = tempfile::tempdir().unwrap();
-    for (binary, expected) in [("/nonexistent/server", "cannot be started"), ("/bin/false", "ended while starting")] {
+    for (binary, expected) in
+        [("/nonexistent/server", "cannot be started"), ("/bin/false", "ended while starting")]
+    {
         let config = EmbeddedConfig::new(binary.into(), folder.path());
         let arguments = StoreGuardArguments { config, address: StoreAddress::default() };
         let error = Actor::spawn(None, StoreGuard, arguments).await.err().unwrap().to_string();
@@ -183,20 +199,20 @@ async fn process_that_cannot_start_says_why() {
 #[tokio::test]
 async fn process_ends_when_the_hub_is_killed() {
     let folder = tempfile::tempdir().unwrap();
-    let mut hub = Command::new(std::env::current_exe().unwrap())
+    let hub = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "store::process::a_hub_to_be_killed"])
         .env("STORE_FOLDER", folder.path())
         .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let mut hub = Ended(hub.unwrap());
     let pid_file = folder.path().join("store.pid");
     let up = folder.path().join("up");
     eventually("the server", PATIENCE, || async { up.exists().then_some(()) }).await;
     let pid: i32 =
         std::fs::read_to_string(&pid_file).unwrap().split_whitespace().next().unwrap().parse().unwrap();
     assert!(runs(pid));
-    hub.kill().unwrap();
-    hub.wait().unwrap();
+    hub.0.kill().unwrap();
+    hub.0.wait().unwrap();
     eventually("the server to end with the hub", PATIENCE, || async { (!runs(pid)).then_some(()) }).await;
 }
 

@@ -104,14 +104,17 @@ async fn rows_are_searched_filtered_and_counted() {
 
     let found = |q: &'static str| {
         let db = db.clone();
-        async move { walk(&db, query("name", Some(q), 10)).await.into_iter().map(|row| row.id).collect::<Vec<_>>() }
+        async move {
+            walk(&db, query("name", Some(q), 10)).await.into_iter().map(|row| row.id).collect::<Vec<_>>()
+        }
     };
     assert_eq!(found("CHỢ").await, [plain]);
     assert_eq!(found("cho-").await, [plain]);
     assert_eq!(found("a.b (").await, [dotted]);
     assert_eq!(found("a.b.").await, []);
     for (state, expected) in [("enabled", 2), ("disabled", 1), ("failing", 1)] {
-        let page = db.retailers(&ListQuery { state: Some(state.into()), ..ListQuery::default() }).await.unwrap();
+        let page =
+            db.retailers(&ListQuery { state: Some(state.into()), ..ListQuery::default() }).await.unwrap();
         assert_eq!(page.total, expected, "{state}");
     }
     let newest = db.retailers(&query("-last_run", None, 1)).await.unwrap();
@@ -147,7 +150,10 @@ async fn wrong_questions_are_refused_with_what_to_do() {
     for cursor in ["", "nonsense", &next[..next.len() - 3]] {
         let asked = ListQuery { cursor: Some(cursor.into()), ..ListQuery::default() };
         assert_eq!(db.retailers(&asked).await.unwrap_err().code, ErrorCode::InvalidCursor, "{cursor}");
-        assert_eq!(tenant.runs(&RunFilter::default(), &asked).await.unwrap_err().code, ErrorCode::InvalidCursor);
+        assert_eq!(
+            tenant.runs(&RunFilter::default(), &asked).await.unwrap_err().code,
+            ErrorCode::InvalidCursor
+        );
         assert_eq!(tenant.rejects(RunId::new(), &asked).await.unwrap_err().code, ErrorCode::InvalidCursor);
         let log = LogQuery { cursor: Some(cursor.into()), ..LogQuery::default() };
         assert_eq!(tenant.log(RunId::new(), &log).await.unwrap_err().code, ErrorCode::InvalidCursor);
@@ -192,8 +198,9 @@ async fn runs_logs_and_rejects_page_by_page() {
 
     let run = image.runs[0].id;
     let levels = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
-    let lines: Vec<_> =
-        (0..50_u64).map(|n| sample::log_line(run, n, levels[n as usize % 4], &format!("Step {n}."))).collect();
+    let lines: Vec<_> = (0..50_u64)
+        .map(|n| sample::log_line(run, n, levels[n as usize % 4], &format!("Step {n}.")))
+        .collect();
     store.append_logs(id, SpoolId::new(), lines.iter().rev().cloned().collect()).await.unwrap();
     let (mut seen, mut asked) = (Vec::new(), LogQuery { limit: Some(11), ..LogQuery::default() });
     loop {

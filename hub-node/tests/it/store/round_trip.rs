@@ -113,7 +113,10 @@ async fn log_lines_are_kept_once_and_rejects_are_replaced() {
     assert_eq!(store.latest_logs(id, run, 100).await.unwrap(), [line(1), line(2), line(3), line(4)]);
     assert_eq!(store.latest_logs(id, run, 2).await.unwrap(), [line(3), line(4)]);
 
-    store.append_rejects(id, vec![sample::reject(run, 5, "first"), sample::reject(run, 6, "other")]).await.unwrap();
+    store
+        .append_rejects(id, vec![sample::reject(run, 5, "first"), sample::reject(run, 6, "other")])
+        .await
+        .unwrap();
     store.append_rejects(id, vec![sample::reject(run, 5, "second")]).await.unwrap();
     store.append_rejects(id, vec![]).await.unwrap();
     // Seen through the list, which wants the retailer to exist.

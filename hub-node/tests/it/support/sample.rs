@@ -1,8 +1,8 @@
 //! Sample things of a retailer, every field filled.
 
 use actors::domain::{
-    Agent, AgentAccess, Destination, EnrolToken, EntityId, Image, Job, Receipt, Retailer, Run, RunPlan, Sealed,
-    SecretHash, Stamp, Store, Write,
+    Agent, AgentAccess, Destination, EnrolToken, EntityId, Image, Job, Receipt, Retailer, Run, RunPlan,
+    Sealed, SecretHash, Stamp, Store, Write,
 };
 use messages::connector::{
     ColumnName, CsvSource, DecimalMark, DestinationConfig, FileFormat, LocalFileDestination, SftpDestination,
@@ -16,7 +16,8 @@ use messages::http::stores::StoreSpec;
 use messages::item::ItemField;
 use messages::run::{Actor, LogLevel, LogLine, Progress, Reject, RunFailure, RunState, Transition};
 use messages::{
-    AgentId, CommandId, DestinationId, ErrorCode, JobId, RetailerId, RunId, StoreId, Timestamp, UserId, Version,
+    AgentId, CommandId, DestinationId, ErrorCode, JobId, RetailerId, RunId, StoreId, Timestamp, UserId,
+    Version,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp(1_760_000_000_000);
@@ -123,7 +124,8 @@ pub(crate) fn job(name: &str, agent: AgentId, destination: DestinationId) -> Job
 
 /// A run with everything that a run can have.
 pub(crate) fn run(job: &Job, state: RunState) -> Run {
-    let by = |actor, state, note: Option<&str>| Transition { state, at: NOW, actor, note: note.map(Into::into) };
+    let by =
+        |actor, state, note: Option<&str>| Transition { state, at: NOW, actor, note: note.map(Into::into) };
     Run {
         id: RunId::new(),
         stamp: Stamp { rev: Version(5), created_at: Timestamp::now(), updated_at: NOW },

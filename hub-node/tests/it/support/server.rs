@@ -29,7 +29,9 @@ pub(crate) fn binary() -> PathBuf {
     let named = std::env::var_os("GROCERYSYNC_STORE_BINARY").map(PathBuf::from);
     match find_binary(named.as_deref()) {
         Ok(binary) => binary,
-        Err(error) => panic!("these tests need the database server; `cargo xtask test` installs it ({error})"),
+        Err(error) => {
+            panic!("these tests need the database server; `cargo xtask test` installs it ({error})")
+        }
     }
 }
 
