@@ -1,4 +1,4 @@
-//! Sessions and their refresh tokens. Pure: time is passed in, the store is elsewhere.
+//! Sessions and their refresh tokens. Time is passed in; the store is elsewhere.
 //!
 //! A refresh token is used once and answered with its successor. One that comes again after that was copied by
 //! somebody, so the whole session ends. Two tabs of one browser may race, so for ten seconds the same token is

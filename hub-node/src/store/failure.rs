@@ -1,4 +1,4 @@
-//! What a driver error means to us. Pure: looks at errors, does nothing about them.
+//! What a driver error means to us. Looks at errors, does nothing about them.
 
 use actors::ports::StoreError;
 use mongodb::error::{

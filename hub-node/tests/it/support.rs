@@ -30,6 +30,6 @@ where
             return found;
         }
         assert!(Instant::now() < deadline, "waited {patience:?} for {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await; // poll: the pace of asking
     }
 }

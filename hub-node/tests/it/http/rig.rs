@@ -132,7 +132,7 @@ impl Rig {
         };
         // Stands in for the sockets: a slow answer, and an upgrade that echoes.
         let slow = warp::path!("ws" / "slow").then(|| async {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            tokio::time::sleep(Duration::from_millis(700)).await; // slow: an answer that takes its time
             warp::reply::Response::new("slow but whole".into())
         });
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), settings).await.unwrap();

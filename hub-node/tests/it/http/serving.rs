@@ -54,7 +54,7 @@ async fn a_drain_lets_requests_finish_and_takes_no_new_ones() {
     let slow = tokio::spawn(rig.request(Method::GET, "/ws/slow").send());
     // An idle connection that is kept alive must not hold up the drain.
     assert_eq!(rig.send(rig.request(Method::GET, "/health/live")).await.status, 200);
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await; // slow: the request has to be under way
     rig.stop.cancel();
     let answer = slow.await.unwrap().unwrap();
     assert_eq!(answer.text().await.unwrap(), "slow but whole");
@@ -68,7 +68,7 @@ async fn a_drain_ends_in_time_whatever_clients_do() {
     let settings = ServerSettings { drain: Duration::from_millis(200), ..ServerSettings::default() };
     let mut rig = Rig::with(settings).await;
     let slow = tokio::spawn(rig.request(Method::GET, "/ws/slow").send());
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await; // slow: the request has to be under way
     rig.stop.cancel();
     let began = Instant::now();
     let drained = timeout(PATIENCE, rig.serving.take().unwrap()).await.unwrap().unwrap();
