@@ -17,7 +17,7 @@ impl FormValues {
     /// The text as typed; empty where the field is absent.
     #[must_use]
     pub fn raw(&self, name: &str) -> String {
-        self.0.iter().find(|(field, _)| field == name).map(|(_, text)| text.clone()).unwrap_or_default()
+        self.0.iter().rev().find(|(field, _)| field == name).map(|(_, text)| text.clone()).unwrap_or_default()
     }
 
     /// The text without blanks around it, as names and paths want it.

@@ -50,7 +50,7 @@ async fn browser_the_whole_story() {
     while let Some(line) = said.next_line().await.unwrap() {
         tracing_line(&line);
         if line == "KILL HUB" {
-            hub.kill();
+            hub.kill().await;
             hub.restart().await;
             world.write_all(b"DONE\n").await.unwrap();
         }

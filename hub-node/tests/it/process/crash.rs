@@ -23,7 +23,7 @@ async fn survive(victim: Victim) {
     assert!(!run.state.is_over(), "there was no middle to kill in: {run:?}");
     match victim {
         Victim::Hub => {
-            scene.hub.kill();
+            scene.hub.kill().await;
             scene.hub.restart().await;
         }
         Victim::Agent => {

@@ -64,10 +64,14 @@ impl Hub {
         .await
     }
 
-    /// The process ends at once, without a word to anybody. Its database goes on as an orphan.
-    pub(super) fn kill(&mut self) {
+    /// The process ends at once, without a word to anybody. The kernel ends its database with it.
+    pub(super) async fn kill(&mut self) {
+        let store = self.store_pid();
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        let stat = format!("/proc/{}/stat", store.as_raw_nonzero());
+        let runs = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+        until("the database to end with the hub", || std::future::ready((!runs()).then_some(()))).await;
     }
 
     /// A new process on the same data folder and port.
@@ -79,10 +83,13 @@ impl Hub {
 
     /// Kills the database process of this hub.
     pub(super) fn kill_store(&self) {
+        rustix::process::kill_process(self.store_pid(), rustix::process::Signal::KILL).unwrap();
+    }
+
+    fn store_pid(&self) -> rustix::process::Pid {
         let text = fs::read_to_string(self.data_dir.join("store.pid")).unwrap();
         let pid: i32 = text.split_whitespace().next().unwrap().parse().unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        rustix::process::Pid::from_raw(pid).unwrap()
     }
 
     pub(super) fn log(&self) -> String {

@@ -194,35 +194,3 @@ async fn process_that_cannot_start_says_why() {
         assert!(error.contains(expected), "{error}");
     }
 }
-
-/// What the kernel does for a hub that is killed, with `setpriv` there to ask for it.
-#[tokio::test]
-async fn process_ends_when_the_hub_is_killed() {
-    let folder = tempfile::tempdir().unwrap();
-    let hub = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "store::process::a_hub_to_be_killed"])
-        .env("STORE_FOLDER", folder.path())
-        .stdout(std::process::Stdio::null())
-        .spawn();
-    let mut hub = Ended(hub.unwrap());
-    let pid_file = folder.path().join("store.pid");
-    let up = folder.path().join("up");
-    eventually("the server", PATIENCE, || async { up.exists().then_some(()) }).await;
-    let pid: i32 =
-        std::fs::read_to_string(&pid_file).unwrap().split_whitespace().next().unwrap().parse().unwrap();
-    assert!(runs(pid));
-    hub.0.kill().unwrap();
-    hub.0.wait().unwrap();
-    eventually("the server to end with the hub", PATIENCE, || async { (!runs(pid)).then_some(()) }).await;
-}
-
-#[tokio::test]
-#[ignore = "started by process_ends_when_the_hub_is_killed"]
-async fn a_hub_to_be_killed() {
-    let folder = std::path::PathBuf::from(std::env::var_os("STORE_FOLDER").expect("not to be run by itself"));
-    let config = EmbeddedConfig::new(server::binary(), &folder);
-    let arguments = StoreGuardArguments { config, address: StoreAddress::default() };
-    let (_guard, ended) = Actor::spawn(None, StoreGuard, arguments).await.unwrap();
-    std::fs::write(folder.join("up"), "").unwrap();
-    ended.await.unwrap();
-}
