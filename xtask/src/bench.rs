@@ -42,6 +42,11 @@ impl Name {
             Self::Sftp => "sftp",
         }
     }
+
+    /// Whether hub and agent run in it.
+    fn needs_the_system(self) -> bool {
+        !matches!(self, Self::Sftp)
+    }
 }
 
 /// What every bench works with.
@@ -66,10 +71,19 @@ pub(crate) fn run(repo: &Repo, name: Name) -> Result<()> {
         std::fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
     }
     std::fs::create_dir_all(&home)?;
-    web::build(repo, web::Mode::Release)?;
-    ui::say("… building hub and agent (release)");
-    let mut cargo = process::cargo(repo);
-    process::stream(cargo.args(["build", "--release", "--package", "hub-node", "--package", "agent-node"]))?;
+    if name.needs_the_system() {
+        web::build(repo, web::Mode::Release)?;
+        ui::say("… building hub and agent (release)");
+        let mut cargo = process::cargo(repo);
+        process::stream(cargo.args([
+            "build",
+            "--release",
+            "--package",
+            "hub-node",
+            "--package",
+            "agent-node",
+        ]))?;
+    }
     let bench = Bench {
         stop,
         home: home.clone(),

@@ -80,7 +80,7 @@ def make_item(text, comma, seen):
     check(item["sku"] not in seen, "sku", f'"{item["sku"]}" stood in an earlier row')
     if len(seen) < 2_000_000:
         seen.add(item["sku"])
-    for field in item.keys() & {"price", "tax_rate", "stock"}:
+    for field in [field for field in ("price", "tax_rate", "stock") if field in item]:
         good = re.fullmatch(r"[+-]?[0-9]+(,[0-9]+)?" if comma else r"[+-]?[0-9]+(\.[0-9]+)?", item[field])
         good = good and len(re.sub("[^0-9]", "", item[field]).lstrip("0")) <= 18
         check(good, field, f'"{item[field]}" is not a decimal number such as {"12,90" if comma else "12.90"}')
@@ -210,7 +210,7 @@ class Agent:
             places = {f: wanted.get(f, f).strip().lower() for f in FIELDS}
             places = {f: names.index(name) for f, name in places.items() if name in names}
             if missing := {"sku", "name", "price", *wanted} - places.keys():
-                raise Ended("failed", "source_malformed", f"the first line has no column for {', '.join(missing)}")
+                raise Ended("failed", "source_malformed", f"the first line has no column for {', '.join(sorted(missing))}")
             if form == "csv":
                 counts["bytes_sent"] += export.write(encode(dict(zip(FIELDS, FIELDS)), form))
             for number, raw in enumerate(file, 2):

@@ -24,6 +24,7 @@ const MEMORY_LIMIT: u64 = 32 << 20;
 const SPEED_WANTED: u64 = 110;
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
+    ui::say("… building the uploader (release)");
     let mut cargo = process::cargo(&bench.repo);
     process::stream(cargo.args([
         "build",
