@@ -61,7 +61,8 @@ fn batch() -> anyhow::Result<Vec<Item>> {
             stock: Some("120".parse()?),
             unit: Some("pcs".to_owned()),
             category: Some("Dairy & Eggs".to_owned()),
-            description: None,
+            // A kilobyte a row: the line is what is measured, not the forming of rows.
+            description: Some("Fresh from the farm. ".repeat(45)),
         })
     };
     (0..agent_node::connector::BATCH_ROWS).map(item).collect()

@@ -39,11 +39,10 @@ mod users;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use actors::live_hub::fleet::Fleet;
 use actors::retailer::request::Router;
 use futures_util::future::BoxFuture;
-use messages::RetailerId;
 use messages::http::admin::ActorList;
-use messages::http::retailers::RetailerSummary;
 use tokio_util::sync::CancellationToken;
 
 pub use call::{Call, Params};
@@ -62,16 +61,6 @@ pub trait ActorDirectory: Send + Sync + 'static {
     fn list(&self) -> BoxFuture<'_, ActorList>;
 }
 
-/// Fills in what only the live actors know: agents online, runs under way.
-pub trait SummaryOverlay: Send + Sync + 'static {
-    fn overlay(&self, rows: Vec<RetailerSummary>) -> BoxFuture<'_, Vec<RetailerSummary>>;
-
-    /// Retailers of which an agent is down. Whoever knows no agents knows of none that is down.
-    fn with_agent_down(&self) -> BoxFuture<'_, Vec<RetailerId>> {
-        Box::pin(std::future::ready(Vec::new()))
-    }
-}
-
 /// What the handlers work with.
 #[derive(Clone)]
 pub struct State {
@@ -80,7 +69,8 @@ pub struct State {
     pub access: Access,
     pub sealer: Sealer,
     pub actors: Arc<dyn ActorDirectory>,
-    pub live: Arc<dyn SummaryOverlay>,
+    /// What only the live actors know of retailers: agents online, runs under way.
+    pub fleet: Fleet,
     pub settings: Settings,
     /// Cancelled when the node starts to drain: it is no longer ready, and finishes what it has.
     pub draining: CancellationToken,

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::parts::{Directory, Overlay};
+use self::parts::Directory;
 use crate::access::{Access, AccessArguments, AccessError, Keyring, KeyringError, Sealer};
 use crate::cluster::{DataDir, DataDirError, Ownership};
 use crate::config::Config;
@@ -127,7 +127,7 @@ async fn serve(
         access,
         sealer,
         actors: Arc::new(Directory(register.clone())),
-        live: Arc::new(Overlay(engine.fleet.clone())),
+        fleet: engine.fleet.clone(),
         settings: Settings {
             secure: public_url.starts_with("https://"),
             public_url,

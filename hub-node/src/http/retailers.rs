@@ -1,6 +1,7 @@
 //! Retailers themselves.
 
 use actors::domain::EntityId;
+use actors::ports::Board as _;
 use actors::retailer::request::{Draft, Request};
 use messages::http::paging::ListQuery;
 use messages::http::retailers::RetailerSpec;
@@ -17,12 +18,19 @@ pub(super) async fn list(call: Call) -> Result<Reply, Problem> {
     let db = ScopedDb::new(&call.state.store, call.caller()?.scope.clone());
     let query = call.query::<ListQuery>()?;
     let mut page = if query.state.as_deref() == Some("agent_down") {
-        db.retailers_among(&query, &call.state.live.with_agent_down().await).await?
+        db.retailers_among(&query, &call.state.fleet.with_agent_down()).await?
     } else {
         db.retailers(&query).await?
     };
-    page.items = call.state.live.overlay(page.items).await;
+    page.items = call.state.fleet.overlay(page.items);
     Reply::json(&page)
+}
+
+/// The dashboard for those who cannot watch it live.
+pub(super) async fn totals(call: Call) -> Result<Reply, Problem> {
+    let scope = &call.caller()?.scope;
+    let today = call.state.store.today(scope.clone()).await?;
+    Reply::json(&call.state.fleet.totals(scope, today))
 }
 
 pub(super) async fn create(call: Call, spec: RetailerSpec) -> Result<Reply, Problem> {

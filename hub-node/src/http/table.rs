@@ -13,6 +13,7 @@ use messages::http::paging::ListQuery;
 use messages::http::retailers::{RetailerSpec, RetailerSummary, RetailerView};
 use messages::http::runs::{LogQuery, RunView};
 use messages::http::stores::StoreView;
+use messages::live::Totals;
 use messages::permission::Permission as P;
 use messages::run::{LogLine, Reject};
 use messages::validate::Validate;
@@ -125,6 +126,9 @@ fn retailer_routes() -> Vec<Route> {
             .query::<ListQuery>()
             .answers_page::<RetailerSummary>()
             .by(retailers::list),
+        Route::get("/api/v1/dashboard", P::RetailerRead, "totals over the retailers in one's scope")
+            .answers::<Totals>(200)
+            .by(retailers::totals),
         Route::post(ALL, P::RetailerWrite, "make a retailer")
             .takes::<RetailerSpec>()
             .answers::<RetailerView>(201)
@@ -263,10 +267,10 @@ mod tests {
             assert!(seen.insert((route.method.clone(), route.path)), "{} {}", route.method, route.path);
             let about_retailers =
                 !matches!(route.permission, P::Public | P::OwnAccount | P::UserAdmin | P::SystemRead);
-            let is_list_of_retailers = route.path == "/api/v1/retailers";
+            let is_list_of_retailers = matches!(route.path, "/api/v1/retailers" | "/api/v1/dashboard");
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);
         }
-        assert_eq!(seen.len(), 56);
+        assert_eq!(seen.len(), 57);
     }
 }

@@ -10,9 +10,7 @@ use actors::ports::Board;
 use actors::retailer::request::Router;
 use actors::supervise::{ChildSpec, RestartPolicy, SupervisorHandle};
 use futures_util::future::BoxFuture;
-use messages::RetailerId;
 use messages::http::admin::ActorList;
-use messages::http::retailers::RetailerSummary;
 use messages::ids::BootId;
 
 use super::NodeError;
@@ -20,7 +18,7 @@ use super::housekeeping::{self, Housekeeping};
 use crate::access::Sealer;
 use crate::cluster::{DataDir, LeaseTerms, Membership, MembershipArguments, Ownership, ownership};
 use crate::config::Config;
-use crate::http::{ActorDirectory, SummaryOverlay};
+use crate::http::ActorDirectory;
 use crate::store::{
     EmbeddedConfig, NodeRecord, OwnershipStore, Store, StoreAddress, StoreGuard, StoreGuardArguments,
     find_binary,
@@ -36,19 +34,6 @@ pub(super) struct Directory(pub(super) Register);
 impl ActorDirectory for Directory {
     fn list(&self) -> BoxFuture<'_, ActorList> {
         Box::pin(self.0.list())
-    }
-}
-
-/// Rows of lists with what the live actors know.
-pub(super) struct Overlay(pub(super) Fleet);
-
-impl SummaryOverlay for Overlay {
-    fn overlay(&self, rows: Vec<RetailerSummary>) -> BoxFuture<'_, Vec<RetailerSummary>> {
-        Box::pin(std::future::ready(self.0.overlay(rows)))
-    }
-
-    fn with_agent_down(&self) -> BoxFuture<'_, Vec<RetailerId>> {
-        Box::pin(std::future::ready(self.0.with_agent_down()))
     }
 }
 

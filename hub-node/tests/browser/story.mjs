@@ -201,7 +201,7 @@ async function conflict(browser, page, url) {
   await at(page, 'conflict-save').click();
   await other.getByRole('heading', { name: 'FreshMart Mine' }).waitFor();
   assert(true, 'the other page follows without a reload');
-  for (const where of ['/', '/retailers', '/system', '/users', '/account']) {
+  for (const where of ['/', '/retailers', '/actors', '/users', '/account']) {
     await other.goto(hub + where);
     await live(other);
     await accessible(other, `${where} in the dark`);

@@ -20,7 +20,7 @@ import urllib.request
 import uuid
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import InvalidStatus
 
 FIELDS = ("sku", "name", "barcode", "price", "tax_rate", "stock", "unit", "category", "description")
 COUNTS = ("read", "sent", "rejected", "bytes_read", "bytes_total", "bytes_sent", "elapsed_ms")
@@ -210,7 +210,7 @@ class Agent:
             places = {f: wanted.get(f, f).strip().lower() for f in FIELDS}
             places = {f: names.index(name) for f, name in places.items() if name in names}
             if missing := {"sku", "name", "price", *wanted} - places.keys():
-                raise Ended("failed", "source_malformed", f"the first line has no column for {', '.join(sorted(missing))}")
+                raise Ended("failed", "source_malformed", f"no column for {', '.join(sorted(missing))}")
             if form == "csv":
                 counts["bytes_sent"] += export.write(encode(dict(zip(FIELDS, FIELDS)), form))
             for number, raw in enumerate(file, 2):
@@ -232,7 +232,7 @@ class Agent:
                         reject = {"row": number, "reason": reason, "raw": raw[:1000], **blame}
                         self.report(run_id, "rejected", reject=reject)
                     if rule["rule"] == "stop_above" and counts["rejected"] > rule["items"]:
-                        raise Ended("failed", "reject_limit", f"more than {rule['items']} items were rejected") from None
+                        raise Ended("failed", "reject_limit", f"more than {rule['items']} rejected items") from None
                 if counts["read"] % 200 == 0:
                     counts["bytes_read"] = file.buffer.tell()
                     counts["elapsed_ms"] = int((time.monotonic() - began) * 1000)
@@ -365,7 +365,7 @@ class Agent:
             body = (refused.response.body or b"").decode(errors="replace")
             say(f"upgrade refused: {refused.response.status_code} {body}")
             return next((seconds for code, seconds in WAITS.items() if f'"code":"{code}"' in body), 0)
-        except (OSError, WebSocketException, TimeoutError, ValueError, LookupError) as error:
+        except Exception as error:  # whatever it was: never stop trying
             say(f"connection ended: {error!r}")
             return 0
 

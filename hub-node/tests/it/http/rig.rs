@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actors::domain::{Retailer, Stamp, Write};
+use actors::live_hub::fleet::Fleet;
 use actors::ports::TenantStore as _;
 use futures_util::future::BoxFuture;
 use http::Method;
 use hub_node::access::{Access, AccessArguments, Keyring, Sealer};
-use hub_node::http::{ActorDirectory, Server, ServerSettings, Settings, State, SummaryOverlay, app};
+use hub_node::http::{ActorDirectory, Server, ServerSettings, Settings, State, app};
 use hub_node::store::Store;
 use messages::http::admin::ActorList;
-use messages::http::retailers::{RetailerSpec, RetailerSummary};
+use messages::http::retailers::RetailerSpec;
 use messages::permission::{RetailerScope, Role};
 use messages::version::Epoch;
 use messages::{RetailerId, Secret, Timestamp, Version};
@@ -122,7 +123,7 @@ impl Rig {
             access: access.clone(),
             sealer: Sealer::new(keyring),
             actors: Arc::new(Nobody),
-            live: Arc::new(Nobody),
+            fleet: Fleet::default(),
             settings: Settings {
                 public_url: "https://hub.example".into(),
                 secure: true,
@@ -299,12 +300,6 @@ struct Nobody;
 impl ActorDirectory for Nobody {
     fn list(&self) -> BoxFuture<'_, ActorList> {
         Box::pin(async { ActorList { total: 0, truncated: false, actors: Vec::new() } })
-    }
-}
-
-impl SummaryOverlay for Nobody {
-    fn overlay(&self, rows: Vec<RetailerSummary>) -> BoxFuture<'_, Vec<RetailerSummary>> {
-        Box::pin(async { rows })
     }
 }
 
