@@ -294,7 +294,7 @@ class Agent:
         """Send what is not acknowledged, in at most four frames before their acknowledgement."""
         while await self.changed.wait():
             self.changed.clear()
-            await asyncio.sleep(0.05)  # so that a few facts come together
+            await asyncio.sleep(0.05)  # so that a few facts come together  # slow: the pace that the hub has named
             spool = self.data["spool"]
             while len(session["window"]) < 4 and session["sent"] < len(spool["facts"]):
                 reports, size = [], 0
