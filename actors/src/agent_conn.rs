@@ -215,7 +215,8 @@ fn greet(me: &ActorRef<AgentConnMsg>, state: &mut State, hello: Hello) {
     } else if let Err(problem) = hello.machine.validate() {
         goodbye(me, state, &problem);
     } else {
-        state.next_seq = hello.next_seq;
+        // Numbers begin with 1.
+        state.next_seq = hello.next_seq.max(1);
         state.hello = Some(hello);
         attach(me, state);
     }

@@ -7,6 +7,7 @@ use clap::Args;
 use messages::Secret;
 
 /// Settings of `hub-node run`. Every flag can be given as `GROCERYSYNC_…` in the environment instead.
+#[expect(rustdoc::bare_urls, reason = "the text is also what --help prints")]
 #[derive(Debug, Clone, Args)]
 pub struct Config {
     /// Address to listen on; port 0 takes a free one

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Handlers reach retailers through [`Router::ask`] for everything that changes or must be current, and through the
-//! store's read handles for long lists. No handler checks a permission: the table says it, [`dispatch`] holds it.
+//! store's read handles for long lists. No handler checks a permission: the table says it, `dispatch` holds it.
 
 mod admin;
 mod agents;

@@ -149,7 +149,7 @@ pub enum ToAgent {
         code: ErrorCode,
         detail: String,
     },
-    /// The hub will close now. Come back after `retry_after_ms`; never, when it is absent.
+    /// The hub will close now. Come back after `retry_after_ms`, or not before ten minutes when it is absent.
     Bye {
         code: ErrorCode,
         detail: String,

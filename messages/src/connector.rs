@@ -166,7 +166,10 @@ impl DestinationConfig {
     #[must_use]
     pub fn summary(&self) -> String {
         match self {
-            Self::Sftp(to) => format!("{}@{}:{}{}", to.user, to.host, to.port, to.path),
+            Self::Sftp(to) => {
+                let rooted = if to.path.starts_with('/') { "" } else { "/~/" };
+                format!("{}@{}:{}{rooted}{}", to.user, to.host, to.port, to.path)
+            }
             Self::LocalFile(to) => to.path.clone(),
         }
     }
@@ -242,6 +245,8 @@ impl Validate for DestinationConfig {
                 check.text("user", &to.user, 128);
                 check.text("path", &to.path, MAX_PATH);
                 check.ensure(!to.path.ends_with('/'), "path", "must name a file, not a folder");
+                // Larger than any key, and small enough for a frame to the agent.
+                check.ensure(to.host_key.len() <= 4_096, "host_key", "must have at most 4096 bytes");
                 check.ensure(
                     host_key_parts(&to.host_key).is_some(),
                     "host_key",
@@ -276,7 +281,9 @@ impl Validate for Credentials {
                 check.ensure(!password.is_empty(), "password", "must not be empty");
                 check.ensure(password.expose().len() <= 1_024, "password", "must have at most 1024 bytes");
             }
-            Self::PrivateKey { private_key, .. } => {
+            Self::PrivateKey { private_key, passphrase } => {
+                let fits = passphrase.as_ref().is_none_or(|passphrase| passphrase.expose().len() <= 1_024);
+                check.ensure(fits, "passphrase", "must have at most 1024 bytes");
                 check.ensure(
                     private_key.expose().contains("PRIVATE KEY-----"),
                     "private_key",

@@ -96,13 +96,16 @@ impl Item {
     pub const MAX_DESCRIPTION: usize = 4_000;
     /// Prices are kept to the hundredth or, in some currencies, the thousandth.
     pub const PRICE_DECIMALS: u8 = 3;
+    /// Some countries tax by the thousandth of a per cent.
+    pub const TAX_DECIMALS: u8 = 3;
+    const TAX_MOST: i64 = 100_000;
 
     /// The first fault, in field order.
     pub fn check(&self) -> Result<(), ItemFault> {
         use ItemField as F;
         let fault = |field, detail: String| Err(ItemFault { field, detail });
         if self.sku.is_empty() || self.sku.len() > Self::MAX_SKU {
-            return fault(F::Sku, format!("must have 1 to {} characters", Self::MAX_SKU));
+            return fault(F::Sku, format!("must have 1 to {} bytes", Self::MAX_SKU));
         }
         if self.name.is_empty() || self.name.chars().count() > Self::MAX_NAME {
             return fault(F::Name, format!("must have 1 to {} characters", Self::MAX_NAME));
@@ -119,9 +122,15 @@ impl Item {
             return fault(F::Price, error.to_string());
         }
         if let Some(rate) = self.tax_rate
-            && (rate.is_negative() || rate.to_units(2).is_ok_and(|hundredths| hundredths > 10_000))
+            && (rate.is_negative()
+                || rate.to_units(Self::TAX_DECIMALS).is_err()
+                || rate.to_units(Self::TAX_DECIMALS).is_ok_and(|units| units > Self::TAX_MOST))
         {
-            return fault(F::TaxRate, format!("{rate} is not a percentage between 0 and 100"));
+            let decimals = Self::TAX_DECIMALS;
+            return fault(
+                F::TaxRate,
+                format!("{rate} is not a percentage between 0 and 100 with at most {decimals} decimals"),
+            );
         }
         if let Some(description) = &self.description
             && description.chars().count() > Self::MAX_DESCRIPTION
@@ -171,13 +180,14 @@ mod tests {
 
     #[test]
     fn the_fault_names_the_field() {
-        let cases: [(ItemField, fn(&mut Item)); 6] = [
+        let cases: [(ItemField, fn(&mut Item)); 7] = [
             (ItemField::Sku, |i| i.sku.clear()),
             (ItemField::Name, |i| i.name = "x".repeat(256)),
             (ItemField::Barcode, |i| i.barcode = Some("4006381333932".into())),
             (ItemField::Barcode, |i| i.barcode = Some("12AB".into())),
             (ItemField::Price, |i| i.price = Decimal::new(-1, 2)),
             (ItemField::TaxRate, |i| i.tax_rate = Some(Decimal::new(101, 0))),
+            (ItemField::TaxRate, |i| i.tax_rate = Some(Decimal::new(2_501_234, 4))),
         ];
         for (field, spoil) in cases {
             let mut item = milk();

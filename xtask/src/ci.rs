@@ -87,7 +87,10 @@ fn messages_wasm(repo: &Repo) -> Result<()> {
 }
 
 fn doc(repo: &Repo) -> Result<()> {
-    process::stream(cargo(repo, &["doc", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings"))
+    process::stream(
+        cargo(repo, &["doc", "--no-deps", "--workspace", "--document-private-items"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
 }
 
 /// Advisories need a database from the network; where that cannot be reached, the rest still counts.

@@ -1,5 +1,5 @@
 //! What is known of one live topic: its entities at a version, and how a frame changes them.
-//! Pure. The connection asks [`Topic::apply`] what to do next; it holds no socket.
+//! Pure. The connection asks `apply` what to do next; it holds no socket.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
