@@ -10,6 +10,7 @@
 //!
 //! Knows nothing of the hub's store and listens on no port. [`run`] is the daemon; `main.rs` only starts it.
 
+pub mod belongings;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -75,6 +76,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         return Err(AgentError::Taken(config.data_dir));
     };
     let identity = Identity::load(&config.data_dir)?;
+    belongings::settle(&config.data_dir, identity.agent_id).map_err(folder)?;
     let hubs = check::hubs(&config, Some(&identity)).map_err(AgentError::Hub)?;
     let dialer = Dialer::new(config.ca_file.as_ref(), config.proxy.clone())?;
     tracing::info!(agent_id = %identity.agent_id, version = env!("CARGO_PKG_VERSION"), "the agent starts");
