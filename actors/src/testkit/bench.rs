@@ -1,8 +1,8 @@
 //! A hub's retailers over fakes: the actors under their supervisors, asked through the host.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use messages::live::Entity;
 use messages::run::RunState;
@@ -62,7 +62,7 @@ impl Bench {
             downlink: world.clone(),
             feed: world.clone(),
             watchers: Watchers::new(runs.clone(), world.clone(), review),
-            clock: Timestamp::now,
+            clock: wall,
         };
         let epoch = Arc::new(AtomicU64::new(1));
         let owned = epoch.clone();
@@ -165,4 +165,11 @@ impl Bench {
         self.retailers.stop("the test is over").await;
         assert_eq!(self.register.paths(), Vec::<String>::new(), "actors were left behind");
     }
+}
+
+/// Wall time that moves with the runtime's clock, so that a paused test can let days pass.
+fn wall() -> Timestamp {
+    static START: OnceLock<(Instant, Timestamp)> = OnceLock::new();
+    let (instant, at) = START.get_or_init(|| (crate::clock::now(), Timestamp::now()));
+    *at + crate::clock::now().duration_since(*instant)
 }

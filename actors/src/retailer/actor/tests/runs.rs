@@ -207,3 +207,31 @@ async fn consoles_are_told_every_commit_once_in_order_and_runs_on_their_own_topi
     assert!(last.unwrap().iter().any(run_told));
     bench.finish().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_has_left_memory_is_still_found_and_its_late_report_still_decides() {
+    let bench = Bench::new().await;
+    let site = bench.site().await;
+    let socket = conn(site.agent, 1);
+    bench.attach(socket).await.unwrap();
+    let old = bench.start_run(site).await;
+    bench.ask(reports(socket, old, vec![Fact::Started { attempt: 1 }])).await.unwrap();
+    bench.ask(Request::Detach { conn: socket }).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(26 * 3600)).await;
+    assert_eq!(bench.run_state(old).await, RunState::Lost);
+
+    let socket = conn(site.agent, 2);
+    bench.attach(socket).await.unwrap();
+    for _ in 0..=crate::domain::Image::RECENT_RUNS {
+        let run = bench.start_run(site).await;
+        bench.ask(reports(socket, run, vec![Fact::Started { attempt: 1 }, finished(1)])).await.unwrap();
+    }
+    assert_eq!(bench.run_state(old).await, RunState::Lost, "read from the store");
+    bench.ask(reports(socket, old, vec![finished(9)])).await.unwrap();
+    assert_eq!(bench.run_state(old).await, RunState::Succeeded);
+    let version = bench.version();
+    let unknown = RunId::new();
+    bench.ask(reports(socket, unknown, vec![finished(9)])).await.unwrap();
+    assert_eq!(bench.version(), version, "a run that nobody knows changes nothing");
+    bench.finish().await;
+}
