@@ -58,6 +58,7 @@ pub struct Session {
     /// Last number of each frame that is not acknowledged.
     unacked: VecDeque<u64>,
     fetching: bool,
+    told_while_fetching: bool,
     more: bool,
 }
 
@@ -66,7 +67,14 @@ impl Session {
     #[must_use]
     pub fn new(now: Instant) -> Self {
         let phase = Phase::Opening { until: now + WELCOME_DEADLINE };
-        Self { phase, heard: now, unacked: VecDeque::new(), fetching: false, more: true }
+        Self {
+            phase,
+            heard: now,
+            unacked: VecDeque::new(),
+            fetching: false,
+            told_while_fetching: false,
+            more: true,
+        }
     }
 
     #[must_use]
@@ -112,6 +120,7 @@ impl Session {
     /// The spool may have something new.
     pub fn facts_waiting(&mut self) -> Vec<Action> {
         self.more = true;
+        self.told_while_fetching = self.fetching;
         self.fetch_if_due()
     }
 
@@ -119,9 +128,11 @@ impl Session {
     pub fn fetched(&mut self, frame: Option<(FromAgent, u64)>) -> Vec<Action> {
         self.fetching = false;
         let Some((frame, last)) = frame else {
-            self.more = false;
-            return Vec::new();
+            // What was told of while the fetch was under way came after its answer was made.
+            self.more = std::mem::take(&mut self.told_while_fetching);
+            return self.fetch_if_due().into_iter().collect();
         };
+        self.told_while_fetching = false;
         self.unacked.push_back(last);
         let mut actions = vec![Action::Send(frame)];
         actions.extend(self.fetch_if_due());
