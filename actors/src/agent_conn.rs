@@ -5,6 +5,7 @@
 //! [`MOST_WAITING`] behind them, [`OUTBOUND`] frames to write; what goes beyond ends the socket, and the agent sends
 //! again what was not acknowledged.
 
+mod known;
 mod reports;
 pub mod sockets;
 #[cfg(test)]
@@ -104,6 +105,8 @@ pub struct State {
     pending: VecDeque<(SpoolId, Vec<Report>)>,
     storing: bool,
     stored: u64,
+    /// Lent to the frame that is being stored.
+    known: known::Known,
 }
 
 impl Actor for AgentConn {
@@ -130,6 +133,7 @@ impl Actor for AgentConn {
             pending: VecDeque::new(),
             storing: false,
             stored: 0,
+            known: known::Known::default(),
         })
     }
 

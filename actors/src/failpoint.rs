@@ -21,6 +21,10 @@ pub const POINTS: &[&str] = &[
     "live_hub.publish",
     "store_guard.check",
     "run_worker.batch",
+    "edge_writer.before_commit",
+    "edge_writer.after_commit",
+    "relay.round",
+    "connectivity.probe",
 ];
 
 static ANY_ARMED: AtomicBool = AtomicBool::new(false);

@@ -31,6 +31,8 @@ pub type Ownership = Arc<dyn Fn(RetailerId) -> Option<Epoch> + Send + Sync>;
 #[derive(Clone)]
 struct Address {
     actor: ActorRef<RetailerMsg>,
+    /// That its memory is of. Ownership that was lost and won again has a higher one.
+    epoch: Option<Epoch>,
     room: Arc<Semaphore>,
 }
 
@@ -43,9 +45,19 @@ impl Addresses {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&retailer).cloned()
     }
 
-    fn put(&self, retailer: RetailerId, actor: ActorRef<RetailerMsg>) {
-        let address = Address { actor, room: Arc::new(Semaphore::new(MOST_WAITING)) };
+    fn put(&self, retailer: RetailerId, actor: ActorRef<RetailerMsg>, epoch: Option<Epoch>) {
+        let address = Address { actor, epoch, room: Arc::new(Semaphore::new(MOST_WAITING)) };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(retailer, address);
+    }
+
+    fn those(&self, wanted: impl Fn(RetailerId) -> bool) -> Vec<(RetailerId, Address)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|(id, _)| wanted(**id)).map(|(id, address)| (*id, address.clone())).collect()
+    }
+
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn remove(&self, retailer: RetailerId, actor: ActorId) {
@@ -85,15 +97,45 @@ impl Host {
         self.supervisor.ensure(self.spec(retailer), patience).await.map_err(absent)
     }
 
+    /// Lets those of this node's retailers that it owns no longer finish what they have accepted, and stops them.
+    /// To be called once ownership has ended, so that nothing new comes in.
+    pub async fn vacate(&self, wanted: impl Fn(RetailerId) -> bool, patience: Duration) {
+        let leaving = self.addresses.those(wanted).into_iter().map(|(retailer, address)| async move {
+            let everyone = u32::try_from(MOST_WAITING).unwrap_or(u32::MAX);
+            // With every place in the queue taken, nobody else waits for an answer.
+            if tokio::time::timeout(patience, address.room.acquire_many(everyone)).await.is_err() {
+                tracing::warn!(%retailer, "a retailer still had requests when it moved; they are asked again");
+            }
+            self.stop(retailer, &address);
+        });
+        futures_util::future::join_all(leaving).await;
+    }
+
+    fn stop(&self, retailer: RetailerId, address: &Address) {
+        self.addresses.remove(retailer, address.actor.get_id());
+        if !self.supervisor.remove(child_id(retailer)) {
+            tracing::debug!(%retailer, "the retailers are stopping all together");
+        }
+    }
+
     fn spec(&self, retailer: RetailerId) -> ChildSpec {
         let (ownership, tools) = (self.ownership.clone(), self.tools.clone());
-        let make =
-            move || (Retailer, Arguments { retailer, epoch: ownership(retailer), tools: tools.clone() });
+        // One life after the other: what was made last is what is announced next.
+        let made = Arc::new(Mutex::new(None));
+        let making = made.clone();
+        let make = move || {
+            let epoch = ownership(retailer);
+            *making.lock().unwrap_or_else(PoisonError::into_inner) = epoch;
+            (Retailer, Arguments { retailer, epoch, tools: tools.clone() })
+        };
         let addresses = self.addresses.clone();
-        let announce = move |actor| addresses.put(retailer, actor);
+        let announce = move |actor| {
+            let epoch = *made.lock().unwrap_or_else(PoisonError::into_inner);
+            addresses.put(retailer, actor, epoch);
+        };
         let addresses = self.addresses.clone();
         let end = Arc::new(move |actor| addresses.remove(retailer, actor));
-        let id = format!("retailer:{retailer}");
+        let id = child_id(retailer);
         ChildSpec::announced(id, "retailer", RestartPolicy::ONE_OF_MANY, make, announce).on_end(end)
     }
 
@@ -126,13 +168,18 @@ impl Host {
     }
 
     async fn try_ask(&self, retailer: RetailerId, request: &Request, until: Instant) -> Tried {
-        if (self.ownership)(retailer).is_none() {
+        let Some(epoch) = (self.ownership)(retailer) else {
             return Tried::Answered(Err(ErrorCode::NotOwner.into()));
-        }
+        };
         let address = match self.find(retailer, request, until).await {
             Ok(address) => address,
             Err(tried) => return tried,
         };
+        if address.epoch != Some(epoch) {
+            // Somebody else may have owned it in between: what this one remembers may be old.
+            self.stop(retailer, &address);
+            return Tried::NotSent;
+        }
         let Ok(permit) = address.room.clone().try_acquire_owned() else {
             let detail =
                 format!("{MOST_WAITING} requests wait at this retailer already; try again in a moment");
@@ -155,6 +202,10 @@ impl Host {
             }
         }
     }
+}
+
+fn child_id(retailer: RetailerId) -> String {
+    format!("retailer:{retailer}")
 }
 
 enum Tried {

@@ -24,7 +24,7 @@ use self::catch_up::Watch;
 use crate::clock;
 use crate::failpoint;
 use crate::live_hub::fleet::Fleet;
-use crate::live_hub::{Consoles, LiveHubMsg, Outgoing, encode};
+use crate::live_hub::{Consoles, LiveHubMsg, Outgoing, Those, encode};
 use crate::observe::Observable;
 use crate::ports::{Board, Doorman, Visitor};
 use crate::retailer::request::{Router, Watched};
@@ -90,6 +90,8 @@ pub enum LiveConnMsg {
     },
     /// The hub actor has a new life.
     Rejoin,
+    /// These retailers have a new owner, or news from it may be missing.
+    RejoinThose(Those),
     /// The session is over.
     SessionEnded(SessionId),
     /// The user may do more or less than the token says: a new token tells.
@@ -170,7 +172,10 @@ impl Actor for LiveConn {
                 catch_up::watched(&me, state, topic, round, result)
             }
             LiveConnMsg::AskAgain { topic, round } => catch_up::ask_again(&me, state, topic, round),
-            LiveConnMsg::Rejoin => catch_up::rejoin(&me, state),
+            LiveConnMsg::Rejoin => catch_up::rejoin(&me, state, |_| true),
+            LiveConnMsg::RejoinThose(those) => {
+                catch_up::rejoin(&me, state, |topic| topic.retailer().is_some_and(|of| those(of)));
+            }
             LiveConnMsg::SessionEnded(session) => {
                 if state.visitor.as_ref().is_some_and(|visitor| visitor.session == session) {
                     goodbye(&me, state, &ErrorCode::SessionRevoked.into());

@@ -13,6 +13,7 @@ use messages::agent::Frame;
 use messages::live::{Change, Entity, Tick, ToConsole, Topic, Totals};
 use messages::permission::RetailerScope;
 use messages::{ConnId, RetailerId, Version};
+use ractor::rpc::CallResult;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -57,6 +58,8 @@ pub enum LiveHubMsg {
     Join { topic: Topic, scope: RetailerScope, conn: ConnId, actor: ActorRef<LiveConnMsg> },
     Leave { topic: Topic, conn: ConnId },
     LeaveAll(ConnId),
+    /// Which retailers are watched from this node?
+    Watched(RpcReplyPort<Vec<RetailerId>>),
     DashboardDue,
     Today { scope: RetailerScope, today: Result<Today, StoreError> },
     Observe(RpcReplyPort<Value>),
@@ -69,6 +72,9 @@ impl Observable for LiveHubMsg {
         Self::Observe(reply)
     }
 }
+
+/// Says which retailers are meant.
+pub type Those = Arc<dyn Fn(RetailerId) -> bool + Send + Sync>;
 
 /// The consoles of this node, and the way to the hub actor in its present life.
 #[derive(Clone, Default)]
@@ -108,6 +114,24 @@ impl Consoles {
     pub fn remove(&self, conn: ConnId) {
         self.lock().all.remove(&conn);
         self.tell(LiveHubMsg::LeaveAll(conn));
+    }
+
+    /// Has the topics of these retailers joined again: their owner is another one, or news from it may be missing.
+    pub fn rejoin(&self, those: &Those) {
+        for console in self.all() {
+            // One that is closing watches nothing.
+            drop(console.cast(LiveConnMsg::RejoinThose(those.clone())));
+        }
+    }
+
+    /// The retailers that are watched from this node.
+    pub async fn watched(&self, within: Duration) -> Vec<RetailerId> {
+        let hub = self.lock().hub.clone();
+        let Some(hub) = hub else { return Vec::new() };
+        match hub.call(LiveHubMsg::Watched, Some(within)).await {
+            Ok(CallResult::Success(watched)) => watched,
+            _ => Vec::new(),
+        }
     }
 
     #[must_use]
@@ -179,6 +203,12 @@ impl Actor for LiveHub {
                 for topic in watched {
                     leave(state, topic, conn);
                 }
+            }
+            LiveHubMsg::Watched(reply) => {
+                let mut watched: Vec<_> = state.topics.keys().filter_map(|topic| topic.retailer()).collect();
+                watched.sort_unstable();
+                watched.dedup();
+                drop(reply.send(watched));
             }
             LiveHubMsg::DashboardDue => {
                 state.timer = false;

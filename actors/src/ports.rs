@@ -95,6 +95,9 @@ pub trait TenantStore: Send + Sync + 'static {
         rejects: Vec<Reject>,
     ) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// How many rejected items of a run are kept.
+    fn count_rejects(&self, retailer: RetailerId, run: RunId) -> BoxFuture<'_, Result<u64, StoreError>>;
+
     /// The latest lines of a run's log, oldest first.
     fn latest_logs(
         &self,
@@ -136,7 +139,7 @@ pub trait Downlink: Send + Sync + 'static {
 }
 
 /// What a retailer's actor tells the consoles.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Publication {
     /// A commit, in the order of versions.
     Committed { topic: Topic, after: Version, version: Version, changes: Arc<[Change]> },
@@ -148,6 +151,25 @@ pub enum Publication {
     Run { retailer_name: String, run: Arc<RunView> },
     /// The retailer is gone: its topics are refused from now on.
     Gone(RetailerId),
+}
+
+impl Publication {
+    /// Who it is about.
+    #[must_use]
+    pub fn retailer(&self) -> Option<RetailerId> {
+        match self {
+            Self::Committed { topic, .. } | Self::Ticked { topic, .. } => topic.retailer(),
+            Self::Summary(summary) => Some(summary.id),
+            Self::Run { run, .. } => Some(run.retailer_id),
+            Self::Gone(retailer) => Some(*retailer),
+        }
+    }
+
+    /// Everybody has a use for it, also those who watch the dashboard only.
+    #[must_use]
+    pub const fn is_for_all(&self) -> bool {
+        matches!(self, Self::Summary(_) | Self::Run { .. } | Self::Gone(_))
+    }
 }
 
 /// A person at a console, as their access token says.

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use agent_node::connector::registry;
+use agent_node::connector::{ForRun, registry};
 use messages::RunId;
 use messages::connector::{Credentials, DestinationConfig};
 use messages::item::Item;
@@ -15,6 +15,8 @@ use serde::Deserialize;
 struct Order {
     /// At least so many.
     bytes: u64,
+    /// About so many in a row.
+    row_bytes: usize,
     destination: DestinationConfig,
     credentials: Credentials,
 }
@@ -43,14 +45,18 @@ fn run() -> anyhow::Result<()> {
 
 async fn upload(order: &Order) -> anyhow::Result<u64> {
     let connector = registry::destination(&order.destination, Some(&order.credentials));
-    let mut sink = connector.open(RunId::new()).await?;
-    let items = batch()?;
+    let mut sink = connector.open(&ForRun::alone(RunId::new())).await?;
+    let items = batch(order.row_bytes)?;
     while sink.write(&items).await? < order.bytes {}
     Ok(sink.finish().await?.bytes)
 }
 
 /// One batch as a source hands it over.
-fn batch() -> anyhow::Result<Vec<Item>> {
+fn batch(row_bytes: usize) -> anyhow::Result<Vec<Item>> {
+    /// What the other fields take.
+    const SHORTEST: usize = 78;
+    let filler = "Fresh from the farm. ".chars().cycle().take(row_bytes.saturating_sub(SHORTEST));
+    let description = Some(filler.collect::<String>()).filter(|text| !text.is_empty());
     let item = |at: usize| -> anyhow::Result<Item> {
         Ok(Item {
             sku: (100_000 + at).to_string(),
@@ -61,8 +67,7 @@ fn batch() -> anyhow::Result<Vec<Item>> {
             stock: Some("120".parse()?),
             unit: Some("pcs".to_owned()),
             category: Some("Dairy & Eggs".to_owned()),
-            // A kilobyte a row: the line is what is measured, not the forming of rows.
-            description: Some("Fresh from the farm. ".repeat(45)),
+            description: description.clone(),
         })
     };
     (0..agent_node::connector::BATCH_ROWS).map(item).collect()

@@ -11,6 +11,9 @@ use crate::disk;
 use crate::identity::Identity;
 use crate::net::websocket::{self, UpgradeError};
 use crate::net::{Dialer, HubAddress, NetError, Stage, request};
+use crate::uplink::fallback::{self, Setting, Verdict};
+use crate::uplink::https;
+use crate::uplink::line::{self, Line};
 
 /// Writes the findings; true when all is well.
 pub async fn check(config: &Config, out: &mut dyn Write) -> std::io::Result<bool> {
@@ -25,7 +28,7 @@ pub async fn check(config: &Config, out: &mut dyn Write) -> std::io::Result<bool
             for hub in hubs {
                 report.line(&format!("hub {hub}"), reach(&dialer, &hub).await)?;
                 if let Ok(identity) = &identity {
-                    report.line("credential", credential(&dialer, &hub, identity).await)?;
+                    report.line("credential", credential(config, &dialer, &hub, identity).await)?;
                 }
             }
         }
@@ -86,19 +89,48 @@ async fn reach(dialer: &Dialer, hub: &HubAddress) -> Result<String, String> {
     Err(format!("it answers, but is not ready: {said}"))
 }
 
-async fn credential(dialer: &Dialer, hub: &HubAddress, identity: &Identity) -> Result<String, String> {
-    match websocket::connect(dialer, hub, &identity.credential).await {
-        Ok(mut socket) => {
-            // Without hello this takes nobody's place; the goodbye keeps the hub's log clean.
-            let _ignored = socket.close(None).await;
-            Ok("it is accepted".to_owned())
+async fn credential(
+    config: &Config,
+    dialer: &Dialer,
+    hub: &HubAddress,
+    identity: &Identity,
+) -> Result<String, String> {
+    let mut blocked = None;
+    if config.transport != Setting::Https {
+        // Without hello this takes nobody's place; the goodbye keeps the hub's log clean.
+        match websocket::prove(dialer, hub, &identity.credential).await {
+            Ok(socket) => {
+                Line::Socket(Box::new(socket)).close(false).await;
+                return Ok("it is accepted".to_owned());
+            }
+            Err(error) => {
+                let judged = fallback::judge(line::evidence(&error));
+                if judged == Verdict::NotBlocked || config.transport == Setting::WebSocket {
+                    return Err(said(&error));
+                }
+                blocked = Some(error);
+            }
         }
-        Err(UpgradeError::Refused(problem)) => Err(format!(
+    }
+    match (https::prove(dialer, hub, &identity.credential).await, blocked) {
+        (Ok(()), Some(seen)) => Ok(format!(
+            "it is accepted over HTTPS, which the agent will use; WebSockets do not get through: {seen}"
+        )),
+        (Ok(()), None) => Ok("it is accepted over HTTPS".to_owned()),
+        (Err(error), _) if error.is_the_hubs() => Err(said(&error)),
+        (Err(error), Some(seen)) => Err(format!("{}; nor does HTTPS get through: {error}", said(&seen))),
+        (Err(error), None) => Err(said(&error)),
+    }
+}
+
+fn said(error: &UpgradeError) -> String {
+    match error {
+        UpgradeError::Refused(problem) => format!(
             "{}; if this lasts, make a new enrolment token in the console and enrol again",
             problem.detail
-        )),
-        Err(UpgradeError::Net(error)) => Err(advised(&error)),
-        Err(error) => Err(error.to_string()),
+        ),
+        UpgradeError::Net(error) => advised(error),
+        error => error.to_string(),
     }
 }
 
@@ -108,7 +140,7 @@ fn advised(error: &NetError) -> String {
         Stage::Connect => "check the address and the port, and whether the firewall lets this machine out",
         Stage::Proxy => "check the proxy setting, and whether the proxy lets this machine through",
         Stage::Tls => "if the hub or a proxy has a certificate of its own authority, name that with ca_file",
-        Stage::Http => "check that the address is that of a hub and nothing stands between",
+        Stage::Http | Stage::Silence => "check that the address is that of a hub and nothing stands between",
     };
     format!("{error}; {advice}")
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::net::address::{AddressError, HubAddress, ProxyAddress};
 use crate::spool::Limits;
+use crate::uplink::fallback::Setting;
 
 /// Where an installed agent keeps what it must not lose.
 pub const DEFAULT_DATA_DIR: &str = "/var/lib/grocerysync-agent";
@@ -29,6 +30,13 @@ pub struct Given {
     /// Allow http:// to a hub on another machine; everybody between can read along
     #[arg(long, env = "GROCERYSYNC_AGENT_ALLOW_PLAINTEXT", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub allow_plaintext: Option<bool>,
+    /// How to speak to the hub: auto, websocket or https. By itself the agent takes HTTPS where something in between
+    /// blocks WebSockets [default: auto]
+    #[arg(long, env = "GROCERYSYNC_AGENT_TRANSPORT", value_name = "WAY")]
+    pub transport: Option<String>,
+    /// While on HTTPS, try WebSocket again after so many seconds, 1 to 86400 [default: 600]
+    #[arg(long, env = "GROCERYSYNC_AGENT_WEBSOCKET_AGAIN_S", value_name = "SECONDS")]
+    pub websocket_again_s: Option<u64>,
     /// Runs to work at at the same time, 1 to 16 [default: 2]
     #[arg(long, env = "GROCERYSYNC_AGENT_MAX_RUNS", value_name = "N")]
     pub max_runs: Option<u32>,
@@ -52,6 +60,8 @@ pub struct Config {
     pub proxy: Option<ProxyAddress>,
     pub ca_file: Option<PathBuf>,
     pub allow_plaintext: bool,
+    pub transport: Setting,
+    pub websocket_again: Duration,
     pub max_runs: usize,
     pub spool: Limits,
     pub grace: Duration,
@@ -92,6 +102,8 @@ impl Given {
             proxy: self.proxy.or(below.proxy),
             ca_file: self.ca_file.or(below.ca_file),
             allow_plaintext: self.allow_plaintext.or(below.allow_plaintext),
+            transport: self.transport.or(below.transport),
+            websocket_again_s: self.websocket_again_s.or(below.websocket_again_s),
             max_runs: self.max_runs.or(below.max_runs),
             spool_mib: self.spool_mib.or(below.spool_mib),
             grace_s: self.grace_s.or(below.grace_s),
@@ -106,6 +118,12 @@ impl Given {
             self.hub.iter().map(|text| HubAddress::parse(text, allow_plaintext)).collect();
         let address =
             |setting| move |error: AddressError| ConfigError::Value { setting, detail: error.to_string() };
+        let transport = self.transport.as_deref().unwrap_or("auto");
+        let transport = Setting::parse(transport).ok_or_else(|| ConfigError::Value {
+            setting: "transport",
+            detail: format!("must be auto, websocket or https, not {transport}"),
+        })?;
+        let again_s = ranged("websocket_again_s", self.websocket_again_s.unwrap_or(600), 1, 86_400)?;
         let max_runs = ranged("max_runs", self.max_runs.unwrap_or(2).into(), 1, 16)?;
         let spool_mib = ranged("spool_mib", self.spool_mib.unwrap_or(Limits::DEFAULT_BYTES >> 20), 4, 4_096)?;
         let grace_s = ranged("grace_s", self.grace_s.unwrap_or(5), 0, 300)?;
@@ -117,6 +135,8 @@ impl Given {
             proxy: self.proxy.as_deref().map(ProxyAddress::parse).transpose().map_err(address("proxy"))?,
             ca_file: self.ca_file,
             allow_plaintext,
+            transport,
+            websocket_again: Duration::from_secs(again_s),
             max_runs: usize::try_from(max_runs).unwrap_or(1),
             spool: Limits { bytes: spool_mib << 20 },
             grace: Duration::from_secs(grace_s),
@@ -159,6 +179,11 @@ mod tests {
             (Given { hub: vec!["hub.example".into()], ..given() }, "hub: "),
             (Given { hub: vec!["http://hub.example".into()], ..given() }, "--allow-plaintext"),
             (Given { proxy: Some("socks5://x".into()), ..given() }, "proxy: "),
+            (
+                Given { transport: Some("carrier pigeon".into()), ..given() },
+                "transport: must be auto, websocket or https, not carrier pigeon",
+            ),
+            (Given { websocket_again_s: Some(0), ..given() }, "websocket_again_s: "),
             (Given { max_runs: Some(0), ..given() }, "max_runs: must lie between 1 and 16, not 0"),
             (Given { spool_mib: Some(1), ..given() }, "spool_mib: "),
             (Given { grace_s: Some(301), ..given() }, "grace_s: "),

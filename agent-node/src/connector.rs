@@ -9,6 +9,8 @@
 pub mod conformance;
 pub mod csv;
 pub mod file_format;
+mod file_sink;
+pub mod leftovers;
 pub mod local_file;
 pub mod registry;
 pub mod sftp;
@@ -18,7 +20,9 @@ use futures_util::stream::BoxStream;
 use messages::agent::RejectedItem;
 use messages::item::{Item, ItemField};
 use messages::run::RunFailure;
-use messages::{ErrorCode, RunId};
+use messages::ErrorCode;
+
+pub use leftovers::ForRun;
 
 /// Why a connector could not go on: the code tells programs, the detail people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,8 +90,8 @@ pub trait DestinationConnector: Send + Sync {
     /// Could it be written to? Says in one line what was found, and changes nothing.
     fn check(&self) -> Answer<'_, String>;
 
-    /// Begins to write for this run, taking away what an earlier attempt of it left behind.
-    fn open(&self, run_id: RunId) -> Answer<'_, Box<dyn ItemSink>>;
+    /// Begins to write for this run, taking away what earlier attempts and earlier runs left behind.
+    fn open<'a>(&'a self, run: &'a ForRun) -> Answer<'a, Box<dyn ItemSink>>;
 }
 
 /// What a finished sink says.

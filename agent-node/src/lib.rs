@@ -5,7 +5,7 @@
 //! agent ─┬─ spool    what runs report, on the disk until the hub has it
 //!        ├─ workers ── one for each run at work ─ connectors
 //!        ├─ runner   the journal of accepted runs; decides what is worked at
-//!        └─ uplink   one WebSocket to the hub
+//!        └─ uplink   one line to the hub: a WebSocket, or HTTPS where that is blocked
 //! ```
 //!
 //! Knows nothing of the hub's store and listens on no port. [`run`] is the daemon; `main.rs` only starts it.
@@ -83,8 +83,14 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 
     let links = Arc::new(Links::default());
     let given_up = CancellationToken::new();
-    let uplink =
-        UplinkArguments { hubs, dialer, data_dir: config.data_dir.clone(), links: Arc::clone(&links) };
+    let uplink = UplinkArguments {
+        hubs,
+        dialer,
+        transport: config.transport,
+        websocket_again: config.websocket_again,
+        data_dir: config.data_dir.clone(),
+        links: Arc::clone(&links),
+    };
     let children = children(&config, &links, &uplink, &given_up);
     let register = Register::default();
     let tree = SupervisorHandle::root(SupervisorArgs { path: "agent".to_owned(), register, children })

@@ -10,6 +10,7 @@ pub fn describe() -> Machine {
         os: os(),
         host: host(),
         capabilities: crate::connector::registry::capabilities(),
+        transport: None,
     }
 }
 

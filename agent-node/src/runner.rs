@@ -336,7 +336,10 @@ impl RunnerState {
         if self.draining {
             return Ok(());
         }
-        let due = to_begin(&self.journal.here()?.in_order(), self.max_runs);
+        let entries = self.journal.here()?.in_order();
+        let due = to_begin(&entries, self.max_runs);
+        let over: Vec<RunId> =
+            entries.iter().filter(|entry| entry.open().is_none()).map(|entry| entry.run_id).collect();
         for run_id in due {
             let Some(entry) = self.journal.here()?.get(run_id).cloned() else { continue };
             let Some(open) = entry.open() else { continue };
@@ -351,6 +354,7 @@ impl RunnerState {
             let arguments = WorkerArguments {
                 command: begun.command,
                 attempt: begun.attempt,
+                over: over.clone(),
                 links: Arc::clone(&self.links),
                 runner: myself.clone(),
                 stop: stopped,

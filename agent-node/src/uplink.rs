@@ -1,10 +1,21 @@
-//! The uplink's actor: keeps one WebSocket to the hub open and is where the others hand over what is to be said.
+//! The uplink's actor: keeps one line to the hub open and is where the others hand over what is to be said.
 //!
-//! Stands under the agent's root. The socket lives in a task of its own ([`link`]), whose end comes back as a
-//! message. Answers wait in a bounded queue; what does not fit or meets no socket is dropped, for the hub
+//! ```text
+//! link                connect, hold a session, wait, again
+//! fallback, backoff   pure: which way, and when
+//! session             pure: what a frame or the clock leads to; one for both ways
+//! line                what carries the frames: a WebSocket, or
+//! https               posts and polls, where something in between blocks WebSockets
+//! ```
+//!
+//! Stands under the agent's root. The line lives in a task of its own ([`link`]), whose end comes back as a
+//! message. Answers wait in a bounded queue; what does not fit or meets no line is dropped, for the hub
 //! repeats every command that was not answered.
 
 pub mod backoff;
+pub mod fallback;
+pub(crate) mod https;
+pub mod line;
 pub mod link;
 pub mod session;
 
@@ -23,7 +34,8 @@ use tokio_util::sync::CancellationToken;
 use crate::identity::Identity;
 use crate::links::Links;
 use crate::net::{Dialer, HubAddress};
-use link::Link;
+use fallback::{Chooser, Setting};
+use link::{Hub, Link};
 
 /// Answers to commands; a hub has at most eight commands under way for an agent.
 const OUTBOX: usize = 64;
@@ -37,6 +49,9 @@ pub struct UplinkArguments {
     /// Tried in this order.
     pub hubs: Vec<HubAddress>,
     pub dialer: Dialer,
+    pub transport: Setting,
+    /// While on HTTPS, a WebSocket is tried so often.
+    pub websocket_again: Duration,
     /// The folder with the identity.
     pub data_dir: PathBuf,
     pub links: Arc<Links>,
@@ -46,7 +61,7 @@ pub struct UplinkArguments {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkState {
     Connecting,
-    Online { hub: String },
+    Online { hub: String, over: &'static str },
     Waiting { reason: String },
 }
 
@@ -82,7 +97,9 @@ impl Actor for UplinkActor {
         myself: ActorRef<UplinkMsg>,
         arguments: UplinkArguments,
     ) -> Result<UplinkState, ActorProcessingErr> {
-        let UplinkArguments { hubs, dialer, data_dir, links } = arguments;
+        let UplinkArguments { hubs, dialer, transport, websocket_again, data_dir, links } = arguments;
+        let chosen = |address| Hub { address, chooser: Chooser::new(transport, websocket_again) };
+        let hubs = hubs.into_iter().map(chosen).collect();
         let folder = data_dir.clone();
         let identity = crate::disk::off_thread(move || Ok(Identity::load(&folder))).await??;
         let (outbox, waiting) = mpsc::channel(OUTBOX);

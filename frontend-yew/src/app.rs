@@ -15,8 +15,8 @@ use crate::api::{Api, ApiError, Live, browser};
 use crate::components::toasts::ToastRegion;
 use crate::context::{Console, Notices};
 use crate::hooks::{Now, use_clock};
+use crate::pages::later::{Later, Page};
 use crate::pages::login::Login;
-use crate::pages::setup::Setup;
 use crate::pages::shell::Shell;
 use crate::pages::unreachable::Unreachable;
 
@@ -87,7 +87,7 @@ fn use_door() -> Html {
             }
         }
         Gate::Setup => html! {
-            { draw!(Setup) }
+            { draw!(Later { page: Page::Setup }) }
         },
         Gate::SignedOut => html! {
             { draw!(Login) }

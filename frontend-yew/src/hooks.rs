@@ -12,4 +12,4 @@ pub use fetch::{Fetched, use_fetch};
 pub use live::{use_status, use_topic};
 pub use page::{use_console, use_debounced, use_title};
 pub use save::{Conflict, Save, json, use_save};
-pub use time::{Now, use_clock, use_now};
+pub use time::{Now, use_clock, use_every, use_now};

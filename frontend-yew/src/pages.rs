@@ -2,7 +2,9 @@
 
 pub mod account;
 pub mod actors;
+pub mod cluster;
 pub mod dashboard;
+pub mod later;
 pub mod login;
 pub mod missing;
 pub mod retailer;

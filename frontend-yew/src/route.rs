@@ -20,6 +20,8 @@ pub enum Route {
     Users,
     #[at("/actors")]
     Actors,
+    #[at("/cluster")]
+    Cluster,
     #[at("/account")]
     Account,
     #[not_found]

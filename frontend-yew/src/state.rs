@@ -2,6 +2,7 @@
 //! tested natively. Nothing below may call web-sys, read a clock or draw a random number.
 
 pub mod backoff;
+pub mod cluster;
 pub mod draft;
 pub mod form;
 pub mod format;

@@ -118,6 +118,12 @@ impl Access {
 
     /// Ends of sessions and changes of rights, for open sockets. See [`Ending`].
     #[must_use]
+    pub fn endings_made_here(&self) -> broadcast::Receiver<Ending> {
+        self.inner.directory.subscribe_made_here()
+    }
+
+    /// Endings of sessions, wherever they were made.
+    #[must_use]
     pub fn endings(&self) -> broadcast::Receiver<Ending> {
         self.inner.directory.subscribe()
     }

@@ -1,7 +1,7 @@
 //! What the operator decides, from flags and environment; each wrong value is told with the setting's name.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use messages::Secret;
@@ -54,9 +54,63 @@ pub struct Config {
     #[arg(long, env = "GROCERYSYNC_SETUP_TOKEN", value_parser = secret, hide_env_values = true)]
     pub setup_token: Option<Secret>,
 
+    /// Address to listen on for other hub nodes; with it this node is one of several that share a database
+    #[arg(
+        long,
+        env = "GROCERYSYNC_CLUSTER_LISTEN",
+        requires_all = ["mongodb_uri", "cluster_cert", "cluster_key", "cluster_ca"]
+    )]
+    pub cluster_listen: Option<SocketAddr>,
+
+    /// Host and port under which other nodes reach this one; the address listened on unless given
+    #[arg(long, env = "GROCERYSYNC_CLUSTER_ADDRESS", requires = "cluster_listen", value_parser = host_and_port)]
+    pub cluster_address: Option<String>,
+
+    /// Certificate of this node in PEM form, made out to hub.grocerysync.internal
+    #[arg(long, env = "GROCERYSYNC_CLUSTER_CERT", requires = "cluster_listen")]
+    pub cluster_cert: Option<PathBuf>,
+
+    /// Private key of that certificate, in PEM form
+    #[arg(long, env = "GROCERYSYNC_CLUSTER_KEY", requires = "cluster_listen")]
+    pub cluster_key: Option<PathBuf>,
+
+    /// Authority that the certificates of all nodes come from, in PEM form
+    #[arg(long, env = "GROCERYSYNC_CLUSTER_CA", requires = "cluster_listen")]
+    pub cluster_ca: Option<PathBuf>,
+
     /// Stop when standard input ends: for programs that start the hub and must not leave it behind
     #[arg(long, env = "GROCERYSYNC_STOP_ON_STDIN_CLOSE")]
     pub stop_on_stdin_close: bool,
+}
+
+/// What makes a node one of several.
+pub(crate) struct ClusterSettings<'a> {
+    pub(crate) listen: SocketAddr,
+    pub(crate) address: String,
+    pub(crate) certificate: &'a Path,
+    pub(crate) key: &'a Path,
+    pub(crate) authority: &'a Path,
+}
+
+impl Config {
+    /// Absent, when the node is to be the only one. The parser sees to it that it is all or nothing.
+    pub(crate) fn cluster(&self) -> Option<ClusterSettings<'_>> {
+        let listen = self.cluster_listen?;
+        Some(ClusterSettings {
+            listen,
+            address: self.cluster_address.clone().unwrap_or_else(|| listen.to_string()),
+            certificate: self.cluster_cert.as_deref()?,
+            key: self.cluster_key.as_deref()?,
+            authority: self.cluster_ca.as_deref()?,
+        })
+    }
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        _ => Err("must be a host and a port, such as hub-0.hubs:7946".into()),
+    }
 }
 
 fn public_url(text: &str) -> Result<String, String> {
@@ -93,6 +147,8 @@ mod tests {
             (["hub", "--public-url=https://hub.example.com/path"], "--public-url"),
             (["hub", "--tls-cert=cert.pem"], "--tls-key"),
             (["hub", "--trusted-proxies=10.0.0.1,x"], "--trusted-proxies"),
+            (["hub", "--cluster-listen=127.0.0.1:0"], "--cluster-cert"),
+            (["hub", "--cluster-address=nonsense"], "--cluster-address"),
         ] {
             let error =
                 Cli::try_parse_from(arguments).err().map(|error| error.to_string()).unwrap_or_default();

@@ -42,11 +42,17 @@ use std::sync::Arc;
 use actors::live_hub::fleet::Fleet;
 use actors::retailer::request::Router;
 use futures_util::future::BoxFuture;
+use messages::Problem;
 use messages::http::admin::ActorList;
+use messages::http::cluster::ClusterView;
+use messages::ids::BootId;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use body::read as read_body;
+pub(crate) use call::client_address;
 pub use call::{Call, Params};
 pub use dispatch::app;
+pub(crate) use rate::Rates;
 pub use reply::{Reply, refusal};
 pub use route::{Route, Takes};
 pub use server::{Drained, Peer, Server, ServerSettings};
@@ -61,6 +67,14 @@ pub trait ActorDirectory: Send + Sync + 'static {
     fn list(&self) -> BoxFuture<'_, ActorList>;
 }
 
+/// Looks into the cluster, and acts on it.
+pub trait ClusterDirectory: Send + Sync + 'static {
+    fn view(&self) -> BoxFuture<'_, Result<ClusterView, Problem>>;
+    fn drain(&self, node: BootId) -> BoxFuture<'_, Result<(), Problem>>;
+    /// May this node act now?
+    fn has_lease(&self) -> bool;
+}
+
 /// What the handlers work with.
 #[derive(Clone)]
 pub struct State {
@@ -69,6 +83,7 @@ pub struct State {
     pub access: Access,
     pub sealer: Sealer,
     pub actors: Arc<dyn ActorDirectory>,
+    pub cluster: Arc<dyn ClusterDirectory>,
     /// What only the live actors know of retailers: agents online, runs under way.
     pub fleet: Fleet,
     pub settings: Settings,

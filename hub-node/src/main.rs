@@ -1,10 +1,14 @@
 //! The `hub-node` program: arguments, log, signals, exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use hub_node::config::Config;
 use hub_node::{shutdown, telemetry};
+
+/// What still runs when everything is stopped has nobody left to run for.
+const LAST_TASKS: Duration = Duration::from_secs(1);
 
 /// The hub of GrocerySync
 #[derive(Parser)]
@@ -42,6 +46,8 @@ fn main() -> ExitCode {
         let stop = shutdown::on_signal(config.stop_on_stdin_close);
         hub_node::run(*config, stop).await
     });
+    // A read of standard input cannot be interrupted: it must not hold up the end.
+    runtime.shutdown_timeout(LAST_TASKS);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

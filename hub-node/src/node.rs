@@ -1,9 +1,10 @@
 //! The composition of a hub: what is started in which order, and stopped in the reverse.
 //!
-//! Start: data folder, keys, database process, store, ownership, live hub, retailers, edges of the process.
-//! Stop: not ready, sockets asked to come back elsewhere, requests finished, connections, runs, retailers, lease,
-//! database process.
+//! Start: data folder, keys, database process, store, live hub, retailers, links, lease, edges of the process.
+//! Stop: not ready, sockets asked to come back elsewhere and shards handed over, requests finished, connections, runs,
+//! retailers, links, lease, database process.
 
+mod clustered;
 mod housekeeping;
 mod parts;
 
@@ -17,30 +18,37 @@ use actors::host::{Addresses, Host};
 use actors::observe::Register;
 use actors::ports::Board;
 use actors::retailer::actor::Tools;
+use actors::retailer::request::Router;
 use actors::run::watchers::Watchers;
 use actors::supervise::{SupervisorArgs, SupervisorHandle};
-use futures_util::StreamExt as _;
 use messages::Timestamp;
 use messages::ids::BootId;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::clustered::Place;
 use self::parts::Directory;
 use crate::access::{Access, AccessArguments, AccessError, Keyring, KeyringError, Sealer};
-use crate::cluster::{DataDir, DataDirError, Ownership};
+use crate::cluster::follow::follow;
+use crate::cluster::inbox::{Endings, Inbox};
+use crate::cluster::interest::Interest;
+use crate::cluster::link::{LinkError, LinkTlsError};
+use crate::cluster::relay::{ClusterDownlink, ClusterFeed};
+use crate::cluster::router::ClusterRouter;
+use crate::cluster::view::Overview;
+use crate::cluster::{DataDir, DataDirError, LeaseTerms};
 use crate::config::Config;
 use crate::http::{Server, ServerSettings, Settings, TlsError};
-use crate::sockets::{Generations, Sockets};
-use crate::store::{OpenError, Store};
+use crate::sockets::{Sockets, Strangers};
+use crate::store::{OpenError, OwnershipStore, Store};
 
 /// How long sockets get for their goodbyes.
 const GOODBYES: Duration = Duration::from_secs(5);
-/// Retailers started at once when the hub comes up, and how long one may take.
-const WAKING: usize = 16;
-const WAKE: Duration = Duration::from_secs(15);
-/// How long the first claim of shards may take: a lease of a node that has died must run out first.
-const FIRST_CLAIM: Duration = Duration::from_secs(20);
+/// Over this time sockets are asked to move to other nodes, so that those do not get all of them at once.
+const PARTING: Duration = Duration::from_secs(3);
+/// How long handing over all shards may take: a second a shard at worst, many at once.
+const HANDOVER: Duration = Duration::from_secs(30);
 
 /// Why a hub cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +71,22 @@ pub enum NodeError {
     Announce { path: std::path::PathBuf, source: io::Error },
     #[error("an actor did not start: {0}")]
     Actor(String),
+    #[error(
+        "another hub at {address} uses this database, and one of the two is not told about the cluster; stop it, or \
+         start both with --cluster-listen"
+    )]
+    NotAlone { address: String },
+    #[error(
+        "what is in this database was sealed under the key {key:?}, which is not in this hub's key file or is another \
+         there; point --keys-file at the key file that the other hubs use"
+    )]
+    OtherKeys { key: String },
+    #[error("what the nodes of this system share cannot be read: {0}")]
+    Identity(String),
+    #[error(transparent)]
+    Certificates(#[from] LinkTlsError),
+    #[error(transparent)]
+    Links(#[from] LinkError),
 }
 
 /// Runs a hub until `stop`.
@@ -107,8 +131,8 @@ async fn serve(
     let local_url = format!("{scheme}://{address}");
     let public_url = config.public_url.clone().unwrap_or_else(|| local_url.clone());
 
-    let boot = BootId::new();
-    let ownership = parts::claim(&store, data_dir, hub, boot, &local_url);
+    let identity = clustered::check_keys(&store, &keyring).await?;
+    let place = Place::new();
     let access = Access::open(AccessArguments {
         store: store.clone(),
         keyring: keyring.clone(),
@@ -117,16 +141,29 @@ async fn serve(
     })
     .await?;
     let sealer = Sealer::new(keyring);
-    let engine = Engine::start(&store, &sealer, ownership, register, hub).await?;
-    parts::keep_house(hub, &store, &sealer, engine.host.clone());
-    let sockets = engine.sockets(boot, &store, &access, &public_url);
+    let engine = Engine::start(&store, &sealer, &place, register, hub).await?;
+    let inbox = engine.inbox(&access, &place);
+    let cluster_address = place.link(config, &identity, hub, inbox.clone()).await?;
+    let record = clustered::record(place.boot, data_dir, &local_url, cluster_address);
+    let ownership_store = Arc::new(OwnershipStore::new(store.clone(), record, LeaseTerms::default().ttl));
+    place.claim(&ownership_store, data_dir, hub, &engine.host);
+    let following = follow(&inbox, &place.ownership, &engine.board);
+    parts::keep_house(hub, &store, &sealer, engine.router.clone());
+    let strangers = Strangers::new(config.trusted_proxies.clone());
+    let sockets = engine.sockets(place.boot, &store, &access, &public_url, strangers);
     let draining = CancellationToken::new();
     let state = crate::http::State {
-        router: engine.host.clone(),
+        router: engine.router.clone(),
         store: store.clone(),
         access,
         sealer,
         actors: Arc::new(Directory(register.clone())),
+        cluster: Arc::new(Overview {
+            inbox,
+            store: ownership_store,
+            ownership: place.ownership.clone(),
+            single: config.cluster().is_none(),
+        }),
         fleet: engine.fleet.clone(),
         settings: Settings {
             secure: public_url.starts_with("https://"),
@@ -138,26 +175,46 @@ async fn serve(
     let app = crate::http::app(state, crate::sockets::filter(sockets.clone()));
     let closing = CancellationToken::new();
     let serving = tokio::spawn(server.serve(app, closing.clone()));
-    engine.claimed().await;
-    let waking = tokio::spawn(wake(engine.host.clone(), engine.board.clone()));
-    announce(data_dir.path(), &local_url)?;
-    tracing::info!(address = local_url, "the hub is ready");
-
-    stop.cancelled().await;
-    draining.cancel();
-    sockets.stop.cancel();
-    sockets.tasks.close();
-    if timeout(GOODBYES, sockets.tasks.wait()).await.is_err() {
-        tracing::warn!("some sockets did not take their goodbye in time");
+    let ready = match place.settled(config).await {
+        Ok(()) => announce(data_dir.path(), &local_url),
+        Err(error) => Err(error),
+    };
+    if ready.is_ok() {
+        tracing::info!(address = local_url, "the hub is ready");
+        stop.cancelled().await;
     }
-    waking.abort();
+
+    draining.cancel();
+    part(&place, &sockets).await;
     closing.cancel();
     if let Err(error) = serving.await {
         tracing::error!(%error, "the accept loop has failed");
     }
+    drop(following);
     engine.stop().await;
+    if let Some(links) = place.others.links() {
+        links.stop().await;
+    }
     tracing::info!("the hub has stopped");
-    Ok(())
+    ready
+}
+
+/// Says goodbye to the sockets, and hands the shards over while requests are still served.
+async fn part(place: &Place, sockets: &Sockets) {
+    let moves = place.has_successors();
+    let spread = if moves { PARTING } else { Duration::ZERO };
+    sockets.part(spread);
+    let giving = async {
+        if moves {
+            place.give_everything(HANDOVER).await;
+        }
+    };
+    let parting = async {
+        if timeout(spread + GOODBYES, sockets.tasks.wait()).await.is_err() {
+            tracing::warn!("some sockets did not take their goodbye in time");
+        }
+    };
+    tokio::join!(giving, parting);
 }
 
 async fn bind(config: &Config) -> Result<Server, NodeError> {
@@ -183,11 +240,12 @@ fn announce(data_dir: &Path, url: &str) -> Result<(), NodeError> {
 /// The actors of retailers, runs and connections, and what finds them.
 struct Engine {
     host: Arc<Host>,
+    router: Arc<dyn Router>,
+    addresses: Addresses,
     fleet: actors::live_hub::fleet::Fleet,
     board: Arc<dyn Board>,
-    consoles: actors::live_hub::Consoles,
+    feed: ClusterFeed,
     agents: actors::agent_conn::sockets::AgentSockets,
-    ownership: Ownership,
     retailers: SupervisorHandle,
     runs: SupervisorHandle,
     connections: SupervisorHandle,
@@ -197,7 +255,7 @@ impl Engine {
     async fn start(
         store: &Store,
         sealer: &Sealer,
-        ownership: Ownership,
+        place: &Place,
         register: &Register,
         hub: &SupervisorHandle,
     ) -> Result<Self, NodeError> {
@@ -207,56 +265,73 @@ impl Engine {
         let runs = root(register, "hub/runs").await?;
         let connections = root(register, "hub/connections").await?;
         let agents = actors::agent_conn::sockets::AgentSockets::default();
+        let (me, map, others) = (place.boot, place.map.clone(), place.others.clone());
+        let interest = Interest::default();
+        let feed = ClusterFeed { me, consoles, map: map.clone(), others: others.clone(), interest };
         let addresses = Addresses::default();
         let review = addresses.clone();
-        let feed: Arc<dyn actors::ports::LiveFeed> = Arc::new(consoles.clone());
         let watchers = Watchers::new(
             runs.clone(),
-            feed.clone(),
+            Arc::new(feed.clone()),
             Arc::new(move |retailer, run| review.review(retailer, run)),
         );
         let tools = Tools {
             store: Arc::new(store.clone()),
             unsealer: Arc::new(sealer.clone()),
-            downlink: Arc::new(agents.clone()),
-            feed,
+            downlink: Arc::new(ClusterDownlink { me, agents: agents.clone(), others: others.clone() }),
+            feed: Arc::new(feed.clone()),
             watchers,
             clock: Timestamp::now,
         };
-        let owned = ownership.clone();
-        let host = Host::new(
+        let owned = place.ownership.clone();
+        let host = Arc::new(Host::new(
             retailers.clone(),
-            addresses,
+            addresses.clone(),
             Arc::new(move |retailer| owned.epoch_of(retailer)),
             tools,
-        );
-        let host = Arc::new(host);
-        Ok(Self { host, fleet, board, consoles, agents, ownership, retailers, runs, connections })
+        ));
+        let router = Arc::new(ClusterRouter::new(me, host.clone(), map, others, place.keeper.clone()));
+        Ok(Self { host, router, addresses, fleet, board, feed, agents, retailers, runs, connections })
     }
 
-    fn sockets(&self, boot: BootId, store: &Store, access: &Access, public_url: &str) -> Sockets {
+    /// What other nodes reach of this one.
+    fn inbox(&self, access: &Access, place: &Place) -> Inbox {
+        Inbox {
+            host: self.host.clone(),
+            addresses: self.addresses.clone(),
+            agents: self.agents.clone(),
+            fleet: self.fleet.clone(),
+            feed: self.feed.clone(),
+            access: access.clone(),
+            keeper: place.keeper.clone(),
+            endings: Endings::default(),
+        }
+    }
+
+    fn sockets(
+        &self,
+        boot: BootId,
+        store: &Store,
+        access: &Access,
+        public_url: &str,
+        strangers: Strangers,
+    ) -> Sockets {
         Sockets {
             boot,
-            router: self.host.clone(),
-            store: Arc::new(store.clone()),
+            router: self.router.clone(),
+            store: store.clone(),
             board: self.board.clone(),
+            feed: Arc::new(self.feed.clone()),
             access: access.clone(),
             agents: self.agents.clone(),
-            consoles: self.consoles.clone(),
+            consoles: self.feed.consoles.clone(),
             fleet: self.fleet.clone(),
             supervisor: self.connections.clone(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            parting: Arc::default(),
             public_url: public_url.to_owned(),
-            generations: Arc::new(Generations::default()),
-        }
-    }
-
-    /// Waits for the first claim: before it every request would be refused.
-    async fn claimed(&self) {
-        let mut claims = self.ownership.changed();
-        if timeout(FIRST_CLAIM, claims.wait_for(|claims| !claims.is_empty())).await.is_err() {
-            tracing::warn!("no shard could be claimed yet; requests are refused until one is");
+            strangers: Arc::new(strangers),
         }
     }
 
@@ -265,26 +340,4 @@ impl Engine {
         self.runs.stop("the hub stops").await;
         self.retailers.stop("the hub stops").await;
     }
-}
-
-/// Starts the retailers that have runs to look after, a few at a time.
-async fn wake(host: Arc<Host>, board: Arc<dyn Board>) {
-    let rows = match board.summaries().await {
-        Ok(rows) => rows,
-        Err(error) => {
-            tracing::error!(%error, "retailers with open runs are not known; they start when first asked");
-            return;
-        }
-    };
-    let busy = rows.into_iter().filter(|row| row.runs_active > 0);
-    futures_util::stream::iter(busy)
-        .for_each_concurrent(WAKING, |row| {
-            let host = host.clone();
-            async move {
-                if let Err(problem) = host.wake(row.id, WAKE).await {
-                    tracing::warn!(retailer = %row.id, %problem, "a retailer with open runs did not start");
-                }
-            }
-        })
-        .await;
 }

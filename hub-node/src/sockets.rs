@@ -1,4 +1,4 @@
-//! WebSockets: `/ws/agent` and `/ws/live`.
+//! WebSockets: `/ws/agent` and `/ws/live`; and sessions over HTTPS for agents to whom WebSockets are blocked.
 //!
 //! Own upgrade inside a warp filter, because warp's reserves 128 KiB for each idle socket. One task reads and writes a
 //! socket and hands frames to its actor; the actor ends with the socket and the socket with its actor.
@@ -8,15 +8,18 @@ mod agent;
 mod doorman;
 mod live;
 mod pump;
+mod sessions;
+mod strangers;
 mod upgrade;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use actors::agent_conn::sockets::AgentSockets;
 use actors::live_hub::Consoles;
 use actors::live_hub::fleet::Fleet;
-use actors::ports::{Board, TenantStore};
+use actors::ports::{Board, LiveFeed};
 use actors::retailer::request::Router;
 use actors::supervise::SupervisorHandle;
 use messages::ids::BootId;
@@ -26,7 +29,9 @@ use warp::Filter as _;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
+pub(crate) use self::strangers::Strangers;
 use crate::access::Access;
+use crate::store::Store;
 
 /// An agent sends its backlog as fast as it is acknowledged; this only stops a defect from filling mailboxes.
 pub(crate) const MOST_A_SECOND: u32 = 500;
@@ -36,8 +41,10 @@ pub(crate) const MOST_A_SECOND: u32 = 500;
 pub(crate) struct Sockets {
     pub(crate) boot: BootId,
     pub(crate) router: Arc<dyn Router>,
-    pub(crate) store: Arc<dyn TenantStore>,
+    pub(crate) store: Store,
     pub(crate) board: Arc<dyn Board>,
+    /// To the consoles of all nodes.
+    pub(crate) feed: Arc<dyn LiveFeed>,
     pub(crate) access: Access,
     pub(crate) agents: AgentSockets,
     pub(crate) consoles: Consoles,
@@ -47,33 +54,38 @@ pub(crate) struct Sockets {
     /// Every socket's task, so that a stop can wait for the goodbyes.
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
+    /// Over how many milliseconds the sockets leave, once they are to.
+    pub(crate) parting: Arc<AtomicU64>,
     /// Reached by the world as, for the check of a console's origin.
     pub(crate) public_url: String,
-    pub(crate) generations: Arc<Generations>,
+    pub(crate) strangers: Arc<Strangers>,
 }
 
-/// Counts connections so that of two sockets of an agent the later one is known. Starts from the time, so that it
-/// grows across restarts too.
-pub(crate) struct Generations(AtomicU64);
+impl Sockets {
+    /// Asks every socket to come back elsewhere, spread over a time, and lets no new one in.
+    pub(crate) fn part(&self, spread: Duration) {
+        let spread = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
+        self.parting.store(spread, Ordering::Relaxed);
+        self.stop.cancel();
+        self.tasks.close();
+    }
 
-impl Default for Generations {
-    fn default() -> Self {
-        let now = messages::Timestamp::now().0;
-        // Room for a thousand connections in each millisecond before a restart could catch up.
-        Self(AtomicU64::new(u64::try_from(now).unwrap_or(0) * 1_000))
+    /// Waits until it is this socket's turn to leave. Says whether others will take it in.
+    async fn turn_to_part(&self) -> bool {
+        self.stop.cancelled().await;
+        let spread = self.parting.load(Ordering::Relaxed);
+        if spread > 0 {
+            tokio::time::sleep(Duration::from_millis(rand::random_range(0..spread))).await;
+        }
+        spread > 0
     }
 }
 
-impl Generations {
-    fn next(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// Both paths as one filter; anything else is left to the REST table.
+/// All of these paths as one filter; anything else is left to the REST table.
 #[must_use]
 pub(crate) fn filter(sockets: Sockets) -> BoxedFilter<(Response,)> {
     let for_agents = sockets.clone();
+    let over_https = sessions::filter(sockets.clone());
     let agent = warp::path!("ws" / "agent")
         .and(warp::get())
         .and(upgrade::asked())
@@ -82,5 +94,5 @@ pub(crate) fn filter(sockets: Sockets) -> BoxedFilter<(Response,)> {
         .and(warp::get())
         .and(upgrade::asked())
         .then(move |asked| live::connect(sockets.clone(), asked));
-    agent.or(live).unify().boxed()
+    agent.or(live).unify().or(over_https).unify().boxed()
 }

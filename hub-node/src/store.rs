@@ -11,6 +11,8 @@
 //! reads               lists for people: paged, searched, counted
 //! sweep               what a deleted retailer leaves behind
 //! ownership           nodes and shards, for the cluster
+//! generations         which of two sockets of an agent is the later one
+//! identity            what all nodes of a system must have in common
 //! users, sessions     people and their logins; belong to no retailer
 //! ```
 //!
@@ -22,8 +24,10 @@ mod commit;
 mod documents;
 mod embedded;
 mod failure;
+mod generations;
 mod guard;
 mod handle;
+mod identity;
 mod ownership;
 mod reads;
 mod retry;
@@ -39,7 +43,8 @@ mod users_query;
 pub use embedded::{EmbeddedConfig, EmbeddedError, StoreAddress, find_binary};
 pub use guard::{StoreGuard, StoreGuardArguments, StoreGuardMsg};
 pub use handle::{OpenError, Store};
-pub use ownership::{Claimed, LeaseName, NodeRecord, OwnershipStore};
+pub use identity::{Identity, KeyProof};
+pub use ownership::{LeaseName, NodeRow, NodeRecord, OwnershipStore, Picture, ShardRow};
 pub use reads::RunFilter;
 pub use schema::SchemaError;
 pub use sessions::Sessions;

@@ -158,6 +158,37 @@ pub enum ToAgent {
     },
 }
 
+/// The way around blocked WebSockets: `POST /agent/v1/sessions` answers with this. The same frames then go up and down
+/// in [`Batch`]es.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionGrant {
+    /// Part of the addresses that follow, and as secret as the credential.
+    pub session: String,
+    /// The longest that a poll is held open.
+    pub poll_s: u32,
+}
+
+/// Frames in order, numbered from 1 within a session and a direction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Batch<F> {
+    /// Number of the first one; of the next one, when there is none.
+    pub first: u64,
+    pub frames: Vec<F>,
+}
+
+impl<F> Batch<F> {
+    /// Frames of one batch.
+    pub const MOST: usize = 128;
+    /// Bytes of all its frames; a single larger one goes alone.
+    pub const MOST_BYTES: usize = 2 * MAX_FRAME;
+}
+
+/// Answer to a batch from the agent: the number that the hub takes next. Everything before it has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    pub next: u64,
+}
+
 /// Carry out a run. The same `run_id` may arrive more than once and is carried out once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunCommand {

@@ -83,6 +83,8 @@ codes! {
     UnknownTopic          "unknown_topic"            404 false "There is no such topic"
     SlowReader            "slow_reader"              429 true  "The reader is too slow"
     StaleEpoch            "stale_epoch"              409 true  "The command comes from a former owner"
+    SessionGone           "session_gone"             410 false "There is no such session any more"
+    WrongNode             "wrong_node"               421 true  "Another node holds this session"
 
     Busy                  "busy"                     503 true  "The hub is busy"
     NotOwner              "not_owner"                503 true  "The retailer is moving to another node"
@@ -92,6 +94,26 @@ codes! {
     ShuttingDown          "shutting_down"            503 true  "The hub is stopping"
     RateLimited           "rate_limited"             429 true  "Too many requests"
     Internal              "internal"                 500 true  "Something went wrong inside"
+
+    // At the till.
+    UnknownBarcode        "unknown_barcode"          404 false "No article has this barcode"
+    BarcodeMisread        "barcode_misread"          422 true  "The barcode was not read correctly"
+    ArticleBlocked        "article_blocked"          409 false "This article must not be sold"
+    QuantityNeeded        "quantity_needed"          422 false "This article has to be weighed"
+    EmptyBasket           "empty_basket"             409 false "There is nothing in the basket"
+    NotPaid               "not_paid"                 409 false "There is still something to pay"
+    OverPaid              "over_paid"                409 false "This is more than is due"
+    PaymentPending        "payment_pending"          409 true  "The payment has not come through yet"
+    NotRefundable         "not_refundable"           409 false "This cannot be given back"
+    IdempotencyKeyMissing "idempotency_key_missing"  400 false "The request needs an idempotency key"
+    IdempotencyKeyReused  "idempotency_key_reused"   422 false "This key belongs to another request"
+
+    // Events of a store edge.
+    EventUnknown          "event_unknown"            422 false "This kind of event is not known here"
+    EventMalformed        "event_malformed"          422 false "The event could not be read"
+    EventRefused          "event_refused"            422 false "The event contradicts what is known"
+    StreamReset           "stream_reset"             409 false "The sequence numbers were used before"
+    EdgeRevoked           "edge_revoked"             403 false "This store edge has been revoked"
 
     // What ends a run.
     SourceMissing         "source_missing"           422 true  "The source file is not there"

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod admin;
 pub mod agents;
+pub mod cluster;
 pub mod destinations;
 pub mod jobs;
 pub mod paging;

@@ -91,6 +91,16 @@ id! {
     BootId
     /// One life of an agent's spool directory: sequence numbers count within it.
     SpoolId
+    /// A machine in a store that sells: its database has its own.
+    DeviceId
+    /// One life of a device's outbox: sequence numbers count within it.
+    StreamId
+    /// Something that happened in a store; applying it twice has no second effect.
+    EventId
+    /// One sale or refund, from the first article to the receipt.
+    TransactionId
+    /// Money that changes hands once.
+    PaymentId
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl Item {
         if self.sku.is_empty() || self.sku.len() > Self::MAX_SKU {
             return fault(F::Sku, format!("must have 1 to {} bytes", Self::MAX_SKU));
         }
-        if self.name.is_empty() || self.name.chars().count() > Self::MAX_NAME {
+        if self.name.is_empty() || is_longer(&self.name, Self::MAX_NAME) {
             return fault(F::Name, format!("must have 1 to {} characters", Self::MAX_NAME));
         }
         if let Some(barcode) = &self.barcode
@@ -133,12 +133,17 @@ impl Item {
             );
         }
         if let Some(description) = &self.description
-            && description.chars().count() > Self::MAX_DESCRIPTION
+            && is_longer(description, Self::MAX_DESCRIPTION)
         {
             return fault(F::Description, format!("has more than {} characters", Self::MAX_DESCRIPTION));
         }
         Ok(())
     }
+}
+
+/// Characters are only counted where the bytes leave a doubt.
+fn is_longer(text: &str, most: usize) -> bool {
+    text.len() > most && text.chars().count() > most
 }
 
 /// EAN-13, EAN-8, UPC-A and ITF-14 share one check digit rule: weights 3 and 1 from the right.

@@ -3,6 +3,8 @@
 //! | who speaks | to whom | in |
 //! |---|---|---|
 //! | console, scripts | hub | [`http`] bodies under `/api/v1`, [`live`] frames on `/ws/live` |
+//! | till | store edge | [`edge::checkout`] bodies under `/v1` |
+//! | store edge | hub | [`edge::ingest`] batches of events |
 //! | agent | hub | [`agent`] frames on `/ws/agent`, [`http::agents`] bodies to enrol |
 //! | everyone | everyone | [`error_code`] and [`problem`] when something was refused |
 //!
@@ -11,6 +13,7 @@
 
 pub mod agent;
 pub mod connector;
+pub mod edge;
 pub mod error_code;
 pub mod http;
 pub mod ids;
@@ -27,7 +30,8 @@ pub mod version;
 
 pub use error_code::ErrorCode;
 pub use ids::{
-    AgentId, CommandId, ConnId, DestinationId, JobId, MsgId, RetailerId, RunId, SessionId, StoreId, UserId,
+    AgentId, CommandId, ConnId, DestinationId, DeviceId, EventId, JobId, MsgId, PaymentId, RetailerId, RunId,
+    SessionId, StoreId, StreamId, TransactionId, UserId,
 };
 pub use problem::{FieldError, Problem};
 pub use secret::Secret;

@@ -56,10 +56,12 @@ pub enum Permission {
     UserAdmin,
     /// Look into the running system: actors, cluster.
     SystemRead,
+    /// Act on the running system: drain a node.
+    SystemWrite,
 }
 
 impl Permission {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Public,
         Self::OwnAccount,
         Self::RetailerRead,
@@ -71,6 +73,7 @@ impl Permission {
         Self::AgentEnrol,
         Self::UserAdmin,
         Self::SystemRead,
+        Self::SystemWrite,
     ];
 }
 
@@ -84,7 +87,7 @@ impl Role {
             P::ConfigRead | P::ConfigWrite | P::RunControl | P::AgentEnrol | P::RetailerWrite => {
                 matches!(self, Self::Admin | Self::Technician)
             }
-            P::UserAdmin | P::SystemRead => matches!(self, Self::Admin),
+            P::UserAdmin | P::SystemRead | P::SystemWrite => matches!(self, Self::Admin),
         }
     }
 }

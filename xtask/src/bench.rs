@@ -15,6 +15,7 @@ use crate::tools::{Cache, debian, store};
 use crate::ui;
 use crate::web;
 
+mod console;
 mod csv;
 mod idle;
 mod rig;
@@ -28,6 +29,8 @@ use rounds::Report;
 pub(crate) enum Name {
     /// P-12: memory of an idle hub and an idle agent.
     Idle,
+    /// P-11: the first visit to the console, with 500 retailers.
+    Console,
     /// P-6: a million CSV items to a local file, against Python's csv module.
     Csv,
     /// P-5: 200 MB to an SFTP server, against OpenSSH's client.
@@ -38,6 +41,7 @@ impl Name {
     fn text(self) -> &'static str {
         match self {
             Self::Idle => "idle",
+            Self::Console => "console",
             Self::Csv => "csv",
             Self::Sftp => "sftp",
         }
@@ -94,6 +98,7 @@ pub(crate) fn run(repo: &Repo, name: Name) -> Result<()> {
     };
     let report = match name {
         Name::Idle => idle::run(&bench)?,
+        Name::Console => console::run(&bench)?,
         Name::Csv => csv::run(&bench)?,
         Name::Sftp => sftp::run(&bench)?,
     };

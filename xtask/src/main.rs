@@ -8,7 +8,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod certs;
 mod ci;
+mod coverage;
 mod demo;
 mod digest;
 mod dist;
@@ -46,10 +48,14 @@ enum Task {
     Test(test::Options),
     /// Everything that continuous integration checks.
     Ci,
+    /// Show how much of each crate its tests run through.
+    Coverage(coverage::Options),
     /// Measure one thing against its reference.
     Bench { name: bench::Name },
     /// Run the whole system here with two sample retailers.
     Demo(demo::Options),
+    /// Make certificates for the links between hub nodes: ca.pem, hub.pem, hub.key.
+    Certs { folder: std::path::PathBuf },
     /// Pack what a customer gets into target/dist.
     Dist,
     /// Run a program that ends when standard input ends.
@@ -78,8 +84,10 @@ fn run(repo: &Repo, task: Task) -> Result<()> {
         Task::Tidy => tidy::run(repo),
         Task::Test(options) => test::run(repo, &options),
         Task::Ci => ci::run(repo),
+        Task::Coverage(options) => coverage::run(repo, &options),
         Task::Bench { name } => bench::run(repo, name),
         Task::Demo(options) => demo::run(repo, &options),
+        Task::Certs { folder } => certs::write(&folder),
         Task::Dist => dist::run(repo),
         Task::Guard { command } => stage::guard::run(&command),
     }

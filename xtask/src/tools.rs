@@ -103,6 +103,7 @@ pub(crate) struct TestTools {
     pub(crate) chromium: PathBuf,
     pub(crate) browser_modules: PathBuf,
     pub(crate) python: PathBuf,
+    pub(crate) kubernetes_python: PathBuf,
 }
 
 impl TestTools {
@@ -117,7 +118,8 @@ impl TestTools {
             sshd: debian::sshd()?,
             chromium: debian::chromium()?,
             browser_modules: browser::ready(repo, cache)?,
-            python: python::ready(repo, cache)?,
+            python: python::ready(repo, cache, &python::THIRD_PARTY)?,
+            kubernetes_python: python::ready(repo, cache, &python::KUBERNETES)?,
         })
     }
 
@@ -129,13 +131,14 @@ impl TestTools {
     }
 
     /// The variables by which the tests find these programs.
-    pub(crate) fn environment(&self) -> [(&'static str, &Path); 5] {
+    pub(crate) fn environment(&self) -> [(&'static str, &Path); 6] {
         [
             (store::VARIABLE, &self.store),
             (debian::SSHD_VARIABLE, &self.sshd),
             (debian::CHROMIUM_VARIABLE, &self.chromium),
             ("GROCERYSYNC_BROWSER_MODULES", &self.browser_modules),
             ("GROCERYSYNC_PYTHON", &self.python),
+            ("GROCERYSYNC_KUBERNETES_PYTHON", &self.kubernetes_python),
         ]
     }
 }

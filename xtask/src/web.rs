@@ -1,5 +1,6 @@
-//! Builds the console: wasm by cargo, its JavaScript glue by the wasm-bindgen library (whose version
-//! the lock file keeps equal to the one compiled in), names by content, compressed ahead.
+//! Builds the console: wasm by cargo, cut into what the first visit loads and what comes later, its JavaScript glue by
+//! the wasm-bindgen library (whose version the lock file keeps equal to the one compiled in), names by content,
+//! compressed ahead.
 //! The result is `target/web`, which the hub embeds; files that did not change are not touched,
 //! so that the hub is not built again for nothing.
 
@@ -18,13 +19,14 @@ use crate::ui;
 
 mod pack;
 mod page;
+mod split;
 
 /// The console's package and program.
 const APP: &str = "frontend-yew";
 
-/// First use of the console costs at most this much on the wire, fonts included: no room to grow unseen.
-/// The bar (P-11) is 300 KiB and is missed; docs/adr/0012-console-size.md says by what and what comes next.
-const FIRST_LOAD_LIMIT: u64 = 380 * 1024;
+/// First use of the console costs at most this much on the wire, fonts included (bar P-11). What to do when it is
+/// passed stands in docs/adr/0014-console-in-two-modules.md.
+const FIRST_LOAD_LIMIT: u64 = 300 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -57,7 +59,7 @@ pub(crate) fn build(repo: &Repo, mode: Mode) -> Result<()> {
     ui::say(&format!("… building the console (profile {})", mode.profile()));
     let mut cargo = process::cargo(repo);
     cargo.args([
-        "build",
+        "rustc",
         "--package",
         APP,
         "--bin",
@@ -66,6 +68,8 @@ pub(crate) fn build(repo: &Repo, mode: Mode) -> Result<()> {
         wasm::TARGET,
         "--profile",
         mode.profile(),
+        "--",
+        split::LINK_ARGUMENT,
     ]);
     process::stream(&mut cargo)?;
 
@@ -102,29 +106,37 @@ fn fingerprint(repo: &Repo, mode: Mode) -> Result<String> {
 fn parts(repo: &Repo, mode: Mode) -> Result<page::Parts> {
     let built = repo.target.join(wasm::TARGET).join(mode.profile()).join(format!("{APP}.wasm"));
     let bound = repo.target.join("web-bound");
-    if bound.exists() {
-        std::fs::remove_dir_all(&bound)?;
+    let cut = repo.target.join("web-split");
+    for folder in [&bound, &cut] {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
     }
+    let split::Split { first, link, later } = split::split(&built, &cut)?;
     Bindgen::new()
-        .input_path(&built)
+        .input_path(&first)
         .out_name("app")
         .web(true)?
         .typescript(false)
         .remove_name_section(true)
         .remove_producers_section(true)
         .omit_default_module_path(true)
+        // The later modules share the function table, which the linker exports and wasm-bindgen would take away.
+        .keep_lld_exports(true)
         .generate(&bound)
         .with_context(|| format!("wasm-bindgen cannot process {}", built.display()))?;
     let statics = repo.root.join(APP).join("static");
     let mut parts = page::Parts {
         template: std::fs::read_to_string(statics.join("index.html"))
             .with_context(|| format!("cannot read {}", statics.join("index.html").display()))?,
+        link,
+        later,
         ..page::Parts::default()
     };
     for file in walk(&bound, &[])? {
         let bytes = std::fs::read(&file)?;
         match relative(&bound, &file)?.as_str() {
-            "app.js" => parts.glue = bytes,
+            page::GLUE => parts.glue = bytes,
             "app_bg.wasm" => parts.wasm = bytes,
             other => parts.snippets.push((other.to_owned(), bytes)),
         }
@@ -177,22 +189,25 @@ fn write(folder: &Path, files: &[pack::Packed]) -> Result<()> {
     Ok(())
 }
 
-/// Shows what the first visit costs, and refuses a console that has grown too heavy.
+/// Shows what the first visit costs and what comes later, and refuses a console whose first visit has grown too heavy.
 fn report(files: &[pack::Packed]) -> Result<()> {
-    let mut rows: Vec<Vec<String>> = files
-        .iter()
-        .map(|file| {
+    let (later, first): (Vec<_>, Vec<_>) = files.iter().partition(|file| page::comes_later(&file.name));
+    let mut rows = Vec::new();
+    let mut sums = [0; 2];
+    for ((title, files), sum) in [("first visit", &first), ("later", &later)].into_iter().zip(&mut sums) {
+        rows.extend(files.iter().map(|file| {
             vec![file.name.clone(), ui::short_size(file.raw.len() as u64), ui::short_size(file.on_the_wire())]
-        })
-        .collect();
-    let total: u64 = files.iter().map(pack::Packed::on_the_wire).sum();
-    let raw: u64 = files.iter().map(|file| file.raw.len() as u64).sum();
-    rows.push(vec!["together".to_owned(), ui::short_size(raw), ui::short_size(total)]);
+        }));
+        *sum = files.iter().map(|file| file.on_the_wire()).sum::<u64>();
+        let raw: u64 = files.iter().map(|file| file.raw.len() as u64).sum();
+        rows.push(vec![title.to_owned(), ui::short_size(raw), ui::short_size(*sum)]);
+    }
     ui::say(ui::table(&["console", "raw", "on the wire"], &rows).trim_end());
-    if total > FIRST_LOAD_LIMIT {
+    if sums[0] > FIRST_LOAD_LIMIT {
         bail!(
-            "the console weighs {} on the wire and may weigh {}; look for a new dependency or an unused font",
-            ui::short_size(total),
+            "the first visit to the console weighs {} on the wire and may weigh {}; look for a new dependency, an unused \
+             font, or a page that pages/later.rs should draw",
+            ui::short_size(sums[0]),
             ui::short_size(FIRST_LOAD_LIMIT)
         );
     }

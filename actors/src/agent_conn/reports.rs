@@ -7,17 +7,19 @@ use messages::agent::{Fact, Report, ToAgent};
 use messages::ids::SpoolId;
 use messages::live::{Tick, Topic};
 use messages::run::{LogLevel, LogLine, Reject, RunOutcome};
-use messages::{ErrorCode, Problem, RetailerId, RunId};
+use messages::{ErrorCode, Problem, RunId};
 use ractor::ActorRef;
 
+use super::known::{Known, Place};
 use super::{AgentConnMsg, MOST_PENDING, PATIENCE, State, attach, goodbye, write};
-use crate::ports::{ConnAddr, Publication, TenantStore};
+use crate::ports::{ConnAddr, Publication};
 use crate::retailer::request::{Request, Router};
 
 /// A frame of reports is stored, or could not be.
 pub struct Stored {
     spool: SpoolId,
     reports: Vec<Report>,
+    known: Known,
     result: Result<(), Problem>,
 }
 
@@ -62,35 +64,37 @@ pub(super) fn store_next(me: &ActorRef<AgentConnMsg>, state: &mut State) {
     state.storing = true;
     let (store, router) = (state.args.store.clone(), state.args.router.clone());
     let (retailer, conn, me) = (state.args.retailer, state.args.conn, me.clone());
+    let mut known = std::mem::take(&mut state.known);
     tokio::spawn(async move {
-        let stored = store_frame(&*store, &*router, retailer, conn, spool, reports).await;
+        let at = Place { store: &*store, retailer, agent: conn.agent };
+        let result = store_frame(&at, &mut known, &*router, conn, spool, &reports).await;
+        let stored = Stored { spool, reports, known, result };
         drop(me.cast(AgentConnMsg::Stored(stored)));
     });
 }
 
+/// Lines and rejected items of runs that are not the agent's are left out; steps of such runs the retailer ignores.
 async fn store_frame(
-    store: &dyn TenantStore,
+    at: &Place<'_>,
+    known: &mut Known,
     router: &dyn Router,
-    retailer: RetailerId,
     conn: ConnAddr,
     spool: SpoolId,
-    reports: Vec<Report>,
-) -> Stored {
-    let sorted = sort(&reports);
-    let result = async {
-        if !sorted.lines.is_empty() {
-            store.append_logs(retailer, spool, sorted.lines).await?;
-        }
-        if !sorted.rejects.is_empty() {
-            store.append_rejects(retailer, sorted.rejects).await?;
-        }
-        if !sorted.steps.is_empty() {
-            router.ask(retailer, Request::Reports { conn, spool, reports: sorted.steps }, PATIENCE).await?;
-        }
-        Ok(())
-    };
-    let result = result.await;
-    Stored { spool, reports, result }
+    reports: &[Report],
+) -> Result<(), Problem> {
+    let Sorted { lines, rejects, steps } = sort(reports);
+    let lines = known.own_lines(at, lines).await?;
+    let rejects = known.own_rejects(at, rejects).await?;
+    if !lines.is_empty() {
+        at.store.append_logs(at.retailer, spool, lines).await?;
+    }
+    if !rejects.is_empty() {
+        at.store.append_rejects(at.retailer, rejects).await?;
+    }
+    if !steps.is_empty() {
+        router.ask(at.retailer, Request::Reports { conn, spool, reports: steps }, PATIENCE).await?;
+    }
+    Ok(())
 }
 
 #[derive(Default)]
@@ -150,7 +154,8 @@ pub(super) fn cut(text: &mut String, most: usize) {
 
 pub(super) fn stored(me: &ActorRef<AgentConnMsg>, state: &mut State, stored: Stored) {
     state.storing = false;
-    let Stored { spool, reports, result } = stored;
+    let Stored { spool, reports, known, result } = stored;
+    state.known = known;
     if let Err(problem) = result {
         if problem.code == ErrorCode::WrongState {
             // The retailer has a new actor, which does not know this socket yet.
@@ -165,7 +170,7 @@ pub(super) fn stored(me: &ActorRef<AgentConnMsg>, state: &mut State, stored: Sto
     }
     state.stored += reports.len() as u64;
     let mut by_run: BTreeMap<RunId, Vec<LogLine>> = BTreeMap::new();
-    for line in reports.iter().filter_map(line) {
+    for line in reports.iter().filter_map(line).filter(|line| state.known.is_own(line.run_id)) {
         by_run.entry(line.run_id).or_default().push(line);
     }
     for (run, lines) in by_run {

@@ -25,6 +25,18 @@ impl AgentSockets {
         self.lock().remove(&conn);
     }
 
+    /// Makes the sockets of these retailers known to their owner again: it is another one, or may have missed something.
+    pub fn attach_again(&self, wanted: impl Fn(RetailerId) -> bool) {
+        let theirs: Vec<_> = {
+            let all = self.lock();
+            all.values().filter(|(of, _)| wanted(*of)).map(|(_, actor)| actor.clone()).collect()
+        };
+        for actor in theirs {
+            // A socket that is closing needs no new owner.
+            drop(actor.cast(AgentConnMsg::Attach));
+        }
+    }
+
     #[must_use]
     pub fn count(&self) -> usize {
         self.lock().len()
@@ -44,13 +56,6 @@ impl Downlink for AgentSockets {
     }
 
     fn announce(&self, retailer: RetailerId) {
-        let theirs: Vec<_> = {
-            let all = self.lock();
-            all.values().filter(|(of, _)| *of == retailer).map(|(_, actor)| actor.clone()).collect()
-        };
-        for actor in theirs {
-            // A socket that is closing needs no new retailer.
-            drop(actor.cast(AgentConnMsg::Attach));
-        }
+        self.attach_again(|of| of == retailer);
     }
 }

@@ -15,8 +15,10 @@ use ractor::ActorRef;
 use tokio::sync::mpsc;
 
 use super::{AgentConn, AgentConnMsg, Arguments, OUTBOUND};
+use crate::domain::Run;
 use crate::observe::Register;
 use crate::ports::ConnAddr;
+use crate::run::machine::tests::queued;
 use crate::supervise::{ChildSpec, RestartPolicy, SupervisorArgs, SupervisorHandle};
 use crate::testkit::fakes::World;
 use crate::testkit::router::ScriptedRouter;
@@ -31,6 +33,9 @@ struct Wire {
     world: Arc<World>,
     conn: ConnAddr,
     spool: SpoolId,
+    retailer: RetailerId,
+    /// One of the agent's own.
+    run: RunId,
     actor: ActorRef<AgentConnMsg>,
     out: mpsc::Receiver<ToAgent>,
     register: Register,
@@ -42,6 +47,9 @@ impl Wire {
         let (router, store, world) = (ScriptedRouter::new(), FakeStore::new(), Arc::<World>::default());
         let (to_socket, out) = mpsc::channel(OUTBOUND);
         let conn = conn(AgentId::new(), 1);
+        let (retailer, run) = (RetailerId::new(), Run { agent_id: conn.agent, ..queued() });
+        let run_id = run.id;
+        store.put_run(retailer, run);
         let register = Register::default();
         let args = SupervisorArgs { path: "conns".into(), register: register.clone(), children: vec![] };
         let supervisor = SupervisorHandle::root(args).await.unwrap();
@@ -50,7 +58,7 @@ impl Wire {
         let to_socket = std::sync::Mutex::new(Some(to_socket));
         let make = move || {
             let arguments = Arguments {
-                retailer: RetailerId::new(),
+                retailer,
                 conn,
                 credential: hash(2),
                 router: asked.clone(),
@@ -65,7 +73,7 @@ impl Wire {
         let spec = ChildSpec::announced("agent", "agent_conn", RestartPolicy::BOUND, make, announce);
         supervisor.ensure(spec, Duration::from_secs(5)).await.unwrap();
         let actor = told.recv().await.unwrap();
-        Self { router, store, world, conn, spool: SpoolId::new(), actor, out, register, supervisor }
+        Self { router, store, world, conn, spool: SpoolId::new(), retailer, run: run_id, actor, out, register, supervisor }
     }
 
     /// After hello and welcome.
@@ -91,7 +99,10 @@ impl Wire {
     }
 
     fn report(&self, facts: Vec<(u64, Fact)>) {
-        let run_id = RunId::new();
+        self.report_of(self.run, facts);
+    }
+
+    fn report_of(&self, run_id: RunId, facts: Vec<(u64, Fact)>) {
         let report = |(seq, fact)| Report { seq, at: Timestamp(0), run_id, fact };
         let reports = facts.into_iter().map(report).collect();
         self.say(FromAgent::Reports { spool_id: self.spool, reports });

@@ -217,10 +217,10 @@ fn lag_check_soon(me: &ActorRef<LiveConnMsg>, state: &mut State) {
     }
 }
 
-/// The hub actor has lost its memory: join everything again and catch up from where we are.
-pub(super) fn rejoin(me: &ActorRef<LiveConnMsg>, state: &mut State) {
+/// The hub actor has lost its memory, or news may be missing: join again and catch up from where we are.
+pub(super) fn rejoin(me: &ActorRef<LiveConnMsg>, state: &mut State, wanted: impl Fn(Topic) -> bool) {
     // Those that are behind catch up by themselves, and join again then.
-    let present = state.watches.iter().filter(|(_, watch)| !watch.is_behind());
+    let present = state.watches.iter().filter(|(topic, watch)| wanted(**topic) && !watch.is_behind());
     let topics: Vec<_> = present.map(|(topic, watch)| (*topic, watch.reached())).collect();
     for (topic, since) in topics {
         watch(me, state, topic, since);

@@ -44,6 +44,13 @@ impl Fleet {
         self.rows.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
+    /// The rows of these retailers.
+    #[must_use]
+    pub fn rows(&self, wanted: impl Fn(RetailerId) -> bool) -> Vec<RetailerSummary> {
+        let all = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        all.values().filter(|row| wanted(row.id)).cloned().collect()
+    }
+
     /// Replaces rows from the store by the live ones.
     #[must_use]
     pub fn overlay(&self, rows: Vec<RetailerSummary>) -> Vec<RetailerSummary> {

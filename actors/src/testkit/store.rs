@@ -125,6 +125,11 @@ impl FakeStore {
         self.lock().lines.values().map(|line| line.text.clone()).collect()
     }
 
+    /// A run that was made before.
+    pub(crate) fn put_run(&self, retailer: RetailerId, run: Run) {
+        self.lock().tenants.entry(retailer).or_default().runs.insert(run.id, run);
+    }
+
     pub(crate) fn rejects(&self) -> Vec<Reject> {
         self.lock().rejects.values().cloned().collect()
     }
@@ -249,6 +254,12 @@ impl TenantStore for FakeStore {
             inner.stream()?;
             inner.rejects.extend(rejects.into_iter().map(|reject| ((reject.run_id, reject.row), reject)));
             Ok(())
+        })
+    }
+
+    fn count_rejects(&self, _: RetailerId, run: RunId) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            Ok(self.lock().rejects.values().filter(|reject| reject.run_id == run).count() as u64)
         })
     }
 

@@ -4,7 +4,7 @@ use futures_util::StreamExt as _;
 use messages::RunId;
 use messages::item::Item;
 
-use super::{DestinationConnector, PosConnector};
+use super::{DestinationConnector, ForRun, PosConnector};
 
 /// Rules that were broken; empty is good.
 pub type Breaches = Vec<String>;
@@ -43,8 +43,8 @@ pub async fn destination(connector: &dyn DestinationConnector, outside: &dyn Out
     must(connector.check().await.is_ok(), "check passes when the destination is there");
     must(outside.finished().is_none() && outside.leftovers().is_empty(), "check changes nothing");
 
-    let run = RunId::new();
-    if let Ok(mut sink) = connector.open(run).await {
+    let run = ForRun::alone(RunId::new());
+    if let Ok(mut sink) = connector.open(&run).await {
         must(sink.write(&items).await.is_ok(), "items can be written");
         must(outside.finished().is_none(), "nothing is visible before finish");
         sink.abort().await;
@@ -52,13 +52,13 @@ pub async fn destination(connector: &dyn DestinationConnector, outside: &dyn Out
     must(outside.finished().is_none(), "nothing is visible after abort");
     must(outside.leftovers().is_empty(), "abort leaves nothing behind");
 
-    let mut dropped = connector.open(run).await.ok();
+    let mut dropped = connector.open(&run).await.ok();
     if let Some(sink) = &mut dropped {
         must(sink.write(&items).await.is_ok(), "items can be written");
     }
     drop(dropped);
     for expected in [&items[..], &items[..10], &[]] {
-        let Ok(mut sink) = connector.open(run).await else {
+        let Ok(mut sink) = connector.open(&run).await else {
             must(false, "a run can be begun again");
             continue;
         };

@@ -27,6 +27,8 @@ pub enum Stage {
     Proxy,
     Tls,
     Http,
+    /// Connected, and nobody answers.
+    Silence,
 }
 
 /// A connection that did not come about.

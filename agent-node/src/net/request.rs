@@ -61,13 +61,20 @@ pub(super) async fn open(
     match timeout(ANSWER_DEADLINE, asked).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => Err(fail(error.to_string())),
-        Err(_) => Err(fail("no answer in time".to_owned())),
+        Err(_) => Err(NetError::new(Stage::Silence, format!("{hub} gives no answer in time"))),
     }
 }
 
 pub(super) async fn read(response: http::Response<Incoming>) -> Result<Answer, NetError> {
+    read_at_most(response, MAX_ANSWER).await
+}
+
+pub(super) async fn read_at_most(
+    response: http::Response<Incoming>,
+    most: usize,
+) -> Result<Answer, NetError> {
     let status = response.status();
-    match timeout(ANSWER_DEADLINE, Limited::new(response.into_body(), MAX_ANSWER).collect()).await {
+    match timeout(ANSWER_DEADLINE, Limited::new(response.into_body(), most).collect()).await {
         Ok(Ok(body)) => Ok(Answer { status, body: body.to_bytes() }),
         Ok(Err(error)) => Err(NetError::new(Stage::Http, format!("the answer broke off: {error}"))),
         Err(_) => Err(NetError::new(Stage::Http, "the answer did not end in time")),

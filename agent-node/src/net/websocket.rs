@@ -1,12 +1,17 @@
 //! The upgrade to a WebSocket at `/ws/agent`. A refusal keeps the hub's own words.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Request, StatusCode, header};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 use messages::agent::MAX_FRAME;
 use messages::{Problem, Secret};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
@@ -27,6 +32,41 @@ pub enum UpgradeError {
         "something between here and the hub answers with status {0}; is the address right, and does the proxy let WebSockets through?"
     )]
     Status(StatusCode),
+    #[error("the upgrade to a WebSocket is answered, and then the line breaks: {0}")]
+    Broke(String),
+    #[error("the upgrade to a WebSocket is answered, and then nothing comes")]
+    Silent,
+}
+
+impl UpgradeError {
+    /// Did the hub itself speak?
+    #[must_use]
+    pub const fn is_the_hubs(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
+/// For a pong; a hub answers at once.
+const PROOF_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connects, and proves that frames get through both ways, without taking anybody's place.
+pub async fn prove(dialer: &Dialer, hub: &HubAddress, credential: &Secret) -> Result<Socket, UpgradeError> {
+    let mut socket = connect(dialer, hub, credential).await?;
+    let ponged = async {
+        socket.send(Message::Ping(Bytes::new())).await?;
+        while let Some(message) = socket.next().await {
+            if matches!(message?, Message::Pong(_)) {
+                return Ok(true);
+            }
+        }
+        Ok::<_, tokio_tungstenite::tungstenite::Error>(false)
+    };
+    match timeout(PROOF_WITHIN, ponged).await {
+        Ok(Ok(true)) => Ok(socket),
+        Ok(Ok(false)) => Err(UpgradeError::Broke("it was closed".to_owned())),
+        Ok(Err(error)) => Err(UpgradeError::Broke(error.to_string())),
+        Err(_) => Err(UpgradeError::Silent),
+    }
 }
 
 /// Connects and upgrades.
@@ -43,7 +83,9 @@ pub async fn connect(dialer: &Dialer, hub: &HubAddress, credential: &Secret) -> 
         .map_err(|error| NetError::new(Stage::Http, format!("the credential cannot be sent: {error}")))?;
     let response = request::open(stream, hub, request).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let answer = request::read(response).await?;
+        let status = response.status();
+        // A page too long to be read is not the hub's either.
+        let Ok(answer) = request::read(response).await else { return Err(UpgradeError::Status(status)) };
         return Err(match answer.problem() {
             Ok(problem) => UpgradeError::Refused(Box::new(problem)),
             Err(status) => UpgradeError::Status(status),
@@ -54,9 +96,8 @@ pub async fn connect(dialer: &Dialer, hub: &HubAddress, credential: &Secret) -> 
     if accepted.is_none_or(|value| value.as_bytes() != expected.as_bytes()) {
         return Err(UpgradeError::Status(response.status()));
     }
-    let upgraded = hyper::upgrade::on(response)
-        .await
-        .map_err(|error| NetError::new(Stage::Http, format!("the upgrade broke off: {error}")))?;
+    let upgraded =
+        hyper::upgrade::on(response).await.map_err(|error| UpgradeError::Broke(error.to_string()))?;
     Ok(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, Some(limits())).await)
 }
 

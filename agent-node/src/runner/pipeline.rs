@@ -16,7 +16,7 @@ use tokio::time::{sleep_until, timeout};
 
 use super::reporter::{Reporter, cut};
 use super::worker::{StopReason, WorkerEnd};
-use crate::connector::{Batch, Failure, ItemSink, Receipt, registry};
+use crate::connector::{Batch, Failure, ForRun, ItemSink, Receipt, registry};
 use crate::journal::entry::End;
 
 /// A server may have to write out what it cached.
@@ -44,6 +44,7 @@ struct Work<'c> {
 /// Works at the run until it ends one way or another.
 pub async fn run(
     command: &RunCommand,
+    run: &ForRun,
     attempt: u32,
     reporter: Reporter,
     mut stopped: watch::Receiver<Option<StopReason>>,
@@ -53,7 +54,7 @@ pub async fn run(
     let mut work = Work { command, reporter, began, progress: Progress::default(), milestone: began };
     let mut sink = None;
     let transfer = tokio::select! {
-        done = work.transfer(attempt, &mut sink) => done.map_or_else(Transfer::Failed, |()| Transfer::Complete),
+        done = work.transfer(run, attempt, &mut sink) => done.map_or_else(Transfer::Failed, |()| Transfer::Complete),
         () = sleep_until(deadline.into()) => Transfer::TimedOut,
         reason = stop_asked(&mut stopped) => Transfer::Stopped(reason),
     };
@@ -95,8 +96,13 @@ async fn abort(run_id: RunId, sink: Option<&mut Box<dyn ItemSink>>) {
 }
 
 impl Work<'_> {
-    async fn transfer(&mut self, attempt: u32, slot: &mut Option<Box<dyn ItemSink>>) -> Result<(), Failure> {
-        let RunCommand { source, destination, credentials, run_id, .. } = self.command;
+    async fn transfer(
+        &mut self,
+        run: &ForRun,
+        attempt: u32,
+        slot: &mut Option<Box<dyn ItemSink>>,
+    ) -> Result<(), Failure> {
+        let RunCommand { source, destination, credentials, .. } = self.command;
         self.reporter.started(attempt).await?;
         if attempt > 1 {
             self.say(LogLevel::Warn, format!("beginning again, attempt {attempt}"));
@@ -104,7 +110,7 @@ impl Work<'_> {
         let mut reading = registry::source(source).open().await?;
         self.progress.bytes_total = reading.bytes_total;
         self.say(LogLevel::Info, format!("reading {} ({})", source.summary(), size(reading.bytes_total)));
-        let sink = slot.insert(registry::destination(destination, credentials.as_ref()).open(*run_id).await?);
+        let sink = slot.insert(registry::destination(destination, credentials.as_ref()).open(run).await?);
         self.say(LogLevel::Info, format!("sending to {}", destination.summary()));
         while let Some(batch) = reading.batches.next().await {
             self.take(batch?, sink.as_mut()).await?;

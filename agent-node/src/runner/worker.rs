@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use actors::observe::Observable;
+use messages::RunId;
 use messages::agent::RunCommand;
 use messages::run::Progress;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 
 use super::pipeline;
 use super::{RunnerMsg, reporter::Reporter};
+use crate::connector::ForRun;
 use crate::journal::entry::End;
 use crate::links::Links;
 
@@ -21,6 +23,8 @@ pub struct RunWorker;
 pub struct WorkerArguments {
     pub command: RunCommand,
     pub attempt: u32,
+    /// Runs that this agent has finished with; what they left at a destination may be taken away.
+    pub over: Vec<RunId>,
     pub links: Arc<Links>,
     pub runner: ActorRef<RunnerMsg>,
     /// Why to stop, once there is a reason; a runner that is gone counts as an interruption.
@@ -73,14 +77,15 @@ impl Actor for RunWorker {
         myself: ActorRef<WorkerMsg>,
         arguments: WorkerArguments,
     ) -> Result<WorkerState, ActorProcessingErr> {
-        let WorkerArguments { command, attempt, links, runner, stop } = arguments;
+        let WorkerArguments { command, attempt, over, links, runner, stop } = arguments;
         let run_id = command.run_id;
+        let run = ForRun { run_id, over };
         let (show, shown) = watch::channel(Progress::default());
         let at_work = links.begin_work();
         let work = tokio::spawn(async move {
             let _at_work = at_work;
             let reporter = Reporter::new(run_id, links, show);
-            Box::pin(pipeline::run(&command, attempt, reporter, stop)).await
+            Box::pin(pipeline::run(&command, &run, attempt, reporter, stop)).await
         });
         let abort = work.abort_handle();
         tokio::spawn(async move {

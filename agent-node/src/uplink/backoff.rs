@@ -52,6 +52,13 @@ impl Backoff {
     }
 }
 
+/// A number between 0 and 1.
+pub fn dice() -> f64 {
+    const WHOLE: Duration = Duration::from_secs(1);
+    // Drawn from nothing to double.
+    Waits::new(WHOLE, WHOLE, 1.0).next_wait().as_secs_f64() / (2.0 * WHOLE.as_secs_f64())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +78,13 @@ mod tests {
     fn waits_differ() {
         let draws: std::collections::BTreeSet<_> = (0..50).map(|_| Backoff::default().next_wait()).collect();
         assert!(draws.len() > 25, "{draws:?}");
+    }
+
+    #[test]
+    fn dice_fall_between_nothing_and_one() {
+        let draws: Vec<_> = (0..200).map(|_| dice()).collect();
+        assert!(draws.iter().all(|draw| (0.0..=1.0).contains(draw)), "{draws:?}");
+        assert!(draws.iter().any(|draw| *draw < 0.3) && draws.iter().any(|draw| *draw > 0.7));
     }
 
     #[test]

@@ -4,21 +4,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use messages::agent::{Frame, FromAgent, Hello, ToAgent};
+use messages::Secret;
+use messages::agent::{FromAgent, Hello};
+use messages::http::agents::{Transport, TransportKind};
 use messages::ids::SpoolId;
-use messages::{PROTOCOL, Secret};
-use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
+use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::LinkState;
-use super::backoff::{Backoff, REFUSED};
+use super::backoff::{Backoff, REFUSED, dice};
+use super::fallback::{Chooser, Evidence, Way};
+use super::https::Https;
+use super::line::{Heard, Line, evidence};
 use super::session::{Action, Ending, Session};
 use crate::identity::Identity;
 use crate::links::{Absent, Links};
@@ -28,13 +28,17 @@ use crate::runner::RunnerMsg;
 use crate::spool::SpoolMsg;
 use crate::spool::actor::{Batch, Standing};
 
-/// A frame that takes longer to hand to the system than this meets a dead line.
-const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 /// A session that held this long was a good one, and the next attempt need not wait.
 const GOOD_SESSION: Duration = Duration::from_secs(30);
 
+/// A hub, and which way leads there.
+pub(super) struct Hub {
+    pub(super) address: HubAddress,
+    pub(super) chooser: Chooser,
+}
+
 pub(super) struct Link {
-    pub(super) hubs: Vec<HubAddress>,
+    pub(super) hubs: Vec<Hub>,
     pub(super) dialer: Dialer,
     pub(super) data_dir: PathBuf,
     pub(super) identity: Identity,
@@ -44,13 +48,26 @@ pub(super) struct Link {
     pub(super) stop: CancellationToken,
 }
 
+type Trial = BoxFuture<'static, Result<Socket, UpgradeError>>;
+
 /// What is at hand while a session lasts.
-struct Live<'a> {
-    socket: &'a mut Socket,
+struct Live {
+    line: Line,
     session: Session,
+    /// The hub has said something.
+    heard: bool,
     /// The life of the spool that was named in hello.
     spool_id: Option<SpoolId>,
     fetch: Option<BoxFuture<'static, Result<Batch, Absent>>>,
+    /// A WebSocket on trial, beside a session over HTTPS.
+    trial: Option<Trial>,
+}
+
+/// How a session ended.
+enum Outcome {
+    Ended(Ending),
+    /// A WebSocket gets through again, and takes over.
+    Better(Socket),
 }
 
 impl Link {
@@ -73,16 +90,17 @@ impl Link {
     /// Tries each hub once, holds a session with the first that takes us; how long to wait then.
     async fn round(&mut self, backoff: &mut Backoff) -> Duration {
         self.show.send_replace(LinkState::Connecting);
+        let stop = self.stop.clone();
         let mut last = None;
-        for hub in self.hubs.clone() {
-            let connected = tokio::select! {
-                connected = websocket::connect(&self.dialer, &hub, &self.identity.credential) => connected,
-                () = self.stop.cancelled() => return Duration::ZERO,
+        for at in 0..self.hubs.len() {
+            let reached = tokio::select! {
+                reached = self.reach(at) => reached,
+                () = stop.cancelled() => return Duration::ZERO,
             };
-            match connected {
-                Ok(socket) => return self.hold(socket, &hub, backoff).await,
+            match reached {
+                Ok(line) => return self.hold(line, at, backoff).await,
                 Err(error) => {
-                    tracing::warn!(%hub, %error, "no connection to the hub");
+                    tracing::warn!(hub = %self.hubs[at].address, %error, "no connection to the hub");
                     last = Some(error);
                 }
             }
@@ -97,107 +115,216 @@ impl Link {
         wait
     }
 
-    /// A session from hello to its end.
-    async fn hold(&mut self, mut socket: Socket, hub: &HubAddress, backoff: &mut Backoff) -> Duration {
+    /// Opens a line to a hub: a WebSocket, or HTTPS where something in between blocks those.
+    async fn reach(&mut self, at: usize) -> Result<Line, UpgradeError> {
+        let (dialer, credential) = (self.dialer.clone(), self.identity.credential.clone());
+        let Hub { address, chooser } = &mut self.hubs[at];
+        let mut blocked = None;
+        if chooser.way(Instant::now()) == Way::WebSocket {
+            match websocket::connect(&dialer, address, &credential).await {
+                Ok(socket) => return Ok(Line::Socket(Box::new(socket))),
+                Err(error) => {
+                    if !chooser.failed(evidence(&error), &error.to_string(), Instant::now(), dice()) {
+                        return Err(error);
+                    }
+                    blocked = Some(error);
+                }
+            }
+        }
+        match Https::open(&dialer, address, &credential).await {
+            Ok(https) => {
+                let reason = chooser.reason().unwrap_or_default();
+                if chooser.https_works() {
+                    tracing::warn!(
+                        hub = %address,
+                        seen = reason,
+                        "WebSockets do not get through to the hub; the agent goes on over HTTPS"
+                    );
+                }
+                Ok(Line::Https(https))
+            }
+            Err(error) if error.is_the_hubs() => {
+                chooser.https_works();
+                Err(error)
+            }
+            Err(error) => {
+                chooser.https_failed();
+                tracing::debug!(hub = %address, %error, "nor over HTTPS");
+                Err(blocked.unwrap_or(error))
+            }
+        }
+    }
+
+    /// Sessions from hello to their end, until the line is lost.
+    async fn hold(&mut self, mut line: Line, at: usize, backoff: &mut Backoff) -> Duration {
         let began = Instant::now();
-        let (ending, was_live) = self.talk(&mut socket, hub).await;
-        let stopping = self.stop.is_cancelled();
-        let (code, reason) = if stopping { (CloseCode::Away, "stopping") } else { (CloseCode::Normal, "") };
-        let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        // The line may be the very reason for the end.
-        let _ignored = timeout(Duration::from_secs(2), socket.close(Some(close))).await;
+        let (ending, live) = loop {
+            let kind = line.kind();
+            let (outcome, mut live) = self.talk(line, at).await;
+            let stopping = self.stop.is_cancelled();
+            let was_live = live.session.is_live();
+            live.trial = None;
+            live.line.close(stopping).await;
+            match outcome {
+                Outcome::Ended(ending) => break (ending, (kind, live.heard, was_live)),
+                Outcome::Better(socket) => {
+                    let hub = &self.hubs[at].address;
+                    tracing::info!(%hub, "WebSockets get through to the hub again");
+                    line = Line::Socket(Box::new(socket));
+                }
+            }
+        };
+        let (kind, heard, was_live) = live;
         if was_live && began.elapsed() >= GOOD_SESSION {
             backoff.reset();
         }
+        let blocked = !heard && self.blames_the_way(at, kind, &ending);
         let (reason, wait) = match ending {
-            Ending::Lost(reason) => (reason, backoff.next_wait()),
+            Ending::Lost(reason) | Ending::Silent(reason) | Ending::Own(reason) => {
+                (reason, if blocked { Duration::ZERO } else { backoff.next_wait() })
+            }
             Ending::Bye { code, detail, retry_after_ms } => {
                 (format!("{code}: {detail}"), backoff.after_bye(retry_after_ms))
             }
         };
-        if !stopping {
+        if !self.stop.is_cancelled() {
+            let hub = &self.hubs[at].address;
             tracing::warn!(%hub, reason, wait_ms = wait.as_millis(), "the connection to the hub ended");
         }
         self.show.send_replace(LinkState::Waiting { reason });
         wait
     }
 
-    async fn talk(&mut self, socket: &mut Socket, hub: &HubAddress) -> (Ending, bool) {
-        let mut live = Live { socket, session: Session::new(Instant::now()), spool_id: None, fetch: None };
-        let ending = match self.greet(&mut live).await {
-            Ok(()) => self.exchange(&mut live, hub).await,
-            Err(ending) => ending,
+    /// After a session in which the hub never spoke; true when another way is to be tried at once.
+    fn blames_the_way(&mut self, at: usize, kind: TransportKind, ending: &Ending) -> bool {
+        let chooser = &mut self.hubs[at].chooser;
+        let (evidence, what, reason) = match ending {
+            Ending::Lost(reason) => (Evidence::Broke, "breaks", reason),
+            Ending::Silent(reason) => (Evidence::Silent, "stays silent", reason),
+            Ending::Own(_) | Ending::Bye { .. } => return false,
         };
-        (ending, live.session.is_live())
+        if kind == TransportKind::Https {
+            chooser.https_failed();
+            return false;
+        }
+        let reason = format!("the upgrade to a WebSocket is answered, and then the line {what}: {reason}");
+        chooser.failed(evidence, &reason, Instant::now(), dice())
     }
 
-    async fn greet(&mut self, live: &mut Live<'_>) -> Result<(), Ending> {
-        let Standing { spool_id, next_seq } = self
-            .links
-            .spool
-            .ask(SpoolMsg::Rewind)
-            .await
-            .map_err(|absent| Ending::Lost(absent.to_string()))?;
+    async fn talk(&mut self, line: Line, at: usize) -> (Outcome, Live) {
+        let session = Session::new(Instant::now());
+        let mut live = Live { line, session, heard: false, spool_id: None, fetch: None, trial: None };
+        let outcome = match self.greet(&mut live, at).await {
+            Ok(()) => self.exchange(&mut live, at).await,
+            Err(ending) => Outcome::Ended(ending),
+        };
+        (outcome, live)
+    }
+
+    async fn greet(&mut self, live: &mut Live, at: usize) -> Result<(), Ending> {
+        let Standing { spool_id, next_seq } = self.links.spool.ask(SpoolMsg::Rewind).await.map_err(own)?;
         live.spool_id = Some(spool_id);
-        // Answers meant for an earlier socket: the hub asks again.
+        // Answers meant for an earlier line: the hub asks again.
         while self.outbox.try_recv().is_ok() {}
-        let machine = crate::machine::describe();
+        let mut machine = crate::machine::describe();
+        let kind = live.line.kind();
+        let reason = self.hubs[at].chooser.reason().filter(|_| kind == TransportKind::Https);
+        machine.transport = Some(Transport { kind, reason });
         let active = self.links.runs().journalled;
-        live.send(&FromAgent::Hello(Hello { machine, spool_id, next_seq, active })).await
+        live.line.send(&FromAgent::Hello(Hello { machine, spool_id, next_seq, active })).await
     }
 
-    async fn exchange(&mut self, live: &mut Live<'_>, hub: &HubAddress) -> Ending {
+    async fn exchange(&mut self, live: &mut Live, at: usize) -> Outcome {
         let stop = self.stop.clone();
         let links = Arc::clone(&self.links);
         let mut online = false;
         loop {
             if live.session.is_live() && !online {
                 online = true;
-                tracing::info!(%hub, "connected to the hub");
-                self.show.send_replace(LinkState::Online { hub: hub.to_string() });
+                self.greeted(live.line.kind(), at);
             }
+            let again_at = self.trial_due(live, at);
             let actions = tokio::select! {
-                message = live.socket.next() => match read(message) {
-                    Ok(Some(frame)) => {
-                        live.session.heard(Instant::now());
-                        live.session.frame(frame, Instant::now())
+                heard = live.line.receive() => {
+                    live.session.heard(Instant::now());
+                    match heard {
+                        Ok(Heard::Frame(frame)) => {
+                            live.heard = true;
+                            live.session.frame(*frame, Instant::now())
+                        }
+                        Ok(Heard::Sign) => Vec::new(),
+                        Err(ending) => return Outcome::Ended(ending),
                     }
-                    Ok(None) => {
-                        live.session.heard(Instant::now());
-                        Vec::new()
-                    }
-                    Err(ending) => return ending,
                 },
-                batch = fetched(&mut live.fetch) => {
+                batch = pending_or(&mut live.fetch) => {
                     live.fetch = None;
                     match batch {
                         Ok(batch) if Some(batch.spool_id) != live.spool_id => {
-                            return Ending::Lost("the spool began a new life".to_owned());
+                            return Outcome::Ended(Ending::Own("the spool began a new life".to_owned()));
                         }
                         Ok(batch) => live.session.fetched(framed(batch)),
-                        Err(absent) => return Ending::Lost(absent.to_string()),
+                        Err(absent) => return Outcome::Ended(own(absent)),
                     }
                 }
                 Some(frame) = self.outbox.recv(), if online => vec![Action::Send(frame)],
                 () = links.facts_waiting.notified() => live.session.facts_waiting(),
                 () = sleep_until(live.session.wake_at().into()) => live.session.tick(Instant::now()),
-                () = stop.cancelled() => return Ending::Lost("the agent is stopping".to_owned()),
+                () = at_instant(again_at) => {
+                    live.trial = Some(self.try_websocket(at));
+                    Vec::new()
+                }
+                tried = pending_or(&mut live.trial) => {
+                    live.trial = None;
+                    match tried {
+                        Ok(socket) => return Outcome::Better(socket),
+                        Err(error) => {
+                            tracing::debug!(%error, "WebSockets still do not get through");
+                            self.hubs[at].chooser.still_blocked(Instant::now(), dice());
+                        }
+                    }
+                    Vec::new()
+                }
+                () = stop.cancelled() => return Outcome::Ended(Ending::Own("the agent is stopping".to_owned())),
             };
             for action in actions {
                 if let Err(ending) = self.act(live, action).await {
-                    return ending;
+                    return Outcome::Ended(ending);
                 }
             }
         }
     }
 
-    async fn act(&mut self, live: &mut Live<'_>, action: Action) -> Result<(), Ending> {
-        let lost = |absent: Absent| Ending::Lost(absent.to_string());
+    /// The hub has welcomed us.
+    fn greeted(&mut self, kind: TransportKind, at: usize) {
+        let Hub { address, chooser } = &mut self.hubs[at];
+        let over = if kind == TransportKind::Https {
+            "HTTPS"
+        } else {
+            chooser.websocket_works();
+            "WebSocket"
+        };
+        tracing::info!(hub = %address, over, "connected to the hub");
+        self.show.send_replace(LinkState::Online { hub: address.to_string(), over });
+    }
+
+    /// When to try a WebSocket beside this session.
+    fn trial_due(&self, live: &Live, at: usize) -> Option<Instant> {
+        let on_https = live.line.kind() == TransportKind::Https && live.session.is_live();
+        self.hubs[at].chooser.again_at().filter(|_| on_https && live.trial.is_none())
+    }
+
+    fn try_websocket(&self, at: usize) -> Trial {
+        let (dialer, hub) = (self.dialer.clone(), self.hubs[at].address.clone());
+        let credential = self.identity.credential.clone();
+        async move { websocket::prove(&dialer, &hub, &credential).await }.boxed()
+    }
+
+    async fn act(&mut self, live: &mut Live, action: Action) -> Result<(), Ending> {
         match action {
-            Action::Send(frame) => live.send(&frame).await,
+            Action::Send(frame) => live.line.send(&frame).await,
             Action::Beat => {
-                live.send(&FromAgent::Heartbeat { active: self.links.runs().working }).await?;
-                live.write(Message::Ping(Bytes::new())).await
+                live.line.send(&FromAgent::Heartbeat { active: self.links.runs().working }).await?;
+                live.line.ping().await
             }
             Action::Fetch => {
                 let links = Arc::clone(&self.links);
@@ -205,46 +332,41 @@ impl Link {
                 Ok(())
             }
             Action::Acknowledge { spool_id, through } => {
-                self.links.spool.tell(SpoolMsg::Acknowledge { spool_id, through }).map_err(lost)
+                self.links.spool.tell(SpoolMsg::Acknowledge { spool_id, through }).map_err(own)
             }
-            Action::Command(command) => self.links.runner.tell(RunnerMsg::Command(command)).map_err(lost),
+            Action::Command(command) => self.links.runner.tell(RunnerMsg::Command(command)).map_err(own),
             Action::SaveCredential(credential) => self.save(live, credential).await,
             Action::End(ending) => Err(ending),
         }
     }
 
-    async fn save(&mut self, live: &mut Live<'_>, credential: Secret) -> Result<(), Ending> {
+    async fn save(&mut self, live: &mut Live, credential: Secret) -> Result<(), Ending> {
         let identity = Identity { credential, ..self.identity.clone() };
         let (folder, copy) = (self.data_dir.clone(), identity.clone());
         crate::disk::off_thread(move || copy.save(&folder))
             .await
-            .map_err(|error| Ending::Lost(format!("the new credential could not be saved: {error}")))?;
+            .map_err(|error| Ending::Own(format!("the new credential could not be saved: {error}")))?;
         self.identity = identity;
         tracing::info!("the agent's credential was renewed");
-        live.send(&FromAgent::CredentialSaved).await
+        live.line.send(&FromAgent::CredentialSaved).await
     }
 }
 
-impl Live<'_> {
-    async fn send(&mut self, body: &FromAgent) -> Result<(), Ending> {
-        let text = serde_json::to_string(&Frame::new(body))
-            .map_err(|error| Ending::Lost(format!("a frame could not be written: {error}")))?;
-        self.write(Message::Text(text.into())).await
-    }
+fn own(absent: Absent) -> Ending {
+    Ending::Own(absent.to_string())
+}
 
-    async fn write(&mut self, message: Message) -> Result<(), Ending> {
-        match timeout(WRITE_DEADLINE, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Ending::Lost(error.to_string())),
-            Err(_) => Err(Ending::Lost("the line takes nothing any more".to_owned())),
-        }
+/// Pending for ever while there is nothing to wait for.
+async fn pending_or<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
     }
 }
 
-/// Pending for ever while nothing is being fetched.
-async fn fetched(fetch: &mut Option<BoxFuture<'static, Result<Batch, Absent>>>) -> Result<Batch, Absent> {
-    match fetch {
-        Some(fetch) => fetch.await,
+async fn at_instant(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant.into()).await,
         None => std::future::pending().await,
     }
 }
@@ -253,35 +375,4 @@ fn framed(batch: Batch) -> Option<(FromAgent, u64)> {
     let Batch { spool_id, reports } = batch;
     let last = reports.last()?.seq;
     Some((FromAgent::Reports { spool_id, reports }, last))
-}
-
-/// The version alone, read first: a frame of another version may have any shape.
-#[derive(Deserialize)]
-struct Versioned {
-    v: u16,
-}
-
-type Received = Option<Result<Message, tokio_tungstenite::tungstenite::Error>>;
-
-/// A frame, nothing for a ping or pong, or the end.
-fn read(received: Received) -> Result<Option<ToAgent>, Ending> {
-    let text = match received {
-        None => return Err(Ending::Lost("the hub closed the connection".to_owned())),
-        Some(Err(error)) => return Err(Ending::Lost(error.to_string())),
-        Some(Ok(Message::Text(text))) => text,
-        Some(Ok(Message::Close(close))) => {
-            let why = close.map_or_else(String::new, |close| format!(": {close}"));
-            return Err(Ending::Lost(format!("the hub closed the connection{why}")));
-        }
-        Some(Ok(_)) => return Ok(None),
-    };
-    let unreadable =
-        |error: serde_json::Error| Ending::Lost(format!("the hub sent an unreadable frame: {error}"));
-    let version = serde_json::from_str::<Versioned>(&text).map_err(unreadable)?.v;
-    if version != PROTOCOL {
-        return Err(Ending::Lost(format!(
-            "the hub speaks protocol {version}, this agent {PROTOCOL}; update the agent"
-        )));
-    }
-    serde_json::from_str::<Frame<ToAgent>>(&text).map(|frame| Some(frame.body)).map_err(unreadable)
 }

@@ -1,4 +1,4 @@
-//! One session on one socket, as a pure machine: what came in and what the clock says go in, what to do comes out.
+//! One session on one line, be it a socket or HTTPS, as a pure machine: what came in and what the clock says go in, what to do comes out.
 //!
 //! Opening → (welcome) → Live. Reports are fetched while fewer than the window's frames are unacknowledged.
 
@@ -40,8 +40,17 @@ pub enum Action {
 /// Why a session is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
+    /// The line broke, or the hub said something that cannot be.
     Lost(String),
-    Bye { code: ErrorCode, detail: String, retry_after_ms: Option<u64> },
+    /// The line is there, and nobody speaks.
+    Silent(String),
+    /// The agent's own trouble, or its own wish.
+    Own(String),
+    Bye {
+        code: ErrorCode,
+        detail: String,
+        retry_after_ms: Option<u64>,
+    },
 }
 
 #[derive(Debug)]
@@ -63,7 +72,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// The socket is open and `hello` is on its way.
+    /// The line is open and `hello` is on its way.
     #[must_use]
     pub fn new(now: Instant) -> Self {
         let phase = Phase::Opening { until: now + WELCOME_DEADLINE };
@@ -82,7 +91,7 @@ impl Session {
         matches!(self.phase, Phase::Live { .. })
     }
 
-    /// Anything arrived, be it a pong.
+    /// Anything arrived, be it a pong or an empty answer to a poll.
     pub fn heard(&mut self, now: Instant) {
         self.heard = now;
     }
@@ -142,14 +151,14 @@ impl Session {
     /// To be called when [`Session::wake_at`] has come.
     pub fn tick(&mut self, now: Instant) -> Vec<Action> {
         if now >= self.heard + SILENCE {
-            return vec![Action::End(Ending::Lost(format!(
+            return vec![Action::End(Ending::Silent(format!(
                 "the hub was silent for {} s",
                 SILENCE.as_secs()
             )))];
         }
         match &mut self.phase {
             Phase::Opening { until } if now >= *until => {
-                vec![Action::End(Ending::Lost("the hub does not answer hello".to_owned()))]
+                vec![Action::End(Ending::Silent("the hub does not answer hello".to_owned()))]
             }
             Phase::Live { beat, next_beat } if now >= *next_beat => {
                 *next_beat = now + *beat;

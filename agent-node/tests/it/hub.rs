@@ -1,5 +1,7 @@
 //! A hub that follows a script and holds the agent to the protocol: version, credential, order, gaps, window.
 
+mod over_https;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -44,6 +46,10 @@ pub(crate) struct Seen {
     pub(crate) connections: usize,
     /// Repeated at each welcome until answered.
     pub(crate) outstanding: Vec<ToAgent>,
+    /// Sessions opened over HTTPS.
+    pub(crate) sessions: usize,
+    /// Somebody in between answers upgrades with this.
+    pub(crate) blocked: Option<StatusCode>,
     /// Answer upgrades with this.
     pub(crate) refuse: Option<Problem>,
     /// Keep acknowledgements back.
@@ -58,6 +64,7 @@ pub(crate) struct Hub {
     seen: Arc<Mutex<Seen>>,
     changed: watch::Sender<u64>,
     push: broadcast::Sender<Push>,
+    https: over_https::Session,
 }
 
 #[derive(Clone)]
@@ -91,6 +98,8 @@ impl Hub {
                 violations: Vec::new(),
                 closes: Vec::new(),
                 connections: 0,
+                sessions: 0,
+                blocked: None,
                 outstanding: Vec::new(),
                 refuse: None,
                 withhold: false,
@@ -99,6 +108,7 @@ impl Hub {
             })),
             changed: watch::Sender::new(0),
             push: broadcast::Sender::new(64),
+            https: over_https::Session::default(),
         };
         let serving = hub.clone();
         tokio::spawn(async move {
@@ -178,13 +188,18 @@ impl Hub {
     }
 
     async fn answer(self, mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+        let blocked = self.seen().blocked;
         Ok(match request.uri().path() {
             "/health/ready" => plain(StatusCode::OK, "{}"),
             "/api/v1/enrol" => {
                 let body = request.into_body().collect().await?.to_bytes();
                 self.enrol(&body)
             }
-            "/ws/agent" => self.upgrade(&mut request),
+            "/ws/agent" => match blocked {
+                Some(status) => plain(status, "<html>no such thing</html>"),
+                None => self.upgrade(&mut request),
+            },
+            path if path.starts_with("/agent/v1/sessions") => self.over_https(request).await,
             _ => plain(StatusCode::NOT_FOUND, "<html>nothing here</html>"),
         })
     }

@@ -162,3 +162,22 @@ async fn two_agents_on_one_folder_are_refused() {
     assert!(matches!(second, Err(agent_node::AgentError::Taken(_))), "{second:?}");
     first.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn over_https_what_a_hub_refuses_is_obeyed_and_a_new_credential_is_used() {
+    let shop = Shop::new();
+    let hub = Hub::start().await;
+    shop.enrolled(&hub);
+    hub.seen().blocked = Some(http::StatusCode::NOT_IMPLEMENTED);
+    let agent = Running::start(shop.config());
+    hub.until("hello", |seen| !seen.hellos.is_empty()).await;
+    hub.seen().credentials.push("gsa_second".into());
+    hub.send(ToAgent::Credential { credential: "gsa_second".into() });
+    hub.until("saved", |seen| seen.credential_saved == 1).await;
+    hub.send(ToAgent::Bye { code: ErrorCode::Busy, detail: "later".into(), retry_after_ms: Some(1) });
+    hub.seen().credentials.remove(0);
+    hub.until("a session with the new one", |seen| seen.hellos.len() == 2).await;
+    agent.stop().await.unwrap();
+    let seen = hub.seen();
+    assert_eq!((seen.violations.as_slice(), seen.sessions, seen.connections), (&[][..], 2, 0));
+}

@@ -1,12 +1,13 @@
 //! The SFTP destination against a real OpenSSH server.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agent_node::connector::conformance::{self, Outside};
 use agent_node::connector::sftp::SftpConnector;
-use agent_node::connector::{DestinationConnector as _, Failure};
+use agent_node::connector::{DestinationConnector as _, Failure, ForRun};
 use messages::ErrorCode;
 use messages::agent::RunCommand;
 use messages::connector::{Credentials, DestinationConfig, SftpDestination};
@@ -72,8 +73,8 @@ async fn process_login_by_password() {
     assert_eq!(failure.code, ErrorCode::DestinationRefused);
     // A folder that is somebody else's.
     let to = SftpDestination { path: "/root/items.csv".into(), ..sshd.destination() };
-    let refused = SftpConnector::new(to, password(PASSWORD)).open(messages::RunId::new()).await;
-    let failure = refused.err().unwrap();
+    let (connector, run) = (SftpConnector::new(to, password(PASSWORD)), ForRun::alone(messages::RunId::new()));
+    let failure = connector.open(&run).await.err().unwrap();
     assert_eq!(failure.code, ErrorCode::DestinationFailed);
     assert!(failure.detail.to_lowercase().contains("permission denied"), "{}", failure.detail);
 }
@@ -129,51 +130,108 @@ async fn process_a_run_replaces_the_file_on_the_server() {
 }
 
 #[tokio::test]
-async fn process_a_line_that_is_cut_in_mid_upload_leaves_the_old_file() {
+async fn process_an_upload_goes_on_over_a_new_line_where_the_old_one_broke() {
+    let (hub, shop, sshd) = (Hub::start().await, Shop::new(), Sshd::start().await);
+    shop.write_items(200_000);
+    shop.enrolled(&hub);
+    let agent = Running::start(shop.config());
+    let target = sshd.upload().join("items.csv");
+    let path = target.to_str().unwrap().to_owned();
+    let line = Line::to(sshd.port, 2, 1_500_000).await;
+    let command = upload(&shop, &sshd, SftpDestination { port: line.port, path, ..sshd.destination() });
+    hub.run(&command);
+    let (progress, outcome) = end(&hub.end_of(command.run_id).await);
+    agent.stop().await.unwrap();
+    assert_eq!((outcome, progress.sent), (RunOutcome::Succeeded, 200_000));
+    assert_eq!(line.used(), 3, "two lines broke, the third one held");
+    let text = fs::read_to_string(&target).unwrap();
+    let mut numbers = text.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned());
+    let source = fs::read_to_string(shop.source()).unwrap();
+    let mut expected = source.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned());
+    assert!(numbers.by_ref().eq(expected.by_ref()), "no row is missing, none is there twice");
+    assert_eq!(names(target.parent().unwrap()), ["items.csv"]);
+}
+
+#[tokio::test]
+async fn process_a_line_that_is_cut_for_good_leaves_the_old_file_and_the_next_run_clears_up() {
     let (hub, shop, sshd) = (Hub::start().await, Shop::new(), Sshd::start().await);
     shop.write_items(200_000);
     shop.enrolled(&hub);
     let agent = Running::start(shop.config());
     let target = sshd.upload().join("items.csv");
     fs::write(&target, "old").unwrap();
-    let cutting = cutting_line(sshd.port, 1_500_000).await;
+    let line = Line::to(sshd.port, usize::MAX, 1_500_000).await;
     let path = target.to_str().unwrap().to_owned();
-    let to = SftpDestination { port: cutting.port(), path, ..sshd.destination() };
-    let command = upload(&shop, &sshd, to.clone());
+    let to = SftpDestination { port: line.port, path, ..sshd.destination() };
+    let command = RunCommand { timeout_s: 4, ..upload(&shop, &sshd, to.clone()) };
+    line.refuse_after(1);
     hub.run(&command);
     let report = hub.end_of(command.run_id).await;
-    assert_eq!(failure(&report).code, ErrorCode::DestinationFailed, "{:?}", failure(&report));
-    assert_eq!(end(&report).0.sent, 0);
+    let (progress, outcome) = end(&report);
+    assert_eq!((progress.sent, outcome), (0, RunOutcome::TimedOut));
     assert_eq!(fs::read_to_string(&target).unwrap(), "old");
-    // The same run cannot be had again, but the next one finds its way over the rest.
+    assert_eq!(names(&sshd.upload()).len(), 2, "nobody could take the rest away");
     let next = upload(&shop, &sshd, SftpDestination { port: sshd.port, ..to });
     hub.run(&next);
     assert_eq!(end(&hub.end_of(next.run_id).await).1, RunOutcome::Succeeded);
     agent.stop().await.unwrap();
     assert_eq!(fs::read_to_string(&target).unwrap().lines().count(), 200_001);
+    assert_eq!(names(&sshd.upload()), ["items.csv"]);
 }
 
-/// A line to the server that breaks for good after this many bytes.
-async fn cutting_line(port: u16, after: usize) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (client, _) = listener.accept().await.unwrap();
-        let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let (mut from_client, mut to_client) = client.into_split();
-        let (mut from_server, mut to_server) = server.into_split();
-        let back = tokio::spawn(async move {
-            let _cut = tokio::io::copy(&mut from_server, &mut to_client).await;
+/// A line to the server whose first connections each break after some bytes.
+struct Line {
+    port: u16,
+    used: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+impl Line {
+    async fn to(server: u16, breaking: usize, after: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (used, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(usize::MAX)));
+        let (count, limit) = (Arc::clone(&used), Arc::clone(&most));
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                if number >= limit.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let after = if number < breaking { after } else { usize::MAX };
+                tokio::spawn(carry(client, server, after));
+            }
         });
-        let (mut sent, mut chunk) = (0, vec![0; 16 * 1024]);
-        while sent < after {
-            let length = from_client.read(&mut chunk).await.unwrap();
-            to_server.write_all(&chunk[..length]).await.unwrap();
-            sent += length;
-        }
-        back.abort();
+        Self { port, used, most }
+    }
+
+    /// Further connections are closed at once.
+    fn refuse_after(&self, connections: usize) {
+        self.most.store(connections, Ordering::SeqCst);
+    }
+
+    fn used(&self) -> usize {
+        self.used.load(Ordering::SeqCst)
+    }
+}
+
+async fn carry(client: TcpStream, server: u16, after: usize) {
+    let server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let back = tokio::spawn(async move {
+        let _cut = tokio::io::copy(&mut from_server, &mut to_client).await;
     });
-    address
+    let (mut sent, mut chunk) = (0, vec![0; 16 * 1024]);
+    while sent < after {
+        let length = from_client.read(&mut chunk).await.unwrap_or(0);
+        if length == 0 || to_server.write_all(&chunk[..length]).await.is_err() {
+            break;
+        }
+        sent += length;
+    }
+    back.abort();
 }
 
 #[tokio::test]

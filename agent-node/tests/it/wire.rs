@@ -137,3 +137,40 @@ async fn the_way_leads_through_the_proxy() {
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("407") && text.contains("check the proxy setting"), "{text}");
 }
+
+#[tokio::test]
+async fn over_https_too_the_way_leads_through_the_proxy_with_the_own_authority() {
+    let (shop, hub) = (Shop::new(), Hub::start().await);
+    shop.write_items(2_000);
+    let port = tls_before(&hub).await;
+    let (proxy_port, opened) = proxy().await;
+    shop.enrolled(&hub);
+    hub.seen().blocked = Some(http::StatusCode::FORBIDDEN);
+    let given = Given {
+        hub: vec![format!("https://localhost:{port}")],
+        proxy: Some(format!("http://shop:till@127.0.0.1:{proxy_port}")),
+        ca_file: Some(fixture("ca.pem")),
+        grace_s: Some(0),
+        ..Given::default()
+    };
+    let agent = Running::start(given.clone().resolve(shop.data_dir()).unwrap());
+    hub.until("hello", |seen| !seen.hellos.is_empty()).await;
+    let command = shop.command();
+    hub.run(&command);
+    assert_eq!(crate::support::end(&hub.end_of(command.run_id).await).0.sent, 2_000);
+    agent.stop().await.unwrap();
+    {
+        let seen = hub.seen();
+        assert_eq!((seen.violations.as_slice(), seen.sessions), (&[][..], 1));
+        assert_eq!(seen.closes, [204], "closed with a word");
+        let transport = seen.hellos[0].machine.transport.clone().unwrap();
+        assert_eq!(transport.kind, messages::http::agents::TransportKind::Https);
+        assert!(transport.reason.unwrap().contains("403"));
+    }
+    // The upgrade, the polls, the posts: each its connection, and each through the proxy.
+    assert_eq!(opened.load(Ordering::SeqCst), 3);
+    let mut out = Vec::new();
+    assert!(agent_node::check::check(&given.resolve(shop.data_dir()).unwrap(), &mut out).await.unwrap());
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains("over HTTPS") && text.contains("status 403"), "{text}");
+}

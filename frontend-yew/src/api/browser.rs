@@ -126,6 +126,12 @@ pub fn socket_url(path: &str) -> Option<String> {
     Some(format!("{scheme}://{}{path}", location.host().ok()?))
 }
 
+/// Is the page in sight, and not in a tab behind others?
+#[must_use]
+pub fn is_seen() -> bool {
+    document().is_none_or(|document| !document.hidden())
+}
+
 #[must_use]
 pub fn is_online() -> bool {
     web_sys::window().is_none_or(|window| window.navigator().on_line())

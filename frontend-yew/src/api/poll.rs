@@ -1,7 +1,7 @@
 //! A live topic fetched by REST, for when the socket does not come through.
 
 use messages::http::paging::{ListQuery, Page};
-use messages::http::runs::LogQuery;
+use messages::http::runs::{LogOrder, LogQuery};
 use messages::live::{Entity, Topic};
 use messages::{ErrorCode, RetailerId, RunId};
 use serde_json::Value;
@@ -67,7 +67,7 @@ async fn all(api: &Api, path: &str, kind: &str) -> Result<Vec<Entity>, ApiError>
 
 async fn whole_run(api: &Api, retailer: RetailerId, run: RunId) -> Result<Vec<Entity>, ApiError> {
     let mut entities = vec![Entity::Run(api.run(retailer, run).await?)];
-    let query = LogQuery { limit: Some(LINES), ..LogQuery::default() };
+    let query = LogQuery { order: Some(LogOrder::Newest), limit: Some(LINES), ..LogQuery::default() };
     entities.extend(api.log(retailer, run, &query).await?.items.into_iter().map(Entity::Log));
     Ok(entities)
 }

@@ -2,8 +2,10 @@
 
 use messages::http::admin::ActorList;
 use messages::http::agents::EnrolmentToken;
+use messages::http::cluster::ClusterView;
 use messages::http::paging::{ListQuery, Page};
 use messages::http::runs::{LogQuery, RunView};
+use messages::ids::BootId;
 use messages::live::Totals;
 use messages::run::{LogLine, Reject};
 use messages::{AgentId, JobId, RetailerId, RunId};
@@ -55,6 +57,7 @@ impl Api {
         let parts = [
             ("q", query.q.clone()),
             ("level", query.level.map(|level| level.as_str().to_owned())),
+            ("order", query.order.map(|order| order.as_str().to_owned())),
             ("cursor", query.cursor.clone()),
             ("limit", query.limit.map(|n| n.to_string())),
         ];
@@ -95,6 +98,15 @@ impl Api {
 
     pub async fn actors(&self) -> Result<ActorList, ApiError> {
         self.fetch(Call::get("/admin/actors")).await
+    }
+
+    pub async fn cluster(&self) -> Result<ClusterView, ApiError> {
+        self.fetch(Call::get("/admin/cluster")).await
+    }
+
+    /// Asks a node to hand over its shards.
+    pub async fn drain(&self, node: BootId) -> Result<(), ApiError> {
+        self.perform(Call::post(format!("/admin/cluster/nodes/{node}/drain"))).await
     }
 
     pub async fn totals(&self) -> Result<Totals, ApiError> {

@@ -52,6 +52,17 @@ fn use_dialog(props: &Props) -> Html {
             on_close.emit(());
         })
     };
+    // The key itself, because the browser asks by `cancel` only once: pressed twice, Escape would close the dialog behind
+    // the page's back, and with it what was typed.
+    let onkeydown = {
+        let on_close = props.on_close.clone();
+        Callback::from(move |event: KeyboardEvent| {
+            if event.key() == "Escape" && !event.default_prevented() {
+                event.prevent_default();
+                on_close.emit(());
+            }
+        })
+    };
     html! {
         <dialog
             ref={node}
@@ -59,6 +70,7 @@ fn use_dialog(props: &Props) -> Html {
             aria-labelledby="dialog-title"
             data-testid={props.testid.clone()}
             {oncancel}
+            {onkeydown}
         >
             <header class="dialog-head">
                 <div>

@@ -12,6 +12,7 @@ use super::button::{Button, Tone};
 use super::conflict::ConflictView;
 use super::dialog::Dialog;
 use super::field::Faults;
+use super::icon::{Glyph, Icon};
 use super::layout::ErrorNote;
 use crate::api::error::sentence;
 use crate::api::{ApiError, browser};
@@ -40,10 +41,43 @@ pub struct Props {
     pub children: Html,
 }
 
-part!(pub FormDialog(Props) drawn by draw_form_dialog);
+part!(pub FormDialog(Props) kept by use_form_dialog);
 
-fn draw_form_dialog(props: &Props) -> Html {
-    let body = match &props.conflict {
+#[hook]
+fn use_form_dialog(props: &Props) -> Html {
+    let typed = use_mut_ref(|| false);
+    let asking = use_state_eq(|| false);
+    let ontyped = {
+        let typed = typed.clone();
+        Callback::from(move |_: InputEvent| *typed.borrow_mut() = true)
+    };
+    // Escape and the cross are easily hit; the button that says "Cancel" is meant.
+    let leave = {
+        let (asking, on_close) = (asking.clone(), props.on_close.clone());
+        Callback::from(move |()| match (*typed.borrow(), *asking) {
+            (true, false) => asking.set(true),
+            (true, true) => asking.set(false),
+            (false, _) => on_close.emit(()),
+        })
+    };
+    let stay = {
+        let asking = asking.clone();
+        Callback::from(move |()| asking.set(false))
+    };
+    html! {
+        { draw!(Dialog { title: props.title.clone(), subtitle: props.subtitle.clone(), wide: props.wide, on_close: leave, testid: "form-dialog", children: html! {
+            <div class="passive" oninput={ontyped}>
+                if *asking {
+                    { draw!(Discard { stay, discard: props.on_close.clone() }) }
+                }
+                { form_or_conflict(props) }
+            </div>
+        } }) }
+    }
+}
+
+fn form_or_conflict(props: &Props) -> Html {
+    match &props.conflict {
         Some(conflict) => html! {
             { draw!(ConflictView { conflict: conflict.clone(), busy: props.busy, on_resolve: props.on_resolve.clone(), on_close: props.on_close.clone() }) }
         },
@@ -58,9 +92,46 @@ fn draw_form_dialog(props: &Props) -> Html {
                         </footer>
         </> } }) }
                 },
-    };
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct DiscardProps {
+    stay: Callback<()>,
+    discard: Callback<()>,
+}
+
+part!(Discard(DiscardProps) kept by use_discard);
+
+/// The question before something typed is lost. The focus goes to the answer that loses nothing, and back.
+#[hook]
+fn use_discard(props: &DiscardProps) -> Html {
+    let node = use_node_ref();
+    // Held from the first drawing on, for the question moves the focus.
+    let before = use_memo((), |()| browser::focused());
+    {
+        let node = node.clone();
+        use_effect_with((), move |()| {
+            let first = node.cast::<Element>().and_then(|note| note.query_selector("button").ok().flatten());
+            if let Some(first) = first {
+                browser::focus_element(&first);
+            }
+            move || {
+                if let Some(before) = before.as_ref().as_ref().filter(|element| element.is_connected()) {
+                    browser::focus_element(before);
+                }
+            }
+        });
+    }
     html! {
-        { draw!(Dialog { title: props.title.clone(), subtitle: props.subtitle.clone(), wide: props.wide, on_close: props.on_close.clone(), testid: "form-dialog", children: html! { <>{ body }</> } }) }
+        <div ref={node} class="note warn" role="alertdialog" aria-labelledby="discard-title" data-testid="discard">
+            { draw!(Glyph { icon: Icon::Alert }) }
+            <div><strong id="discard-title">{ "Discard what you typed?" }</strong></div>
+            <div class="row">
+                { draw!(Button { label: "Go on typing", small: true, onclick: props.stay.clone(), testid: "discard-stay" }) }
+                { draw!(Button { label: "Discard", small: true, tone: Tone::Danger, onclick: props.discard.clone(), testid: "discard-leave" }) }
+            </div>
+        </div>
     }
 }
 

@@ -24,6 +24,22 @@ pub fn use_clock(ms: u32) -> Timestamp {
     *now
 }
 
+/// Calls the latest `then` every `ms` while the page can be seen: nobody looks at a hidden one.
+#[hook]
+pub fn use_every(ms: u32, then: Callback<()>) {
+    let latest = use_mut_ref(|| None::<Callback<()>>);
+    *latest.borrow_mut() = Some(then);
+    use_effect_with(ms, move |ms| {
+        let beat = Interval::new(*ms, move || {
+            let then = latest.borrow().clone();
+            if let Some(then) = then.filter(|_| browser::is_seen()) {
+                then.emit(());
+            }
+        });
+        move || drop(beat)
+    });
+}
+
 /// The page's own clock.
 #[hook]
 pub fn use_now() -> Timestamp {

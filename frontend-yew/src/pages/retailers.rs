@@ -8,7 +8,7 @@ use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use super::retailer::edit_retailer::RetailerForm;
+use super::later::{Later, Page as LaterPage};
 use crate::components::async_view;
 use crate::components::badge::Badge;
 use crate::components::button::{Button, Tone};
@@ -317,6 +317,6 @@ fn use_create_retailer(props: &CreateProps) -> Html {
         }
     });
     html! {
-        { draw!(RetailerForm { on_close: props.on_close.clone(), on_done }) }
+        { draw!(Later { page: LaterPage::NewRetailer { on_close: props.on_close.clone(), on_done } }) }
     }
 }

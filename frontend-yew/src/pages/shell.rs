@@ -4,14 +4,10 @@ use messages::permission::Permission;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use super::account::Account;
-use super::actors::Actors;
 use super::dashboard::Dashboard;
+use super::later::{Later, Page, use_load_ahead};
 use super::missing::{Forbidden, NotFound};
-use super::retailer::RetailerPage;
 use super::retailers::Retailers;
-use super::run::RunPage;
-use super::users::Users;
 use crate::api::browser;
 use crate::components::button::{Button, Tone};
 use crate::components::icon::{Glyph, Icon};
@@ -21,7 +17,7 @@ use crate::components::nav_link::NavLink;
 use crate::components::theme::ThemeSwitch;
 use crate::context::Console;
 use crate::hooks::use_console;
-use crate::route::{Route, Tab};
+use crate::route::Route;
 
 mod retailer_switch;
 mod user_menu;
@@ -37,6 +33,7 @@ fn use_shell() -> Html {
     let route = use_route::<Route>().unwrap_or(Route::NotFound);
     let open = use_state_eq(|| false);
     use_focus_on_arrival(&route);
+    use_load_ahead();
     let toggle = {
         let open = open.clone();
         Callback::from(move |()| open.set(!*open))
@@ -94,6 +91,7 @@ fn navigation(console: &Console, route: &Route, close: &Callback<()>) -> Html {
             }
             if system {
                 { link(Route::Actors, Icon::Tree, "System", *route == Route::Actors) }
+                { link(Route::Cluster, Icon::Cluster, "Cluster", *route == Route::Cluster) }
             }
             <p class="side-foot">{ concat!("GrocerySync ", env!("CARGO_PKG_VERSION")) }</p>
         </>
@@ -103,7 +101,7 @@ fn navigation(console: &Console, route: &Route, close: &Callback<()>) -> Html {
 fn page(console: &Console, route: Route) -> Html {
     let needs = match &route {
         Route::Users => Permission::UserAdmin,
-        Route::Actors => Permission::SystemRead,
+        Route::Actors | Route::Cluster => Permission::SystemRead,
         Route::Account | Route::NotFound => Permission::OwnAccount,
         Route::Run { .. } => Permission::RunRead,
         Route::Dashboard | Route::Retailers | Route::Retailer { .. } | Route::RetailerTab { .. } => {
@@ -118,16 +116,8 @@ fn page(console: &Console, route: Route) -> Html {
     match route {
         Route::Dashboard => html! { { draw!(Dashboard) } },
         Route::Retailers => html! { { draw!(Retailers) } },
-        // A page of another retailer starts afresh: nothing of the former one may show through.
-        Route::Retailer { id } => {
-            html! { { draw!(key = id.to_string(); RetailerPage { id, tab: Tab::Overview }) } }
-        }
-        Route::RetailerTab { id, tab } => html! { { draw!(key = id.to_string(); RetailerPage { id, tab }) } },
-        Route::Run { id, run } => html! { { draw!(key = run.to_string(); RunPage { retailer: id, run }) } },
-        Route::Users => html! { { draw!(Users) } },
-        Route::Actors => html! { { draw!(Actors) } },
-        Route::Account => html! { { draw!(Account) } },
         Route::NotFound => html! { { draw!(NotFound) } },
+        other => html! { { draw!(Later { page: Page::Route(other) }) } },
     }
 }
 

@@ -36,24 +36,59 @@ impl LogFilter {
     }
 }
 
-/// All lines at hand, in the agent's order.
+/// The lines at hand, in the agent's order: always one stretch without a hole, up to the newest line that is known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LogBook {
     lines: BTreeMap<u64, Rc<LogLine>>,
+    stretch: u32,
 }
 
 impl LogBook {
-    /// Adds lines; those that are there already stay as they are. Tells whether any was new.
-    pub fn add(&mut self, lines: impl IntoIterator<Item = Rc<LogLine>>) -> bool {
-        let before = self.lines.len();
+    /// Adds what is new at the end: the lines of the topic, oldest first, which are one stretch themselves. Where they
+    /// do not reach back to those at hand, lines between are missing; then what was at hand gives way, and a new
+    /// stretch begins.
+    pub fn follow(&mut self, lines: impl IntoIterator<Item = Rc<LogLine>>) {
+        let mut lines = lines.into_iter().peekable();
+        let begins = lines.peek().map(|line| line.seq);
+        let ends = self.lines.last_key_value().map(|(seq, _)| *seq);
+        if begins.zip(ends).is_some_and(|(begins, ends)| begins > ends) {
+            self.lines.clear();
+            self.stretch = self.stretch.wrapping_add(1);
+        }
+        self.add(lines);
+    }
+
+    /// Adds a page of older lines, got by going back from the newest. Tells whether it reached beyond those at hand;
+    /// if not, the page after it may.
+    pub fn look_back(&mut self, lines: impl IntoIterator<Item = Rc<LogLine>>) -> bool {
+        let began = self.begins();
+        self.add(lines);
+        began.is_none() || self.begins() < began || self.is_full()
+    }
+
+    fn add(&mut self, lines: impl IntoIterator<Item = Rc<LogLine>>) {
         for line in lines {
             self.lines.entry(line.seq).or_insert(line);
         }
-        let any = self.lines.len() > before;
         while self.lines.len() > MAX_HELD {
             self.lines.pop_first();
         }
-        any
+    }
+
+    fn begins(&self) -> Option<u64> {
+        self.lines.first_key_value().map(|(seq, _)| *seq)
+    }
+
+    /// Changes when lines at hand gave way to a new stretch. How far back the reader had gone is void then.
+    #[must_use]
+    pub fn stretch(&self) -> u32 {
+        self.stretch
+    }
+
+    /// No older line has room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.lines.len() >= MAX_HELD
     }
 
     #[must_use]
@@ -64,12 +99,6 @@ impl LogBook {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
-    }
-
-    /// Is one of these at hand already?
-    #[must_use]
-    pub fn has_any(&self, lines: &[Rc<LogLine>]) -> bool {
-        lines.iter().any(|line| self.lines.contains_key(&line.seq))
     }
 
     /// The newest lines that pass, oldest first, and how many pass in all.
@@ -124,20 +153,54 @@ mod tests {
 
     fn book() -> LogBook {
         let mut book = LogBook::default();
-        book.add([line(2, LogLevel::Warn, "Row 7 rejected"), line(1, LogLevel::Info, "started")]);
+        book.follow([line(1, LogLevel::Info, "started"), line(2, LogLevel::Warn, "Row 7 rejected")]);
         book
     }
 
     #[test]
     fn lines_come_in_order_once_each() {
         let mut book = book();
-        assert!(!book.add([line(1, LogLevel::Info, "started")]));
-        assert!(book.has_any(&[line(9, LogLevel::Info, ""), line(2, LogLevel::Info, "")]));
-        assert!(!book.has_any(&[line(9, LogLevel::Info, "")]));
-        assert!(book.add([line(0, LogLevel::Debug, "older"), line(3, LogLevel::Error, "end")]));
+        book.follow([line(1, LogLevel::Info, "started again"), line(3, LogLevel::Error, "end")]);
+        assert!(book.look_back([line(1, LogLevel::Info, "started"), line(0, LogLevel::Debug, "older")]));
         let (lines, total) = book.shown(&LogFilter::default());
         assert_eq!(lines.iter().map(|l| l.seq).collect::<Vec<_>>(), [0, 1, 2, 3]);
         assert_eq!(total, 4);
+        assert_eq!(lines[1].text, "started", "a line that is there stays as it is");
+    }
+
+    fn held(book: &LogBook) -> Vec<u64> {
+        book.lines.keys().copied().collect()
+    }
+
+    fn lines(numbers: impl IntoIterator<Item = u64>) -> Vec<Rc<LogLine>> {
+        numbers.into_iter().map(|seq| line(seq, LogLevel::Info, "x")).collect()
+    }
+
+    #[test]
+    fn there_is_never_a_hole() {
+        let mut book = LogBook::default();
+        book.follow(lines([5, 7, 9]));
+        book.follow(lines([9, 12]));
+        assert_eq!((held(&book), book.stretch()), (vec![5, 7, 9, 12], 0));
+        // The topic has moved on so far that it begins after all that is at hand.
+        book.follow(lines([20, 21]));
+        assert_eq!((held(&book), book.stretch()), (vec![20, 21], 1));
+        book.follow(lines([]));
+        assert_eq!((held(&book), book.stretch()), (vec![20, 21], 1));
+    }
+
+    #[test]
+    fn looking_back_goes_on_until_something_older_is_there() {
+        let mut book = LogBook::default();
+        book.follow(lines([5, 6, 7]));
+        assert!(!book.look_back(lines([8, 7, 6])), "new at the end, but nothing older");
+        assert!(book.look_back(lines([5, 4])));
+        assert_eq!(held(&book), [4, 5, 6, 7, 8]);
+        assert!(LogBook::default().look_back(lines([])), "there is nothing to reach beyond");
+        let mut full = LogBook::default();
+        full.follow(lines(10..MAX_HELD as u64 + 10));
+        assert!(full.is_full() && full.look_back(lines([3])), "a full book must not be filled for ever");
+        assert_eq!(held(&full)[0], 10);
     }
 
     #[test]
@@ -152,7 +215,7 @@ mod tests {
     #[test]
     fn only_the_newest_are_drawn_but_all_are_counted() {
         let mut book = LogBook::default();
-        book.add((0..MAX_DRAWN as u64 + 5).map(|seq| line(seq, LogLevel::Info, "x")));
+        book.follow((0..MAX_DRAWN as u64 + 5).map(|seq| line(seq, LogLevel::Info, "x")));
         let (lines, total) = book.shown(&LogFilter::default());
         assert_eq!((lines.len(), lines[0].seq, total), (MAX_DRAWN, 5, MAX_DRAWN + 5));
     }
@@ -160,7 +223,7 @@ mod tests {
     #[test]
     fn what_is_held_is_bounded() {
         let mut book = LogBook::default();
-        book.add((0..MAX_HELD as u64 + 5).map(|seq| line(seq, LogLevel::Info, "x")));
+        book.follow((0..MAX_HELD as u64 + 5).map(|seq| line(seq, LogLevel::Info, "x")));
         assert_eq!(book.len(), MAX_HELD);
     }
 

@@ -1,13 +1,13 @@
 //! What codes and states are called on the page, and what to do about them. Pure. One place, so that the same
 //! thing has the same name everywhere.
 
-use messages::ErrorCode;
 use messages::connector::{DecimalMark, FileFormat, TextEncoding};
 use messages::http::admin::ActorStatus;
 use messages::http::agents::Enrolment;
 use messages::item::ItemField;
 use messages::permission::Role;
 use messages::run::{Actor, Presence, RunState};
+use messages::{ErrorCode, Timestamp};
 
 /// Colour of a badge. Never alone: the word is always beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +57,12 @@ pub fn presence(presence: Presence) -> (&'static str, Hue) {
     }
 }
 
+/// `expires` is when the token that waits runs out; that it has, nobody tells, so the page's clock does.
 #[must_use]
-pub fn enrolment(enrolment: Enrolment) -> (&'static str, Hue) {
+pub fn enrolment(enrolment: Enrolment, expires: Option<Timestamp>, now: Timestamp) -> (&'static str, Hue) {
     match enrolment {
         Enrolment::NotEnrolled => ("Not enrolled", Hue::Quiet),
+        Enrolment::Pending if expires.is_some_and(|at| at <= now) => ("Token expired", Hue::Quiet),
         Enrolment::Pending => ("Waiting to enrol", Hue::Warn),
         Enrolment::Enrolled => ("Enrolled", Hue::Good),
         Enrolment::Revoked => ("Revoked", Hue::Bad),
@@ -173,6 +175,17 @@ pub fn advice(code: ErrorCode) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_has_run_out_does_not_wait() {
+        let word =
+            |expires: Option<i64>| enrolment(Enrolment::Pending, expires.map(Timestamp), Timestamp(1_000)).0;
+        assert_eq!(word(Some(1_001)), "Waiting to enrol");
+        assert_eq!(word(Some(1_000)), "Token expired");
+        assert_eq!(word(None), "Waiting to enrol");
+        let enrolled = enrolment(Enrolment::Enrolled, Some(Timestamp(1)), Timestamp(1_000));
+        assert_eq!(enrolled, ("Enrolled", Hue::Good), "the token has been used");
+    }
 
     #[test]
     fn what_goes_wrong_is_never_told_in_a_good_colour() {

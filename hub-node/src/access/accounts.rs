@@ -140,12 +140,12 @@ impl Access {
 
     /// Another node says that a session was ended there.
     pub fn note_ended(&self, session: SessionId) {
-        self.inner.directory.end(session, Instant::now());
+        self.inner.directory.hear_of_end(session, Instant::now());
     }
 
     /// Another node says that a user's rights were changed there.
     pub fn note_rights_changed(&self, user: UserId) {
-        self.inner.directory.rights_changed(user);
+        self.inner.directory.hear_of_rights(user);
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Ending {
 pub(crate) struct Directory {
     inner: Mutex<Inner>,
     endings: broadcast::Sender<Ending>,
+    /// Those of them that were made on this node.
+    made_here: broadcast::Sender<Ending>,
 }
 
 #[derive(Default)]
@@ -58,7 +60,11 @@ pub(crate) enum Recall {
 
 impl Default for Directory {
     fn default() -> Self {
-        Self { inner: Mutex::default(), endings: broadcast::channel(BACKLOG).0 }
+        Self {
+            inner: Mutex::default(),
+            endings: broadcast::channel(BACKLOG).0,
+            made_here: broadcast::channel(BACKLOG).0,
+        }
     }
 }
 
@@ -66,6 +72,12 @@ impl Directory {
     #[must_use]
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Ending> {
         self.endings.subscribe()
+    }
+
+    /// For telling the other nodes.
+    #[must_use]
+    pub(crate) fn subscribe_made_here(&self) -> broadcast::Receiver<Ending> {
+        self.made_here.subscribe()
     }
 
     #[must_use]
@@ -95,8 +107,15 @@ impl Directory {
         inner.known.insert(session, (now, user));
     }
 
-    /// A session is over. To be called after the store has it.
+    /// A session was ended on this node. To be called after the store has it.
     pub(crate) fn end(&self, session: SessionId, now: Instant) {
+        self.hear_of_end(session, now);
+        // Nobody listens on a node that is the only one.
+        drop(self.made_here.send(Ending::Session(session)));
+    }
+
+    /// A session is over.
+    pub(crate) fn hear_of_end(&self, session: SessionId, now: Instant) {
         {
             let mut inner = self.lock();
             inner.changes += 1;
@@ -108,8 +127,14 @@ impl Directory {
         self.tell(Ending::Session(session));
     }
 
-    /// A user's rights have changed. To be called after the store has it.
+    /// A user's rights were changed on this node. To be called after the store has it.
     pub(crate) fn rights_changed(&self, user: UserId) {
+        self.hear_of_rights(user);
+        drop(self.made_here.send(Ending::RightsChanged(user)));
+    }
+
+    /// A user's rights have changed.
+    pub(crate) fn hear_of_rights(&self, user: UserId) {
         {
             let mut inner = self.lock();
             inner.changes += 1;

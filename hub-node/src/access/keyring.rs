@@ -148,6 +148,12 @@ impl Key {
         &self.id
     }
 
+    /// Shows to whoever has the same key that this one has it, and tells nobody else anything.
+    #[must_use]
+    pub fn proof(&self) -> [u8; 32] {
+        self.refresh_mac(b"proof-of-key", self.id.as_bytes())
+    }
+
     pub(super) fn sealing(&self) -> &[u8; 32] {
         &self.sealing
     }

@@ -42,6 +42,12 @@ impl Claims {
         self.epochs.get(shard.index()).copied().flatten()
     }
 
+    /// The rest, when those that are named are taken out.
+    #[must_use]
+    pub fn without(&self, out: impl Fn(Shard) -> bool) -> Self {
+        Self::new(self.iter().filter(|(shard, _)| !out(*shard)))
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.epochs.iter().flatten().count()

@@ -16,7 +16,7 @@ pub(super) const MAX_BODY: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads a JSON body. Refuses other media types and what is too large, before reading where it can.
-pub(super) async fn read<S, B, E>(headers: &HeaderMap, stream: S) -> Result<Bytes, Problem>
+pub(crate) async fn read<S, B, E>(headers: &HeaderMap, stream: S) -> Result<Bytes, Problem>
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,

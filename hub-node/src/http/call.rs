@@ -136,7 +136,7 @@ fn parse_etag(text: &str) -> Option<Version> {
 /// The address a request comes from: the peer's, or what the proxies we trust say. The list is read from its end,
 /// because everything before the first proxy of ours can be made up by the client.
 #[must_use]
-pub(super) fn client_address(
+pub(crate) fn client_address(
     peer: Option<IpAddr>,
     headers: &HeaderMap,
     trusted: &[IpAddr],

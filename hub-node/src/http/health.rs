@@ -21,11 +21,15 @@ pub(super) async fn live(_: Call) -> Result<Reply, Problem> {
     Reply::json(&HEALTHY)
 }
 
-/// It also has its database, and is not about to stop.
+/// It also has its database and its lease, and is not about to stop.
 pub(super) async fn ready(call: Call) -> Result<Reply, Problem> {
     if call.state.draining.is_cancelled() {
         return Err(ErrorCode::ShuttingDown.into());
     }
     call.state.store.ping().await?;
+    if !call.state.cluster.has_lease() {
+        let detail = "this node has no lease at the moment; it takes one as soon as the database lets it";
+        return Err(Problem::new(ErrorCode::StoreUnavailable, detail));
+    }
     Reply::json(&HEALTHY)
 }

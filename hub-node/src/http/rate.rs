@@ -19,13 +19,13 @@ struct Bucket {
 
 /// Buckets by address.
 #[derive(Debug, Default)]
-pub(super) struct Rates {
+pub(crate) struct Rates {
     buckets: HashMap<IpAddr, Bucket>,
 }
 
 impl Rates {
     /// Takes one; refused with the time after which there is one again.
-    pub(super) fn take(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let key = network(address);
         if !self.buckets.contains_key(&key) {
             self.make_room(now);
@@ -38,6 +38,12 @@ impl Rates {
         }
         bucket.left -= 1.0;
         Ok(())
+    }
+
+    /// Is there one to take? Refused with the time after which there is.
+    pub(crate) fn check(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let left = self.buckets.get(&network(address)).map_or(BURST, |bucket| bucket.level(now));
+        if left < 1.0 { Err(Duration::from_secs_f64((1.0 - left) / PER_SECOND)) } else { Ok(()) }
     }
 
     fn make_room(&mut self, now: Instant) {

@@ -6,6 +6,7 @@ use messages::http::access::{
     LoginRequest, Me, PasswordChange, SessionView, SetupRequest, SetupStatus, TokenGrant, UserSpec, UserView,
 };
 use messages::http::admin::ActorList;
+use messages::http::cluster::ClusterView;
 use messages::http::agents::{AgentView, EnrolGrant, EnrolRequest, EnrolmentToken};
 use messages::http::destinations::DestinationView;
 use messages::http::jobs::JobView;
@@ -114,6 +115,11 @@ fn user_routes() -> Vec<Route> {
         Route::get("/api/v1/admin/actors", P::SystemRead, "the actors that run now")
             .answers::<ActorList>(200)
             .by(admin::actors),
+        Route::get("/api/v1/admin/cluster", P::SystemRead, "nodes, shards, links, and what moved")
+            .answers::<ClusterView>(200)
+            .by(admin::cluster),
+        Route::post("/api/v1/admin/cluster/nodes/{node}/drain", P::SystemWrite, "have a node hand its shards over")
+            .by(admin::drain),
     ]
 }
 
@@ -265,8 +271,10 @@ mod tests {
         let mut seen = HashSet::new();
         for route in routes() {
             assert!(seen.insert((route.method.clone(), route.path)), "{} {}", route.method, route.path);
-            let about_retailers =
-                !matches!(route.permission, P::Public | P::OwnAccount | P::UserAdmin | P::SystemRead);
+            let about_retailers = !matches!(
+                route.permission,
+                P::Public | P::OwnAccount | P::UserAdmin | P::SystemRead | P::SystemWrite
+            );
             let is_list_of_retailers = matches!(route.path, "/api/v1/retailers" | "/api/v1/dashboard");
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);

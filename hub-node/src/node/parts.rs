@@ -11,18 +11,14 @@ use actors::retailer::request::Router;
 use actors::supervise::{ChildSpec, RestartPolicy, SupervisorHandle};
 use futures_util::future::BoxFuture;
 use messages::http::admin::ActorList;
-use messages::ids::BootId;
 
 use super::NodeError;
 use super::housekeeping::{self, Housekeeping};
 use crate::access::Sealer;
-use crate::cluster::{DataDir, LeaseTerms, Membership, MembershipArguments, Ownership, ownership};
+use crate::cluster::DataDir;
 use crate::config::Config;
 use crate::http::ActorDirectory;
-use crate::store::{
-    EmbeddedConfig, NodeRecord, OwnershipStore, Store, StoreAddress, StoreGuard, StoreGuardArguments,
-    find_binary,
-};
+use crate::store::{EmbeddedConfig, Store, StoreAddress, StoreGuard, StoreGuardArguments, find_binary};
 
 /// The first start of the database makes its files.
 const STORE_START: Duration = Duration::from_secs(60);
@@ -35,32 +31,6 @@ impl ActorDirectory for Directory {
     fn list(&self) -> BoxFuture<'_, ActorList> {
         Box::pin(self.0.list())
     }
-}
-
-/// Starts the keeper of this node's lease.
-pub(super) fn claim(
-    store: &Store,
-    data_dir: &DataDir,
-    hub: &SupervisorHandle,
-    boot: BootId,
-    address: &str,
-) -> Ownership {
-    let (keeper, ownership) = ownership();
-    let terms = LeaseTerms::default();
-    let record = NodeRecord {
-        boot,
-        address: address.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        data_dir: data_dir.name().to_owned(),
-    };
-    let (store, data_dir) = (store.clone(), data_dir.clone());
-    let make = move || {
-        let store = OwnershipStore::new(store.clone(), record.clone(), terms.ttl);
-        let (keeper, data_dir) = (keeper.clone(), data_dir.clone());
-        (Membership, MembershipArguments { store, terms, keeper, data_dir })
-    };
-    hub.add(ChildSpec::new("membership", "membership", RestartPolicy::ESSENTIAL, make));
-    ownership
 }
 
 /// Starts what works in the background.

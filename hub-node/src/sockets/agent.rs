@@ -1,11 +1,15 @@
 //! `/ws/agent`: an agent proves itself in the upgrade request and gets an `AgentConn`.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actors::agent_conn::{AgentConn, AgentConnMsg, Arguments, OUTBOUND};
 use actors::ports::ConnAddr;
 use actors::retailer::request::Request;
 use actors::supervise::{ChildSpec, RestartPolicy};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use messages::agent::{Frame, FromAgent, MAX_FRAME, ToAgent};
 use messages::{ConnId, ErrorCode, PROTOCOL, Problem};
 use ractor::ActorRef;
@@ -18,11 +22,13 @@ use super::pump::{self, Inbound};
 use super::upgrade::{Asked, Socket, refused};
 use crate::access::agent_token::{AgentProof, parse_credential};
 
+/// An agent that is taken in elsewhere need not wait.
+const AT_ONCE_MS: u64 = 50;
 /// The agent waits for the answer to its upgrade.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn connect(sockets: Sockets, asked: Asked) -> Response {
-    match admit(&sockets, &asked).await.and_then(|proof| Ok((proof, asked.accept(MAX_FRAME)?))) {
+    match admit(&sockets, &asked.headers, asked.peer).await.and_then(|proof| Ok((proof, asked.accept(MAX_FRAME)?))) {
         Ok((proof, accepted)) => {
             let (response, socket) = accepted.split();
             let tasks = sockets.tasks.clone();
@@ -37,20 +43,50 @@ pub(super) async fn connect(sockets: Sockets, asked: Asked) -> Response {
     }
 }
 
-async fn admit(sockets: &Sockets, asked: &Asked) -> Result<AgentProof, Problem> {
+/// Lets in whoever has the credential of an agent.
+pub(super) async fn admit(
+    sockets: &Sockets,
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+) -> Result<AgentProof, Problem> {
     if sockets.stop.is_cancelled() {
         return Err(ErrorCode::ShuttingDown.into());
     }
-    let credential = asked.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-    let proof = credential.and_then(parse_credential).ok_or_else(|| {
+    prove(sockets, headers, peer).await
+}
+
+/// Is this the credential of an agent? An address that fails too often is not listened to.
+pub(super) async fn prove(
+    sockets: &Sockets,
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+) -> Result<AgentProof, Problem> {
+    sockets.strangers.check(peer, headers)?;
+    let outcome = match proof(headers) {
+        Ok(proof) => authenticate(sockets, proof).await.map(|()| proof),
+        Err(problem) => Err(problem),
+    };
+    if let Err(problem) = &outcome {
+        sockets.strangers.refused(peer, headers, problem);
+    }
+    outcome
+}
+
+/// What the request shows; whether it is true is still to be asked.
+pub(super) fn proof(headers: &HeaderMap) -> Result<AgentProof, Problem> {
+    let line = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    line.and_then(|value| value.strip_prefix("Bearer ")).and_then(parse_credential).ok_or_else(|| {
         Problem::new(
             ErrorCode::BadCredentials,
             "send the agent's credential as \"Authorization: Bearer …\"; enrol to get one",
         )
-    })?;
+    })
+}
+
+async fn authenticate(sockets: &Sockets, proof: AgentProof) -> Result<(), Problem> {
     let request = Request::Authenticate { agent: proof.agent, credential: proof.hash };
     match sockets.router.ask(proof.retailer, request, PATIENCE).await {
-        Ok(_) => Ok(proof),
+        Ok(_) => Ok(()),
         // Whether a retailer exists is nobody's business who has no valid credential for it.
         Err(problem) if problem.code == ErrorCode::NotFound => {
             Err(Problem::new(ErrorCode::BadCredentials, "the agent is not known here; enrol it again"))
@@ -77,30 +113,37 @@ async fn serve(sockets: Sockets, proof: AgentProof, socket: Socket) {
 }
 
 /// When the node stops, the agent is asked to come back soon. Never ends: the socket does.
-async fn farewell(sockets: &Sockets, actor: &ActorRef<AgentConnMsg>) {
-    sockets.stop.cancelled().await;
+pub(super) async fn farewell(sockets: &Sockets, actor: &ActorRef<AgentConnMsg>) {
+    let moves = sockets.turn_to_part().await;
     let code = ErrorCode::ShuttingDown;
-    let bye = ToAgent::Bye {
-        code,
-        detail: "the hub is stopping; it will be back".into(),
-        retry_after_ms: Some(1_000),
+    let (detail, wait) = if moves {
+        ("this node is stopping; others take over", AT_ONCE_MS)
+    } else {
+        ("the hub is stopping; it will be back", 1_000)
     };
+    let bye = ToAgent::Bye { code, detail: detail.into(), retry_after_ms: Some(wait) };
     if actor.cast(AgentConnMsg::Deliver(bye)).is_err() {
         tracing::trace!("the connection ended by itself");
     }
     std::future::pending::<()>().await;
 }
 
-async fn start(
+pub(super) async fn start(
     sockets: &Sockets,
     proof: AgentProof,
     conn: ConnId,
     outbound: mpsc::Sender<ToAgent>,
 ) -> Option<ActorRef<AgentConnMsg>> {
     let AgentProof { retailer, agent, hash } = proof;
-    let generation = sockets.generations.next();
+    let generation = match sockets.store.next_generation(retailer, agent).await {
+        Ok(generation) => generation,
+        Err(error) => {
+            tracing::warn!(%agent, %error, "an agent's socket cannot be numbered; it comes back");
+            return None;
+        }
+    };
     let addr = ConnAddr { node: sockets.boot, conn, agent, generation };
-    let (router, store, feed) = (sockets.router.clone(), sockets.store.clone(), sockets.consoles.clone());
+    let (router, store, feed) = (sockets.router.clone(), Arc::new(sockets.store.clone()), sockets.feed.clone());
     let make = move || {
         let arguments = Arguments {
             retailer,
@@ -108,7 +151,7 @@ async fn start(
             credential: hash,
             router: router.clone(),
             store: store.clone(),
-            feed: std::sync::Arc::new(feed.clone()),
+            feed: feed.clone(),
             outbound: outbound.clone(),
         };
         (AgentConn, arguments)
@@ -145,7 +188,7 @@ where
     }
 }
 
-fn encode(frame: ToAgent) -> Option<String> {
+pub(super) fn encode(frame: ToAgent) -> Option<String> {
     match serde_json::to_string(&Frame::new(frame)) {
         Ok(text) => Some(text),
         Err(error) => {
@@ -155,7 +198,7 @@ fn encode(frame: ToAgent) -> Option<String> {
     }
 }
 
-fn read(inbound: Inbound) -> AgentConnMsg {
+pub(super) fn read(inbound: Inbound) -> AgentConnMsg {
     match inbound {
         Inbound::Text(text) => {
             parse::<FromAgent>(&text).map_or_else(AgentConnMsg::Garbage, AgentConnMsg::Frame)

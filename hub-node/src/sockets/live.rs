@@ -20,13 +20,8 @@ use crate::http::is_our_page;
 
 #[expect(clippy::unused_async, reason = "both sockets are connected in the same way")]
 pub(super) async fn connect(sockets: Sockets, asked: Asked) -> Response {
-    if sockets.stop.is_cancelled() {
-        return refused(ErrorCode::ShuttingDown.into());
-    }
-    if !is_our_page(&asked.headers, &sockets.public_url) {
-        return refused(ErrorCode::OriginRefused.into());
-    }
-    match asked.accept(MAX_CLIENT_FRAME) {
+    let (peer, headers) = (asked.peer, asked.headers.clone());
+    match admit(&sockets, &asked).and_then(|()| asked.accept(MAX_CLIENT_FRAME)) {
         Ok(accepted) => {
             let (response, socket) = accepted.split();
             let tasks = sockets.tasks.clone();
@@ -37,8 +32,23 @@ pub(super) async fn connect(sockets: Sockets, asked: Asked) -> Response {
             });
             response
         }
-        Err(problem) => refused(problem),
+        Err(problem) => {
+            sockets.strangers.refused(peer, &headers, &problem);
+            refused(problem)
+        }
     }
+}
+
+/// Anybody may open this one; who they are is asked of the first frame.
+fn admit(sockets: &Sockets, asked: &Asked) -> Result<(), Problem> {
+    if sockets.stop.is_cancelled() {
+        return Err(ErrorCode::ShuttingDown.into());
+    }
+    sockets.strangers.check(asked.peer, &asked.headers)?;
+    if !is_our_page(&asked.headers, &sockets.public_url) {
+        return Err(ErrorCode::OriginRefused.into());
+    }
+    Ok(())
 }
 
 async fn serve(sockets: Sockets, socket: Socket) {
@@ -83,7 +93,7 @@ async fn watch_over(sockets: &Sockets, actor: &ActorRef<LiveConnMsg>) {
                 Err(RecvError::Lagged(_)) => LiveConnMsg::ShutDown,
                 Err(RecvError::Closed) => break,
             },
-            () = sockets.stop.cancelled() => LiveConnMsg::ShutDown,
+            _ = sockets.turn_to_part() => LiveConnMsg::ShutDown,
         };
         let last = matches!(message, LiveConnMsg::ShutDown);
         if actor.cast(message).is_err() || last {

@@ -48,7 +48,7 @@ pub(super) async fn run<T: Send + 'static>(
                 }
                 None => break CloseCode::Away,
             },
-            () = sleep_until(pace.second + SECOND), if pace.is_spent() => pace = Pace::new(),
+            () = sleep_until(pace.next_second()), if pace.is_spent() => pace = Pace::new(),
             message = socket.next(), if !pace.is_spent() => match message {
                 Some(Ok(message)) => {
                     if !take(message, &receive) {
@@ -98,21 +98,25 @@ async fn write(socket: &mut Socket, message: Message) -> bool {
 }
 
 /// Reads no faster than [`MOST_A_SECOND`]: what is beyond waits in the peer's own buffers, while writing goes on.
-struct Pace {
+pub(super) struct Pace {
     second: Instant,
     frames: u32,
 }
 
 impl Pace {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { second: Instant::now(), frames: 0 }
     }
 
-    const fn is_spent(&self) -> bool {
+    pub(super) const fn is_spent(&self) -> bool {
         self.frames >= MOST_A_SECOND
     }
 
-    fn frame(&mut self) {
+    pub(super) fn next_second(&self) -> Instant {
+        self.second + SECOND
+    }
+
+    pub(super) fn frame(&mut self) {
         if self.second.elapsed() >= SECOND {
             *self = Self::new();
         }

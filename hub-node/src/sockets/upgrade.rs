@@ -1,5 +1,7 @@
 //! The switch from HTTP to WebSocket.
 
+use std::net::IpAddr;
+
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -11,11 +13,12 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use warp::Filter;
 use warp::reply::Response;
 
-use crate::http::refusal;
+use crate::http::{Peer, refusal};
 
 /// A request for a socket.
 pub(super) struct Asked {
     pub(super) headers: HeaderMap,
+    pub(super) peer: Option<IpAddr>,
     upgrade: Option<OnUpgrade>,
 }
 
@@ -24,8 +27,13 @@ pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 /// What is needed to become a socket, or to say why not.
 pub(super) fn asked() -> impl Filter<Extract = (Asked,), Error = std::convert::Infallible> + Clone {
     warp::header::headers_cloned()
+        .and(warp::ext::optional::<Peer>())
         .and(warp::ext::optional::<OnUpgrade>())
-        .map(|headers, upgrade| Asked { headers, upgrade })
+        .map(|headers, peer: Option<Peer>, upgrade| Asked {
+            headers,
+            peer: peer.map(|peer| peer.0.ip()),
+            upgrade,
+        })
 }
 
 /// An accepted request: the answer to send, and the socket that follows it.

@@ -76,6 +76,10 @@ impl TenantStore for Store {
         Box::pin(async move { TenantDb::new(self, retailer).append_rejects(&rejects).await })
     }
 
+    fn count_rejects(&self, retailer: RetailerId, run: RunId) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move { TenantDb::new(self, retailer).count_rejects(run).await })
+    }
+
     fn latest_logs(
         &self,
         retailer: RetailerId,

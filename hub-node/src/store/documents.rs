@@ -8,6 +8,7 @@ pub(super) mod agent;
 pub(super) mod connector;
 pub(super) mod destination;
 pub(super) mod fence;
+pub(super) mod generation;
 pub(super) mod job;
 pub(super) mod log;
 pub(super) mod meta;
@@ -68,6 +69,7 @@ pub(super) fn declared() -> Vec<(&'static str, Vec<IndexModel>)> {
         of::<receipt::ReceiptDoc>(),
         of::<log::LogDoc>(),
         of::<reject::RejectDoc>(),
+        of::<generation::GenerationDoc>(),
         of::<node::NodeDoc>(),
         of::<node::ShardDoc>(),
         of::<super::users::UserDoc>(),

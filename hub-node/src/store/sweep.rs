@@ -1,4 +1,5 @@
-//! Takes away what deleted retailers have left behind: runs, receipts, logs, rejected items.
+//! Takes away what deleted retailers have left behind: runs, receipts, logs, rejected items, numbers of
+//! sockets.
 //!
 //! The deletion itself is one small transaction; what may be many documents goes here, in pieces, found through the
 //! tombstone in the fence. Any node may sweep, at any time, as often as it likes.
@@ -10,6 +11,7 @@ use bson::doc;
 use messages::{RetailerId, Timestamp};
 
 use super::documents::Stored as _;
+use super::documents::generation::GenerationDoc;
 use super::documents::log::LogDoc;
 use super::documents::receipt::ReceiptDoc;
 use super::documents::reject::RejectDoc;
@@ -58,9 +60,13 @@ impl Store {
 
 impl TenantDb {
     async fn clear(&self) -> Result<(), StoreError> {
-        for collection in
-            [RunDoc::COLLECTION, ReceiptDoc::COLLECTION, LogDoc::COLLECTION, RejectDoc::COLLECTION]
-        {
+        for collection in [
+            RunDoc::COLLECTION,
+            ReceiptDoc::COLLECTION,
+            LogDoc::COLLECTION,
+            RejectDoc::COLLECTION,
+            GenerationDoc::COLLECTION,
+        ] {
             let everything = [doc! {}];
             let reply = persist(PATIENCE, || self.delete(collection, &everything, None)).await?;
             reply.map_err(|refusal| StoreError::Unavailable(refusal.message))?;

@@ -4,72 +4,21 @@
 
 import { spawn, execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
-import path from 'node:path';
 import { promisify } from 'node:util';
 
-const given = (name) => {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name} must be set`);
-  return value;
-};
-const require = createRequire(path.join(given('GROCERYSYNC_BROWSER_MODULES'), 'story.cjs'));
-const { chromium } = require('playwright-core');
-const { AxeBuilder } = require('@axe-core/playwright');
+import { accessible, assert, at, given, launch, live, open, PASSWORD, say, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 const world = createInterface({ input: process.stdin });
 const answers = world[Symbol.asyncIterator]();
-const say = (line) => process.stdout.write(`${line}\n`);
-
-/** Generous: the machine is shared, and what is tested is that it happens at all. */
-const PATIENCE = 60_000;
-
-function assert(holds, what) {
-  if (!holds) throw new Error(`not so: ${what}`);
-  say(`ok: ${what}`);
-}
-
-async function accessible(page, name) {
-  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
-  const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
-  const told = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`);
-  assert(violations.length === 0, `${name} is accessible ${told.join(' | ')}`);
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  assert(over <= 0, `${name} fits its window`);
-}
-
-async function open(browser, { theme = 'light', width = 1440 } = {}) {
-  const context = await browser.newContext({
-    viewport: { width, height: 900 }, colorScheme: theme, reducedMotion: 'reduce',
-    permissions: ['clipboard-read', 'clipboard-write'],
-  });
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE);
-  page.faults = [];
-  page.on('pageerror', (error) => page.faults.push(String(error)));
-  page.on('console', (message) => {
-    // A refused request is told as an error too; those of this story are meant.
-    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) {
-      page.faults.push(message.text());
-    }
-  });
-  return page;
-}
-
-const at = (page, id) => page.getByTestId(id);
-
-async function live(page) {
-  await at(page, 'live-state').filter({ hasText: 'Live' }).waitFor();
-}
 
 async function setUp(page) {
   await page.goto(hub);
   await at(page, 'setup-token').fill('wrong');
   await at(page, 'setup-name').fill('Ann Novak');
   await at(page, 'setup-login').fill('ann');
-  await at(page, 'setup-password').fill('copper lantern drifts');
+  await at(page, 'setup-password').fill(PASSWORD);
   await accessible(page, 'the first start');
   await at(page, 'setup-submit').click();
   await at(page, 'error').waitFor();
@@ -180,10 +129,9 @@ async function surviveTheHub(page) {
 async function conflict(browser, page, url) {
   const other = await open(browser, { theme: 'dark' });
   await other.goto(url);
-  await at(other, 'login-name').fill('ann');
-  await at(other, 'login-password').fill('copper lantern drifts');
+  await at(other, 'login-name').waitFor();
   await accessible(other, 'the login page in the dark');
-  await at(other, 'login-submit').click();
+  await signIn(other);
   await at(other, 'tab-agents').waitFor();
   for (const side of [page, other]) {
     await side.goto(url);
@@ -201,7 +149,7 @@ async function conflict(browser, page, url) {
   await at(page, 'conflict-save').click();
   await other.getByRole('heading', { name: 'FreshMart Mine' }).waitFor();
   assert(true, 'the other page follows without a reload');
-  for (const where of ['/', '/retailers', '/actors', '/users', '/account']) {
+  for (const where of ['/', '/retailers', '/actors', '/cluster', '/users', '/account']) {
     await other.goto(hub + where);
     await live(other);
     await accessible(other, `${where} in the dark`);
@@ -213,9 +161,7 @@ async function conflict(browser, page, url) {
 async function onAPhone(browser, url) {
   const page = await open(browser, { width: 390 });
   await page.goto(url);
-  await at(page, 'login-name').fill('ann');
-  await at(page, 'login-password').fill('copper lantern drifts');
-  await at(page, 'login-submit').click();
+  await signIn(page);
   await at(page, 'tab-jobs').waitFor();
   await accessible(page, 'the retailer on a phone');
   for (const where of ['/', '/retailers']) {
@@ -237,11 +183,7 @@ async function signOut(page) {
   assert(true, 'signed out is signed out');
 }
 
-const browser = await chromium.launch({
-  executablePath: process.env.GROCERYSYNC_CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 let agent;
 let page;
 try {

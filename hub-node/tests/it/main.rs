@@ -9,6 +9,9 @@
 )]
 
 mod http;
+mod kubernetes;
+mod link;
+mod model;
 mod process;
 mod store;
 mod support;

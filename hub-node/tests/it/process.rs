@@ -5,9 +5,13 @@
 mod agent;
 mod api;
 mod browser;
+mod cluster;
 mod crash;
 mod csv_file;
+mod fallback;
 mod hub;
+mod meddler;
+mod sessions;
 mod sshd;
 mod story;
 mod third_party;

@@ -3,7 +3,7 @@
     agent.py --hub http://127.0.0.1:8080 --token gse_... --state agent.json
 
 Enrols once with the token, keeps all it must remember in the state file (mode 0600), and serves its hub until SIGTERM.
-Needs Python 3.11 and the package `websockets`. It has no SFTP: items for such a destination are only counted as sent.
+Needs Python 3.11 and the package `websockets`; with `--transport https` it goes without WebSockets. It has no SFTP: items for such a destination are only counted as sent.
 """
 import argparse
 import asyncio
@@ -21,6 +21,8 @@ import uuid
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+
+import https_link
 
 FIELDS = ("sku", "name", "barcode", "price", "tax_rate", "stock", "unit", "category", "description")
 COUNTS = ("read", "sent", "rejected", "bytes_read", "bytes_total", "bytes_sent", "elapsed_ms")
@@ -107,8 +109,8 @@ class Agent:
     Fact i of the spool has the number base + i. The first `fixed` of them may have been sent, so their numbers stand:
     nothing is sent before it was saved with its number."""
 
-    def __init__(self, hub, path):
-        self.hub, self.path, self.changed = hub, os.path.abspath(path), asyncio.Event()
+    def __init__(self, hub, path, transport="websocket"):
+        self.hub, self.transport, self.path, self.changed = hub, transport, os.path.abspath(path), asyncio.Event()
         self.stopping, self.tasks = False, {}
         self.data = {"identity": {}}
         if os.path.exists(path):
@@ -319,7 +321,9 @@ class Agent:
             await link.send(json.dumps({"v": 1, **frame}))
         spool, session = self.data["spool"], {"sent": 0, "window": []}
         runs = list(self.data["runs"])
-        await send(t="hello", machine=MACHINE, spool_id=spool["id"], next_seq=spool["base"], active=runs)
+        reason = {"reason": "it is told so"} if self.transport == "https" else {}
+        machine = MACHINE | {"transport": {"kind": self.transport, **reason}}
+        await send(t="hello", machine=machine, spool_id=spool["id"], next_seq=spool["base"], active=runs)
         frame = json.loads(await asyncio.wait_for(link.recv(), 20))
         while frame["t"] not in ("bye", "error"):
             if frame["t"] == "welcome":
@@ -351,7 +355,11 @@ class Agent:
         url = "ws" + self.hub.removeprefix("http") + "/ws/agent"
         headers = {"Authorization": "Bearer " + self.data["identity"]["credential"]}
         try:
-            async with connect(url, additional_headers=headers, **options) as link:
+            if self.transport == "https":
+                opening = https_link.connect(self.hub, self.data["identity"]["credential"])
+            else:
+                opening = connect(url, additional_headers=headers, **options)
+            async with opening as link:
                 try:
                     end = await self.listen(link, work)
                 finally:
@@ -365,6 +373,9 @@ class Agent:
             body = (refused.response.body or b"").decode(errors="replace")
             say(f"upgrade refused: {refused.response.status_code} {body}")
             return next((seconds for code, seconds in WAITS.items() if f'"code":"{code}"' in body), 0)
+        except https_link.Refused as refused:
+            say(f"refused: {refused}")
+            return WAITS.get(refused.code, 0)
         except Exception as error:  # whatever it was: never stop trying
             say(f"connection ended: {error!r}")
             return 0
@@ -391,10 +402,11 @@ async def main():
     parser.add_argument("--hub", required=True, type=lambda text: text.rstrip("/"), help="such as https://hub.example")
     parser.add_argument("--token", help="used once; a new one enrols anew")
     parser.add_argument("--state", required=True, help="the file to remember everything in")
+    parser.add_argument("--transport", choices=("websocket", "https"), default="websocket")
     options = parser.parse_args()
     if not re.match(r"https://|http://(127\.0\.0\.1|localhost|\[::1])(:|$)", options.hub):
         sys.exit("plain HTTP to another machine would show the credential")
-    agent = Agent(options.hub, options.state)
+    agent = Agent(options.hub, options.state, options.transport)
     if options.token and agent.data["identity"].get("token") != options.token:
         agent.enrol(options.token)
     if not agent.data["identity"]:

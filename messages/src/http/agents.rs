@@ -66,6 +66,31 @@ pub struct Machine {
     pub host: String,
     /// Names of the connectors it has, such as `source:csv`.
     pub capabilities: Vec<String>,
+    /// How it speaks to the hub. Absent from agents that know one way only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
+}
+
+/// How an agent speaks to the hub, and why not otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Transport {
+    pub kind: TransportKind,
+    /// Why it does not speak WebSocket: what it saw between itself and the hub, or that it was set so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TransportKind {
+    Websocket,
+    /// Requests and long polls, where WebSockets are blocked.
+    Https,
+    /// One that a later agent knows.
+    #[serde(other)]
+    Other,
 }
 
 /// `POST …/agents/{agent}/enrolment`: a one-time token. Shown once, never again.
@@ -104,6 +129,11 @@ impl Validate for AgentSpec {
     }
 }
 
+impl Machine {
+    /// Of a transport's reason: a sentence or two.
+    pub const MAX_REASON: usize = 300;
+}
+
 impl Validate for Machine {
     fn check(&self, check: &mut Check) {
         check.text("agent_version", &self.agent_version, 64);
@@ -112,6 +142,9 @@ impl Validate for Machine {
         check.ensure(self.capabilities.len() <= 100, "capabilities", "must have at most 100 entries");
         for (at, capability) in self.capabilities.iter().enumerate() {
             check.text(&format!("capabilities.{at}"), capability, 64);
+        }
+        if let Some(reason) = self.transport.as_ref().and_then(|transport| transport.reason.as_ref()) {
+            check.optional_text("transport.reason", reason, Self::MAX_REASON);
         }
     }
 }

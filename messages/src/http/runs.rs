@@ -43,6 +43,28 @@ pub struct RunView {
     pub finished_at: Option<Timestamp>,
 }
 
+/// Which end of a log comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LogOrder {
+    /// From the beginning on, as one reads a file.
+    #[default]
+    Oldest,
+    /// The latest line first, each page further back.
+    Newest,
+}
+
+impl LogOrder {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Oldest => "oldest",
+            Self::Newest => "newest",
+        }
+    }
+}
+
 /// Which log lines of a run are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
@@ -54,6 +76,10 @@ pub struct LogQuery {
     /// This level and above.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<crate::run::LogLevel>,
+    /// Which end to begin at; the oldest line unless told. A cursor belongs to its order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<LogOrder>,
+    /// `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
     /// Lines a page, 1 to 1000; 200 unless told.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::rig::Rig;
-use super::rounds::{Duel, Report};
+use super::rounds::{self, Duel, Report};
 use super::{Bench, rss};
 use crate::demo::goods;
 use crate::process;
@@ -43,6 +43,8 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     let job =
         rig.job(&json!({"kind": "csv", "path": source}), &json!({"kind": "local_file", "path": ours}), None)?;
     let idle = rss::resident(rig.agent.id())?;
+    let agent_before = rss::processor_ticks(rig.agent.id())?;
+    let mut python_used = 0;
     let duel = Duel::run(
         || {
             let (time, view) = rig.run(bench, &job)?;
@@ -52,18 +54,25 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
             }
             Ok(time)
         },
-        || reference(&python, &script, &source, &theirs),
+        || {
+            let before = rss::childrens_ticks()?;
+            let time = reference(&python, &script, &source, &theirs)?;
+            python_used += rss::childrens_ticks()? - before;
+            Ok(time)
+        },
     )?;
+    let agent_used = rss::processor_ticks(rig.agent.id())? - agent_before;
     let peak = rss::peak(rig.agent.id())?;
-    let same_rows = lines(&ours)? == lines(&theirs)?;
-    if !same_rows {
-        bail!("agent and reference wrote different numbers of rows; they do not do the same work");
+    if read(&ours)? != read(&theirs)? {
+        bail!("agent and reference wrote different files; they do not do the same work");
     }
     rig.stop()?;
 
     let mut report = Report::default();
     report.durations("agent through hub", &duel.subject);
     report.durations("Python csv", &duel.reference);
+    report.figure("processor time, agent", rounds::each_round(agent_used));
+    report.figure("processor time, Python", rounds::each_round(python_used));
     report.figure("agent, resident before", ui::short_size(idle));
     report.figure("agent, peak resident", ui::short_size(peak));
     report.at_least("P-6 speed", SPEED_WANTED, duel.speed_percent());
@@ -77,7 +86,6 @@ fn reference(python: &Path, script: &Path, source: &Path, target: &Path) -> Resu
     Ok(begun.elapsed())
 }
 
-fn lines(file: &Path) -> Result<usize> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Ok(bytes.iter().filter(|&&byte| byte == b'\n').count())
+fn read(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }

@@ -21,6 +21,10 @@ const RUN_LIMIT: Duration = Duration::from_secs(600);
 /// How often a run is asked about; also how exactly its end is seen.
 const GLANCE: Duration = Duration::from_millis(20);
 
+/// Who measures.
+pub(super) const LOGIN: &str = "bench";
+pub(super) const PASSWORD: &str = "a bench needs no secret";
+
 pub(super) struct Rig {
     pub(super) api: Api,
     /// The retailer's place in the interface.
@@ -45,7 +49,7 @@ impl Rig {
         };
         let (hub, base) = hub_plan.start(&bench.stop)?;
         let mut api = Api::new(&base);
-        api.sign_in(&setup_token, "bench", "a bench needs no secret")?;
+        api.sign_in(&setup_token, LOGIN, PASSWORD)?;
         let retailer = api.create(
             "/retailers",
             &json!({"code": "bench", "name": "Bench", "currency": "EUR", "time_zone": "UTC"}),

@@ -80,6 +80,13 @@ impl Duel {
     }
 }
 
+/// Ticks of processor time over all rounds, the uncounted one too, as time of one round. Less noisy than the
+/// clock on the wall when others use the machine.
+pub(super) fn each_round(ticks: u64) -> String {
+    let rounds = u64::try_from(ROUNDS + 1).unwrap_or(1);
+    ui::short_time(Duration::from_millis(ticks * 10 / rounds))
+}
+
 /// The middle one, or the lower of the two middle ones.
 pub(super) fn median<T: Copy + Ord + Default>(values: &[T]) -> T {
     let mut sorted = values.to_vec();
@@ -121,6 +128,16 @@ impl Report {
             id,
             wanted: format!("≤ {}", ui::short_size(wanted)),
             found: ui::short_size(found),
+            reached: found <= wanted,
+        });
+    }
+
+    /// A bar in time.
+    pub(super) fn at_most_time(&mut self, id: &'static str, wanted: Duration, found: Duration) {
+        self.bars.push(Bar {
+            id,
+            wanted: format!("≤ {}", ui::short_time(wanted)),
+            found: ui::short_time(found),
             reached: found <= wanted,
         });
     }
@@ -172,6 +189,11 @@ mod tests {
         assert_eq!(*order.borrow(), "srrssrrssrrs");
         assert_eq!((duel.subject.len(), duel.reference.len()), (ROUNDS, ROUNDS));
         assert_eq!(duel.speed_percent(), 250);
+    }
+
+    #[test]
+    fn processor_time_is_told_for_one_round() {
+        assert_eq!(each_round(600), ui::short_time(Duration::from_secs(1)));
     }
 
     #[test]

@@ -39,9 +39,20 @@ pub(super) fn processor_ticks(pid: u32) -> Result<u64> {
     ticks(&stat).with_context(|| format!("cannot read the processor time of process {pid}"))
 }
 
+/// Processor time of all programs that this one started and that have ended, and of those they started.
+pub(super) fn childrens_ticks() -> Result<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    two_sums(&stat, 13).context("cannot read the processor time of ended programs")
+}
+
 fn ticks(stat: &str) -> Option<u64> {
+    two_sums(stat, 11)
+}
+
+/// User and system time, which stand side by side.
+fn two_sums(stat: &str, after: usize) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(") ")?;
-    let mut words = rest.split(' ').skip(11);
+    let mut words = rest.split(' ').skip(after);
     let user: u64 = words.next()?.parse().ok()?;
     let system: u64 = words.next()?.parse().ok()?;
     Some(user + system)
@@ -80,6 +91,7 @@ mod tests {
         assert_eq!(kib("Name:\tx\n", "VmRSS:"), None);
         let stat = "17 (a b) S 1 17 17 0 -1 4194560 1 2 3 4 70 30 5 6 20 0 1 0 100";
         assert_eq!(ticks(stat), Some(100));
+        assert_eq!(two_sums(stat, 13), Some(11));
         assert!(resident(std::process::id()).unwrap() > 0);
     }
 }

@@ -45,6 +45,15 @@ pub(crate) const DENY: Program = Program {
     extra: &["--no-default-features"],
 };
 
+pub(crate) const LLVM_COV: Program = Program {
+    package: "cargo-llvm-cov",
+    folder: "cargo-llvm-cov",
+    version: "0.9.1",
+    binary: "cargo-llvm-cov",
+    purpose: "the measure of what tests run through",
+    extra: &[],
+};
+
 impl Program {
     fn folder(&self) -> String {
         format!("{}-{}", self.folder, self.version)

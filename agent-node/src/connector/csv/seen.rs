@@ -56,13 +56,13 @@ impl Seen {
         // Bits from the middle: the set itself uses the lowest and the highest.
         let share = usize::try_from((hash >> 40) % SHARES as u64).unwrap_or(0);
         let set = &mut self.shares[share];
-        if set.contains(&hash) {
+        if self.count == MAX_SEEN {
+            return if set.contains(&hash) { Known::Repeated } else { Known::Unchecked };
+        }
+        // One look at memory that no cache holds, and not two.
+        if !set.insert(hash) {
             return Known::Repeated;
         }
-        if self.count == MAX_SEEN {
-            return Known::Unchecked;
-        }
-        set.insert(hash);
         self.count += 1;
         Known::New
     }

@@ -138,6 +138,7 @@ impl Reader<'_> {
     /// Reads to the end; stops early when `hand_over` says that nobody wants more.
     fn run(mut self, hand_over: impl Fn(Batch) -> bool) -> Result<(), Failure> {
         let mut batch = Batch::default();
+        batch.rows.reserve(BATCH_ROWS);
         while let Some(row) =
             self.opened.records.advance().map_err(|error| unreadable(self.config, &error))?
         {
@@ -190,7 +191,14 @@ impl Reader<'_> {
             return Some(Err(rows::reject(row.line, reason, records.raw())));
         }
         let mark = self.config.decimal_mark.as_char();
-        let read = rows::read(row.line, &self.opened.header, mark, |at| records.field(at), records.raw());
+        let read = rows::read(
+            row.line,
+            &self.opened.header,
+            mark,
+            records.text(),
+            |at| records.place(at),
+            records.raw(),
+        );
         let item = match read {
             Ok(item) => item,
             rejected => return Some(rejected),

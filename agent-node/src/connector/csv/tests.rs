@@ -12,7 +12,7 @@ use messages::connector::{ColumnName, CsvSource, DecimalMark, TextEncoding};
 use messages::item::{Item, ItemField};
 use proptest::prelude::*;
 
-use super::records::{Broken, Records};
+use super::records::{Broken, Records, Row};
 use super::text::TextReader;
 use super::*;
 use crate::connector::{Batch, Failure, PosConnector as _, conformance};
@@ -290,7 +290,27 @@ fn rows_are_bounded() {
     assert_eq!(broken, [None, Some(Broken::TooWide), None]);
 }
 
+/// Line, end, fault and fields of every row; `quoted` reads each the careful way.
+fn all_rows(text: &[u8], delimiter: u8, quoted: bool) -> Vec<(Row, Vec<Vec<u8>>, Vec<u8>)> {
+    let mut records = Records::new(text, delimiter);
+    records.only_carefully = quoted;
+    let mut rows = Vec::new();
+    while let Some(row) = records.advance().unwrap() {
+        let fields = (0..row.columns).map(|at| records.field(at).to_vec()).collect();
+        rows.push((row, fields, records.raw().to_vec()));
+        if rows.len() % 3 == 0 {
+            records.keep_first_line_only();
+        }
+    }
+    rows
+}
+
 proptest! {
+    #[test]
+    fn both_ways_to_read_a_row_agree(text in "(\u{feff}|[a-c]|;|,|\"|\r\n|\n|\r|ü| ){0,300}", delimiter in prop::sample::select(vec![b',', b';', b' '])) {
+        prop_assert_eq!(all_rows(text.as_bytes(), delimiter, false), all_rows(text.as_bytes(), delimiter, true));
+    }
+
     #[test]
     fn rows_read_back_as_written(rows in prop::collection::vec(prop::collection::vec("[a-z,;\"\n ü]{0,12}", 3), 1..30)) {
         let quoted = |field: &String| format!("\"{}\"", field.replace('"', "\"\""));

@@ -11,7 +11,7 @@ use messages::{ErrorCode, RunId};
 
 use super::LocalFileConnector;
 use crate::connector::conformance::{self, Outside};
-use crate::connector::{Answer, DestinationConnector, ItemSink, Receipt};
+use crate::connector::{Answer, DestinationConnector, ForRun, ItemSink, Receipt, leftovers};
 
 struct Folder(PathBuf);
 
@@ -52,7 +52,7 @@ async fn a_place_that_cannot_be_is_told() {
     }
     let taken = folder.path().join("taken");
     fs::create_dir_all(taken.join("inside")).unwrap();
-    let mut sink = connector(taken).open(RunId::new()).await.unwrap();
+    let mut sink = connector(taken).open(&ForRun::alone(RunId::new())).await.unwrap();
     assert_eq!(sink.finish().await.unwrap_err().code, ErrorCode::DestinationFailed);
 }
 
@@ -67,6 +67,25 @@ fn a_full_disk_has_its_own_code() {
     assert!(crate::disk::is_full(&error), "{error:?}");
 }
 
+#[tokio::test]
+async fn what_a_finished_run_left_is_taken_away_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let [over, open] = [RunId::new(), RunId::new()];
+    let temp = |name: &str, run: RunId| leftovers::temp_name(name, &run.to_string());
+    let kept = [temp("items.csv", open), temp("other.csv", over), "items.csv.bak".to_owned()];
+    for name in kept.iter().chain([&temp("items.csv", over)]) {
+        fs::write(folder.path().join(name), "x").unwrap();
+    }
+    let run = ForRun { run_id: RunId::new(), over: vec![over] };
+    let mut sink = connector(folder.path().join("items.csv")).open(&run).await.unwrap();
+    sink.finish().await.unwrap();
+    let mut left = Folder(folder.path().into()).leftovers();
+    left.sort();
+    let mut kept = kept.to_vec();
+    kept.sort();
+    assert_eq!(left, kept);
+}
+
 /// Writes straight to the final name, as a careless plugin would.
 struct Careless(PathBuf);
 
@@ -77,7 +96,7 @@ impl DestinationConnector for Careless {
         async { Ok(String::new()) }.boxed()
     }
 
-    fn open(&self, _run_id: RunId) -> Answer<'_, Box<dyn ItemSink>> {
+    fn open<'a>(&'a self, _run: &'a ForRun) -> Answer<'a, Box<dyn ItemSink>> {
         async { Ok(Box::new(CarelessSink(self.0.clone(), 0)) as Box<dyn ItemSink>) }.boxed()
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_ssh2_tokio::{AuthMethod, Client, Config as SshConfig, ServerCheckMethod};
 use messages::ErrorCode;
 use messages::connector::{Credentials, SftpDestination, host_key_parts};
+use russh::cipher;
 use russh_sftp::client::{Config as SftpConfig, RawSftpSession, SftpSession};
 use russh_sftp::protocol::{Packet, StatusCode};
 use tokio::time::timeout;
@@ -21,6 +22,12 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVES_MISSED: usize = 3;
 /// Half a megabyte may be on its way, and a shop's line may move 10 KB/s.
 const REQUEST_DEADLINE_S: u64 = 120;
+
+/// Writes that may be unanswered, and the size of each: half a megabyte keeps a line of 100 MB/s and 5 ms full.
+const WRITES_AHEAD: usize = 16;
+pub(super) const PACKET: u32 = 32 * 1024;
+/// What was sent before so many bytes was confirmed.
+pub(super) const UNCONFIRMED: usize = WRITES_AHEAD * PACKET as usize;
 
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 
@@ -63,7 +70,12 @@ impl Session {
                 .await
                 .map_err(|error| faults::connecting(to, &error))?;
         let channel = subsystem(to, &ssh).await?;
-        let config = SftpConfig { request_timeout_secs: REQUEST_DEADLINE_S, ..SftpConfig::default() };
+        let config = SftpConfig {
+            request_timeout_secs: REQUEST_DEADLINE_S,
+            max_concurrent_writes: WRITES_AHEAD,
+            max_write_packet_len: PACKET,
+            ..SftpConfig::default()
+        };
         let files = SftpSession::new_with_config(channel, config)
             .await
             .map_err(|error| faults::requesting(to, "opening the SFTP session", &error))?;
@@ -169,5 +181,21 @@ fn options(algorithm: &str) -> SshConfig {
     if !known.is_empty() {
         config.preferred.key = Cow::Owned(known);
     }
+    if computes_aes() {
+        // Half the work of ChaCha20, here and at the server. The rest of the list stays as it is.
+        let quick = [cipher::AES_256_GCM, cipher::AES_128_GCM];
+        let others = config.preferred.cipher.iter().copied().filter(|name| !quick.contains(name));
+        config.preferred.cipher = quick.into_iter().chain(others).collect();
+    }
     config
+}
+
+/// Does the processor have instructions for AES? Without them ChaCha20 is the quicker one.
+fn computes_aes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("aes") && std::arch::is_x86_feature_detected!("pclmulqdq");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
 }

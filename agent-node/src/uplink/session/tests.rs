@@ -57,6 +57,18 @@ fn an_empty_spool_is_asked_again_only_when_it_says_so() {
 }
 
 #[test]
+fn facts_told_of_while_a_fetch_is_under_way_whose_answer_is_empty_are_fetched_again() {
+    let mut session = live(Instant::now());
+    // One fetch at a time: the news waits for the answer, which was made before it and says that there is nothing.
+    assert_eq!(session.facts_waiting(), []);
+    assert_eq!(session.fetched(None), [Action::Fetch]);
+    // Told of once, fetched once.
+    assert_eq!(session.fetched(None), []);
+    assert_eq!(session.facts_waiting(), [Action::Fetch]);
+    assert_eq!(session.fetched(None), []);
+}
+
+#[test]
 fn the_hub_must_greet_first_and_in_time() {
     let now = Instant::now();
     let early = Session::new(now).frame(ToAgent::Credential { credential: "x".into() }, now);
@@ -64,7 +76,7 @@ fn the_hub_must_greet_first_and_in_time() {
     let mut session = Session::new(now);
     assert_eq!(session.wake_at(), now + WELCOME_DEADLINE);
     assert_eq!(session.tick(now + Duration::from_secs(1)), []);
-    assert!(matches!(session.tick(now + WELCOME_DEADLINE).as_slice(), [Action::End(Ending::Lost(_))]));
+    assert!(matches!(session.tick(now + WELCOME_DEADLINE).as_slice(), [Action::End(Ending::Silent(_))]));
 }
 
 #[test]
@@ -77,7 +89,7 @@ fn heartbeats_come_in_time_and_silence_ends_the_session() {
         assert_eq!(session.tick(now), [Action::Beat]);
     }
     assert_eq!(session.wake_at(), start + SILENCE);
-    assert!(matches!(session.tick(start + SILENCE).as_slice(), [Action::End(Ending::Lost(_))]));
+    assert!(matches!(session.tick(start + SILENCE).as_slice(), [Action::End(Ending::Silent(_))]));
     let mut session = live(start);
     session.heard(start + Duration::from_secs(40));
     assert_eq!(session.tick(start + SILENCE), [Action::Beat]);

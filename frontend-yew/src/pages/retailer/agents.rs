@@ -1,8 +1,8 @@
 //! The agents of a retailer: presence in words, enrolment, revoking and rotating their secret.
 
-use messages::RetailerId;
-use messages::http::agents::{AgentView, Enrolment};
+use messages::http::agents::{AgentView, Enrolment, TransportKind};
 use messages::permission::Permission;
+use messages::{RetailerId, Timestamp};
 use yew::prelude::*;
 
 use super::delete::{DeleteDialog, Doomed};
@@ -16,7 +16,7 @@ use crate::components::form_dialog::FormDialog;
 use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
 use crate::components::time::maybe;
-use crate::hooks::{Action, json, use_action, use_console, use_save};
+use crate::hooks::{Action, json, use_action, use_console, use_now, use_save};
 use crate::state::draft;
 use crate::state::form::FormValues;
 use crate::state::topic::TopicState;
@@ -54,6 +54,7 @@ fn use_agents(props: &TabProps) -> Html {
         })
     };
     let agents = props.topic.agents();
+    let now = use_now();
     let new = html! {
         if may {
             { draw!(Button { label: "New agent", icon: Icon::Plus, tone: Tone::Primary, small: true, onclick: opener(&open, Open::New), testid: "new-agent" }) }
@@ -91,7 +92,7 @@ fn use_agents(props: &TabProps) -> Html {
     if agents.is_empty() {
                     { draw!(Empty { icon: Icon::Agent, title: "No agent yet", detail: "An agent runs on a machine at the shop, reads the point of sale and sends its items. It only connects outwards: no port has to be opened.", children: html! { <>{ new }</> } }) }
                 } else {
-                    { table(&agents, &props.topic, actions) }
+                    { table(&agents, &props.topic, now, actions) }
                 }
                 { match &*open {
                     Open::Nothing => Html::default(),
@@ -110,7 +111,12 @@ fn use_agents(props: &TabProps) -> Html {
         }
 }
 
-fn table(agents: &[&AgentView], topic: &TopicState, actions: impl Fn(&AgentView) -> Html) -> Html {
+fn table(
+    agents: &[&AgentView],
+    topic: &TopicState,
+    now: Timestamp,
+    actions: impl Fn(&AgentView) -> Html,
+) -> Html {
     html! {
         <div class="table-box">
             <table class="table cards">
@@ -118,7 +124,7 @@ fn table(agents: &[&AgentView], topic: &TopicState, actions: impl Fn(&AgentView)
                 <tbody>
                     { for agents.iter().map(|agent| {
                         let (presence, hue) = words::presence(agent.presence);
-                        let (enrolment, enrolment_hue) = words::enrolment(agent.enrolment);
+                        let (enrolment, enrolment_hue) = words::enrolment(agent.enrolment, agent.token_expires_at, now);
                         html! {
                             <tr key={agent.id.to_string()} data-testid="agent-row">
                                 <td data-label="Agent">
@@ -127,7 +133,7 @@ fn table(agents: &[&AgentView], topic: &TopicState, actions: impl Fn(&AgentView)
                                         { " " }{ draw!(Badge { word: "Disabled", hue: Hue::Quiet, title: "Stays connected but gets no work." }) }
                                     }
                                 </td>
-                                <td data-label="Presence">{ draw!(Badge { word: presence, hue, testid: "presence" }) }</td>
+                                <td data-label="Presence">{ draw!(Badge { word: presence, hue, testid: "presence" }) }{ via(agent) }</td>
                                 <td data-label="Enrolment">{ draw!(Badge { word: enrolment, hue: enrolment_hue }) }</td>
                                 <td data-label="Store">{ store_name(topic, agent) }</td>
                                 <td data-label="Machine">{ machine(agent) }</td>
@@ -149,6 +155,17 @@ fn store_name(topic: &TopicState, agent: &AgentView) -> String {
         .iter()
         .find(|store| store.id == id)
         .map_or_else(|| "—".to_owned(), |store| store.spec.name.clone())
+}
+
+/// Shown when the agent does not speak WebSocket, and why.
+fn via(agent: &AgentView) -> Html {
+    let transport = agent.machine.as_ref().and_then(|machine| machine.transport.as_ref());
+    let Some(transport) = transport.filter(|transport| transport.kind == TransportKind::Https) else {
+        return Html::default();
+    };
+    let why = transport.reason.as_deref().unwrap_or("the agent does not say why");
+    let title = format!("Works as well, by requests instead of a WebSocket: {why}.");
+    html! { <>{ " " }{ draw!(Badge { word: "via HTTPS", hue: Hue::Quiet, title, testid: "via-https" }) }</> }
 }
 
 fn machine(agent: &AgentView) -> Html {

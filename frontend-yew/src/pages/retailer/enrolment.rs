@@ -44,6 +44,7 @@ fn use_enrol_dialog(props: &Props) -> Html {
     let agent = topic.as_ref().and_then(|topic| topic.agent(props.agent.id)).unwrap_or(&props.agent);
     let enrolled = fetched.data.is_some() && agent.enrolment == Enrolment::Enrolled;
     let connected = enrolled && agent.presence.is_connected();
+    let expired = fetched.data.as_ref().is_some_and(|token| token.expires_at <= now);
     html! {
             { draw!(Dialog { title: format!("Enrol “{}”", props.agent.spec.name), subtitle: "Done once, on the machine at the shop.", wide: true, on_close: props.on_close.clone(), testid: "enrol-dialog", children: html! { <>
     <div class="dialog-body">
@@ -63,10 +64,18 @@ fn use_enrol_dialog(props: &Props) -> Html {
                                 <p class="hint">{ format!("The token works once and expires {}. It is not shown again; closing and enrolling anew makes another and voids this one.", within(token.expires_at, now)) }</p>
                             </>
                         }) }
-                        <div class="waiting" role="status" data-testid="enrol-state">
-                            <i class="spinner" aria-hidden="true" />
-                            <span>{ if enrolled { "Enrolled. Waiting for it to connect: start it with “agent-node run”." } else { "Waiting for the agent. This turns green by itself." } }</span>
-                        </div>
+                        if expired && !enrolled {
+                            <div class="note" role="alert" data-testid="enrol-expired">
+                                { draw!(Glyph { icon: Icon::Clock }) }
+                                <div><strong>{ "The token has expired" }</strong><p>{ "The command above is refused now." }</p></div>
+                                { draw!(Button { label: "Make a new token", small: true, busy: fetched.loading, onclick: fetched.reload.clone(), testid: "enrol-again" }) }
+                            </div>
+                        } else {
+                            <div class="waiting" role="status" data-testid="enrol-state">
+                                <i class="spinner" aria-hidden="true" />
+                                <span>{ if enrolled { "Enrolled. Waiting for it to connect: start it with “agent-node run”." } else { "Waiting for the agent. This turns green by itself." } }</span>
+                            </div>
+                        }
                     }
                 </div>
                 <footer class="dialog-foot">

@@ -1,9 +1,10 @@
 //! The live log of a run: follows the end, looks back by pages, narrows by level and text.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use messages::http::paging::Page;
-use messages::http::runs::LogQuery;
+use messages::http::runs::{LogOrder, LogQuery};
 use messages::run::LogLine;
 use messages::{RetailerId, RunId};
 use wasm_bindgen_futures::spawn_local;
@@ -35,7 +36,13 @@ pub(crate) struct Props {
 /// Lines that the topic begins with: with fewer of them at hand, there are no older ones.
 const FIRST: usize = 500;
 
-/// How far back the reader has gone.
+/// How far back the reader has gone, and in which stretch of the book: of another one it says nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Back {
+    stretch: u32,
+    older: Older,
+}
+
 #[derive(Debug, Clone, PartialEq, Default)]
 enum Older {
     /// Not asked yet: there may be more.
@@ -55,12 +62,13 @@ fn use_run_log(props: &Props) -> Html {
     let update = use_force_update();
     let filter = use_state_eq(LogFilter::default);
     let follow = use_state_eq(|| true);
-    let older = use_state_eq(Older::default);
+    let back = use_state_eq(Back::default);
     let pane = use_node_ref();
     // Added while drawing, so that a line is never drawn a beat late; adding is idempotent.
-    book.borrow_mut().add(props.topic.log().cloned());
+    book.borrow_mut().follow(props.topic.log().cloned());
     let (lines, total) = book.borrow().shown(&filter);
-    let held = book.borrow().len();
+    let (held, full) = (book.borrow().len(), book.borrow().is_full());
+    let older = if back.stretch == book.borrow().stretch() { back.older.clone() } else { Older::Unknown };
     {
         let pane = pane.clone();
         use_effect_with((lines.last().map(|line| line.seq), *follow), move |(_, follow)| {
@@ -69,7 +77,7 @@ fn use_run_log(props: &Props) -> Html {
             }
         });
     }
-    let load = use_older(props, &older, &book, update);
+    let load = use_older(props, &back, &book, update);
     let onscroll = {
         let (pane, follow) = (pane.clone(), follow.clone());
         Callback::from(move |_: Event| {
@@ -87,9 +95,11 @@ fn use_run_log(props: &Props) -> Html {
             { draw!(Card { title: "Log", count: held as u64, actions: actions(props.run, &text), class: "log-card", children: html! { <>
     { toolbar(&filter, &follow) }
                 <div class="log" ref={pane} {onscroll} tabindex="0" role="log" aria-label="Log of the run" aria-live="off">
-                    if *older != Older::End && held >= FIRST {
+                    if full {
+                        <p class="log-note">{ format!("The page holds {} lines. Older ones stay at the hub.", count(held as u64)) }</p>
+                    } else if older != Older::End && held >= FIRST {
                         <div class="log-older">
-                            { draw!(Button { label: "Load older lines", small: true, tone: Tone::Ghost, busy: *older == Older::Loading, onclick: load, testid: "log-older" }) }
+                            { draw!(Button { label: "Load older lines", small: true, tone: Tone::Ghost, busy: older == Older::Loading, onclick: load, testid: "log-older" }) }
                         </div>
                     }
                     if total > MAX_DRAWN {
@@ -131,57 +141,60 @@ fn use_line(props: &LineProps) -> Html {
 #[hook]
 fn use_older(
     props: &Props,
-    older: &UseStateHandle<Older>,
-    book: &Rc<std::cell::RefCell<LogBook>>,
+    back: &UseStateHandle<Back>,
+    book: &Rc<RefCell<LogBook>>,
     update: UseForceUpdateHandle,
 ) -> Callback<()> {
     let console = use_console();
     let (retailer, run) = (props.retailer, props.run);
-    let (older, book) = (older.clone(), book.clone());
+    let (back, book) = (back.clone(), book.clone());
     Callback::from(move |()| {
-        if matches!(*older, Older::Loading | Older::End) {
-            return;
-        }
-        let before = (*older).clone();
-        older.set(Older::Loading);
-        let (console, older, book, update) = (console.clone(), older.clone(), book.clone(), update.clone());
+        let stretch = book.borrow().stretch();
+        let before = if back.stretch == stretch { back.older.clone() } else { Older::Unknown };
+        let cursor = match &before {
+            Older::Loading | Older::End => return,
+            Older::Unknown => None,
+            Older::At(cursor) => Some(cursor.clone()),
+        };
+        back.set(Back { stretch, older: Older::Loading });
+        let (console, back, book, update) = (console.clone(), back.clone(), book.clone(), update.clone());
         spawn_local(async move {
-            let cursor = if let Older::At(cursor) = &before { Some(cursor.clone()) } else { None };
-            match look_back(&console.api, (retailer, run), cursor, &book).await {
-                Ok(reached) => older.set(reached),
-                Err(error) => {
-                    console.failed(&error);
-                    older.set(before);
-                }
-            }
+            let older = look_back(&console.api, (retailer, run), cursor, (&book, stretch)).await;
+            let older = older.unwrap_or_else(|error| {
+                console.failed(&error);
+                before
+            });
+            back.set(Back { stretch, older });
             update.force_update();
         });
     })
 }
 
-/// Adds pages until there is something new to read without a hole before what was at hand.
+/// Goes back page by page until there is something older to read. Each page begins where the one before ended, and the
+/// first at the newest line: so no line is left out.
 async fn look_back(
     api: &Api,
     (retailer, run): (RetailerId, RunId),
     mut cursor: Option<String>,
-    book: &Rc<std::cell::RefCell<LogBook>>,
+    (book, stretch): (&RefCell<LogBook>, u32),
 ) -> Result<Older, ApiError> {
     for _ in 0..MAX_PAGES {
-        let query = LogQuery { cursor, limit: Some(PAGE), ..LogQuery::default() };
+        let query =
+            LogQuery { order: Some(LogOrder::Newest), cursor, limit: Some(PAGE), ..LogQuery::default() };
         let Page { items, next, .. } = api.log(retailer, run, &query).await?;
-        // A hub that tells the oldest first is read from the start until the pages meet what is here.
-        let forward = items.first().zip(items.last()).is_some_and(|(first, last)| first.seq < last.seq);
-        let lines: Vec<_> = items.into_iter().map(Rc::new).collect();
-        let meets = book.borrow().has_any(&lines);
-        let new = book.borrow_mut().add(lines);
+        let mut book = book.borrow_mut();
+        if book.stretch() != stretch {
+            // What these lines belong to has given way meanwhile.
+            return Ok(Older::Unknown);
+        }
+        let reached = book.look_back(items.into_iter().map(Rc::new));
         match next {
             None => return Ok(Older::End),
-            Some(_) if forward && meets => return Ok(Older::End),
-            Some(next) if !forward && new => return Ok(Older::At(next)),
+            Some(next) if reached => return Ok(Older::At(next)),
             Some(next) => cursor = Some(next),
         }
     }
-    Ok(Older::End)
+    Ok(Older::Unknown)
 }
 
 fn actions(run: RunId, text: &str) -> Html {

@@ -2,7 +2,7 @@
 
 use actors::domain::{Agent, AgentAccess, EnrolToken};
 use bson::{Binary, DateTime, doc};
-use messages::http::agents::{AgentSpec, Machine};
+use messages::http::agents::{AgentSpec, Machine, Transport, TransportKind};
 use messages::{AgentId, StoreId};
 use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,14 @@ pub(crate) struct MachineDoc {
     os: String,
     host: String,
     capabilities: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transport: Option<TransportDoc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct TransportDoc {
+    kind: String,
+    reason: Option<String>,
 }
 
 impl Stored for AgentDoc {
@@ -136,14 +144,31 @@ impl TryFrom<AccessDoc> for AgentAccess {
 
 impl From<&Machine> for MachineDoc {
     fn from(machine: &Machine) -> Self {
-        let Machine { agent_version, os, host, capabilities } = machine.clone();
-        Self { agent_version, os, host, capabilities }
+        let Machine { agent_version, os, host, capabilities, transport } = machine.clone();
+        let transport = transport.map(|Transport { kind, reason }| {
+            let kind = match kind {
+                TransportKind::Websocket => "websocket",
+                TransportKind::Https => "https",
+                TransportKind::Other => "other",
+            };
+            TransportDoc { kind: kind.to_owned(), reason }
+        });
+        Self { agent_version, os, host, capabilities, transport }
     }
 }
 
 impl From<MachineDoc> for Machine {
     fn from(stored: MachineDoc) -> Self {
-        let MachineDoc { agent_version, os, host, capabilities } = stored;
-        Self { agent_version, os, host, capabilities }
+        let MachineDoc { agent_version, os, host, capabilities, transport } = stored;
+        let transport = transport.map(|TransportDoc { kind, reason }| {
+            let kind = match kind.as_str() {
+                "websocket" => TransportKind::Websocket,
+                "https" => TransportKind::Https,
+                // Of a later version of the hub: what is only shown must not make an agent unreadable.
+                _ => TransportKind::Other,
+            };
+            Transport { kind, reason }
+        });
+        Self { agent_version, os, host, capabilities, transport }
     }
 }

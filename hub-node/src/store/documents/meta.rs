@@ -1,6 +1,6 @@
-//! What the database knows of itself: its schema version, and who is changing it just now.
+//! What the database knows of itself: its schema version, who is changing it just now, and whose it is.
 
-use bson::DateTime;
+use bson::{Binary, DateTime};
 use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
@@ -28,3 +28,28 @@ impl Stored for SchemaDoc {
 }
 
 impl SystemDocument for SchemaDoc {}
+
+/// What all nodes of one system share. One document beside the schema's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ClusterDoc {
+    #[serde(rename = "_id")]
+    pub(crate) id: String,
+    pub(crate) name: bson::Uuid,
+    pub(crate) key_id: String,
+    pub(crate) key_proof: Binary,
+}
+
+impl ClusterDoc {
+    pub(crate) const ID: &'static str = "cluster";
+}
+
+impl Stored for ClusterDoc {
+    const COLLECTION: &'static str = "meta";
+    const SHAPE: i32 = 1;
+
+    fn indexes() -> Vec<IndexModel> {
+        Vec::new()
+    }
+}
+
+impl SystemDocument for ClusterDoc {}

@@ -16,11 +16,20 @@ pub(crate) struct NodeDoc {
     pub(crate) lease: bson::Uuid,
     /// By the server's clock.
     pub(crate) lease_until: DateTime,
+    /// Of the machine.
+    #[serde(default)]
+    pub(crate) name: String,
     pub(crate) address: String,
+    /// Where other nodes reach it.
+    #[serde(default)]
+    pub(crate) cluster_address: Option<String>,
     pub(crate) version: String,
     /// Of the data directory that this node holds locked.
     pub(crate) data_dir: String,
     pub(crate) started_at: DateTime,
+    /// It was asked to give its shards away.
+    #[serde(default)]
+    pub(crate) leaving: bool,
 }
 
 impl Stored for NodeDoc {

@@ -39,6 +39,11 @@ impl TenantDb {
         Ok(Page { items: read_all(rows)?, next, total })
     }
 
+    /// How many are kept.
+    pub(in crate::store) async fn count_rejects(&self, run: RunId) -> Result<u64, StoreError> {
+        self.count::<RejectDoc>(doc! { "run_id": run.stored() }).await
+    }
+
     /// All of them, one by one.
     pub async fn all_rejects(
         &self,

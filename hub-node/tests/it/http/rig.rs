@@ -11,13 +11,15 @@ use actors::ports::TenantStore as _;
 use futures_util::future::BoxFuture;
 use http::Method;
 use hub_node::access::{Access, AccessArguments, Keyring, Sealer};
-use hub_node::http::{ActorDirectory, Server, ServerSettings, Settings, State, app};
+use hub_node::http::{ActorDirectory, ClusterDirectory, Server, ServerSettings, Settings, State, app};
 use hub_node::store::Store;
 use messages::http::admin::ActorList;
+use messages::http::cluster::ClusterView;
 use messages::http::retailers::RetailerSpec;
+use messages::ids::BootId;
 use messages::permission::{RetailerScope, Role};
 use messages::version::Epoch;
-use messages::{RetailerId, Secret, Timestamp, Version};
+use messages::{ErrorCode, Problem, RetailerId, Secret, Timestamp, Version};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -123,6 +125,7 @@ impl Rig {
             access: access.clone(),
             sealer: Sealer::new(keyring),
             actors: Arc::new(Nobody),
+            cluster: Arc::new(Alone),
             fleet: Fleet::default(),
             settings: Settings {
                 public_url: "https://hub.example".into(),
@@ -292,6 +295,32 @@ pub(super) struct Home {
 impl Home {
     pub(super) async fn new() -> Arc<Self> {
         Arc::new(Self { store: crate::support::store().await, folder: tempfile::tempdir().unwrap() })
+    }
+}
+
+struct Alone;
+
+impl ClusterDirectory for Alone {
+    fn view(&self) -> BoxFuture<'_, Result<ClusterView, Problem>> {
+        let view = ClusterView {
+            at: Timestamp::now(),
+            this_node: BootId::new(),
+            single: true,
+            lease_ms: 6_000,
+            nodes: Vec::new(),
+            shards: Vec::new(),
+            links: Vec::new(),
+            moves: Vec::new(),
+        };
+        Box::pin(std::future::ready(Ok(view)))
+    }
+
+    fn drain(&self, _: BootId) -> BoxFuture<'_, Result<(), Problem>> {
+        Box::pin(std::future::ready(Err(ErrorCode::NotFound.into())))
+    }
+
+    fn has_lease(&self) -> bool {
+        true
     }
 }
 

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 pub(super) struct Agent {
     child: Option<Child>,
     data_dir: PathBuf,
+    /// Arguments of `run` and `check` besides the usual ones.
+    pub(super) extra: Vec<String>,
 }
 
 /// The agent's program stands beside the hub's. `cargo xtask test` builds both.
@@ -30,7 +32,7 @@ impl Agent {
         let output = command.output().await.unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "enrolment failed: {said}");
-        Self { child: None, data_dir }
+        Self { child: None, data_dir, extra: Vec::new() }
     }
 
     pub(super) fn start(&mut self) {
@@ -39,12 +41,21 @@ impl Agent {
         let child = Command::new(program())
             .args(["run", "--stop-on-stdin-close", "--data-dir"])
             .arg(&self.data_dir)
+            .args(&self.extra)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
         self.child = Some(child);
+    }
+
+    /// What `agent-node check` finds, and whether all is well.
+    pub(super) async fn check(&self) -> (bool, String) {
+        let mut command = tokio::process::Command::new(program());
+        command.args(["check", "--data-dir"]).arg(&self.data_dir).args(&self.extra);
+        let output = command.output().await.unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     pub(super) fn kill(&mut self) {

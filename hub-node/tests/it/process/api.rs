@@ -14,6 +14,7 @@ use super::hub::SETUP_TOKEN;
 use super::sshd::Sshd;
 use super::wait::until;
 
+#[derive(Clone)]
 pub(super) struct Api {
     client: Client,
     base: String,
@@ -31,6 +32,11 @@ impl Api {
         let grant: TokenGrant = api.post("/setup", body).await;
         grant.access_token.expose().clone_into(&mut api.token);
         api
+    }
+
+    /// The same person at another node.
+    pub(super) fn at(&self, hub: &str) -> Self {
+        Self { base: format!("{hub}/api/v1"), ..self.clone() }
     }
 
     /// Sends a request and returns status and body.
@@ -109,6 +115,13 @@ impl Shop {
         });
         let job = api.make(&format!("{of}/jobs"), job).await;
         Self { retailer, agent, job }
+    }
+
+    /// A second agent of the same retailer.
+    pub(super) async fn another_agent(api: &Api, shop: &Self) -> Self {
+        let agents = format!("/retailers/{}/agents", shop.retailer);
+        let agent = api.make(&agents, json!({"name": "Another one"})).await;
+        Self { retailer: shop.retailer.clone(), agent, job: shop.job.clone() }
     }
 
     pub(super) async fn token(&self, api: &Api) -> String {

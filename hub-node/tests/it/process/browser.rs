@@ -1,5 +1,6 @@
-//! The technician's story in a real browser: from the first start to the file on the server, with a hub that is
-//! killed on the way. The script presses the buttons; this test plays the world around it.
+//! The console in a real browser: the technician's story, from the first start to the file on the server, with a hub that
+//! is killed on the way; and pages whose answers a script plays, for what cannot be waited for. The scripts press the
+//! buttons; these tests play the world around them.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -24,15 +25,7 @@ async fn browser_the_whole_story() {
     let big = folder.path().join("big.csv");
     csv_file::write(&big, BIG);
     let key = folder.path().join("sshd/client");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/story.mjs");
-    let modules = std::env::var("GROCERYSYNC_BROWSER_MODULES").unwrap_or_else(|_| {
-        panic!("GROCERYSYNC_BROWSER_MODULES must name the folder with playwright-core; `cargo xtask test` sets it")
-    });
-    let mut child = Command::new("node")
-        .arg(script)
-        .env("GROCERYSYNC_BROWSER_MODULES", modules)
-        .env("STORY_HUB", &hub.url)
-        .env("STORY_SETUP_TOKEN", SETUP_TOKEN)
+    let mut child = script("story.mjs", &hub)
         .env("STORY_SOURCE", &source)
         .env("STORY_ROWS", rows.to_string())
         .env("STORY_BIG_SOURCE", &big)
@@ -44,8 +37,6 @@ async fn browser_the_whole_story() {
         .env("STORY_AGENT_FOLDER", folder.path().join("agent"))
         .env("STORY_PROGRAMS", Path::new(env!("CARGO_BIN_EXE_hub-node")).parent().unwrap())
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut world = child.stdin.take().unwrap();
@@ -63,6 +54,37 @@ async fn browser_the_whole_story() {
     let arrived = std::fs::read_to_string(sshd.folder.join("out/items.csv")).unwrap();
     assert_eq!(arrived.lines().count() - 1, BIG, "the run that saw its hub die has replaced the file");
     hub.stop().await;
+}
+
+#[tokio::test]
+async fn browser_pages_whose_answers_are_played() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::start(folder.path()).await;
+    let mut child = script("pages.mjs", &hub).stdin(Stdio::null()).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    while let Some(line) = said.next_line().await.unwrap() {
+        tracing_line(&line);
+    }
+    let status = child.wait().await.unwrap();
+    assert!(status.success(), "the script ended with {status}\nhub:\n{}", tail(&hub.log()));
+    hub.stop().await;
+}
+
+/// A script of the browser tests, told where its hub is.
+fn script(name: &str, hub: &Hub) -> Command {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(name);
+    let modules = std::env::var("GROCERYSYNC_BROWSER_MODULES").unwrap_or_else(|_| {
+        panic!("GROCERYSYNC_BROWSER_MODULES must name the folder with playwright-core; `cargo xtask test` sets it")
+    });
+    let mut command = Command::new("node");
+    command
+        .arg(path)
+        .env("GROCERYSYNC_BROWSER_MODULES", modules)
+        .env("STORY_HUB", &hub.url)
+        .env("STORY_SETUP_TOKEN", SETUP_TOKEN)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    command
 }
 
 /// What the script does, for whoever reads a failed test.

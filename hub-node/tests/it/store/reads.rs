@@ -8,10 +8,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use hub_node::store::{RunFilter, ScopedDb, Store, TenantDb};
 use messages::http::paging::ListQuery;
 use messages::http::retailers::RetailerSummary;
-use messages::http::runs::LogQuery;
+use messages::http::runs::{LogOrder, LogQuery};
 use messages::ids::SpoolId;
 use messages::permission::RetailerScope;
-use messages::run::{LogLevel, RunState};
+use messages::run::{LogLevel, LogLine, RunState};
 use messages::version::Epoch;
 use messages::{ErrorCode, RetailerId, RunId, Version};
 
@@ -211,6 +211,7 @@ async fn runs_logs_and_rejects_page_by_page() {
         asked.cursor = Some(next);
     }
     assert_eq!(seen, lines);
+    the_newest_come_first_when_asked_for(&tenant, run, &lines).await;
     let warnings = LogQuery { level: Some(LogLevel::Warn), ..LogQuery::default() };
     assert_eq!(tenant.log(run, &warnings).await.unwrap().total, 24);
     let text = LogQuery { q: Some("STEP 7.".into()), ..LogQuery::default() };
@@ -223,4 +224,24 @@ async fn runs_logs_and_rejects_page_by_page() {
     let page = tenant.rejects(run, &ListQuery { limit: Some(20), ..ListQuery::default() }).await.unwrap();
     let rest = ListQuery { cursor: page.next, ..ListQuery::default() };
     assert_eq!(tenant.rejects(run, &rest).await.unwrap().items, rejects[20..]);
+}
+
+/// Back from the end, page by page: no line twice, none left out, and what comes meanwhile does not shift the pages.
+async fn the_newest_come_first_when_asked_for(tenant: &TenantDb, run: RunId, lines: &[LogLine]) {
+    let newest = LogQuery { order: Some(LogOrder::Newest), limit: Some(11), ..LogQuery::default() };
+    let (mut seen, mut asked) = (Vec::new(), newest.clone());
+    loop {
+        let page = tenant.log(run, &asked).await.unwrap();
+        seen.extend(page.items);
+        let Some(next) = page.next else { break };
+        asked.cursor = Some(next);
+    }
+    assert_eq!(seen, lines.iter().rev().cloned().collect::<Vec<_>>());
+    let narrowed = LogQuery { level: Some(LogLevel::Error), limit: Some(1), ..newest.clone() };
+    assert_eq!(tenant.log(run, &narrowed).await.unwrap().items, [lines[47].clone()]);
+    // A cursor of the other order would show the wrong half.
+    let oldest = LogQuery { limit: Some(11), ..LogQuery::default() };
+    let cursor = tenant.log(run, &oldest).await.unwrap().next;
+    let crossed = LogQuery { cursor, ..newest };
+    assert_eq!(tenant.log(run, &crossed).await.unwrap_err().code, ErrorCode::InvalidCursor);
 }

@@ -8,7 +8,7 @@ use messages::connector::{
     ColumnName, CsvSource, DecimalMark, DestinationConfig, FileFormat, LocalFileDestination, SftpDestination,
     SourceConfig, TextEncoding,
 };
-use messages::http::agents::{AgentSpec, Machine};
+use messages::http::agents::{AgentSpec, Machine, Transport, TransportKind};
 use messages::http::jobs::{JobSpec, RejectRule};
 use messages::http::retailers::RetailerSpec;
 use messages::http::runs::Trigger;
@@ -68,6 +68,7 @@ pub(crate) fn agent(name: &str) -> Agent {
             os: "Windows 11".into(),
             host: "till-1".into(),
             capabilities: vec!["source:csv".into(), "destination:sftp".into()],
+            transport: Some(Transport { kind: TransportKind::Https, reason: Some("a proxy".into()) }),
         }),
         last_seen_at: Some(NOW),
     }

@@ -1,0 +1,106 @@
+//! Everything survives the way, and the bytes of the first version are still read.
+
+use std::sync::Arc;
+
+use actors::domain::SecretHash;
+use actors::retailer::request::{Watched, WatchedDelta};
+use messages::agent::{Fact, Report};
+use messages::http::agents::Machine;
+use messages::ids::{BootId, SpoolId};
+use messages::live::{Change, EntityKey, Tick, Topic};
+use messages::run::Presence;
+use messages::{AgentId, CommandId, ConnId, RunId, Secret, Timestamp, Version};
+
+use super::*;
+
+fn conn() -> ConnAddr {
+    ConnAddr { node: BootId::new(), conn: ConnId::new(), agent: AgentId::new(), generation: u64::MAX }
+}
+
+fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) {
+    let bytes = encode(value).unwrap();
+    assert_eq!(&decode::<T>(&bytes).unwrap(), value);
+}
+
+#[test]
+fn requests_of_every_kind_of_shape_survive() {
+    let retailer = RetailerId::new();
+    let reports = vec![Report {
+        seq: 7,
+        at: Timestamp(5),
+        run_id: RunId::new(),
+        fact: Fact::Started { attempt: 1 },
+    }];
+    let machine = Machine {
+        agent_version: "0.1.0".into(),
+        os: "linux".into(),
+        host: "till-1".into(),
+        capabilities: vec!["source:csv".into()],
+        transport: None,
+    };
+    let requests = [
+        Request::Watch { topic: Topic::Run(retailer, RunId::new()), since: Some(Version(3)) },
+        Request::Reports { conn: conn(), spool: SpoolId::new(), reports },
+        Request::Attach { conn: conn(), credential: SecretHash([7; 32]), machine, active: vec![RunId::new()] },
+        Request::Rotate {
+            agent: AgentId::new(),
+            credential: Secret::new("gsa_secret"),
+            hash: SecretHash([8; 32]),
+            author: actors::retailer::request::Author { id: messages::UserId::new(), name: "Ann".into() },
+        },
+        Request::Refused {
+            conn: conn(),
+            command: CommandId::new(),
+            code: ErrorCode::Busy,
+            detail: "full".into(),
+        },
+    ];
+    for request in requests {
+        there_and_back(&Question::Retailer { retailer, request });
+    }
+    there_and_back(&Question::Node);
+}
+
+#[test]
+fn answers_and_refusals_survive() {
+    let key = EntityKey { kind: "job".into(), id: "1".into() };
+    let delta = WatchedDelta { after: Version(1), version: Version(2), changes: vec![Change::Remove { key }] };
+    let tick = Tick::Presence { agent_id: AgentId::new(), presence: Presence::Busy, last_seen_at: Timestamp(1) };
+    let watched = Watched::Since { deltas: vec![delta], version: Version(2), ticks: vec![tick] };
+    there_and_back(&Answer::Retailer(Ok(Response::Watched(watched))));
+    let problem = Problem::new(ErrorCode::Conflict, "somebody was faster").with_retry_after(3);
+    there_and_back(&Answer::Retailer(Err(problem.clone())));
+    there_and_back(&Answer::Refused(problem));
+    there_and_back(&Answer::Node { figures: NodeFigures::default(), links: Vec::new() });
+}
+
+#[test]
+fn notices_survive() {
+    let topic = Topic::Retailer(RetailerId::new());
+    let ticks: Arc<[Tick]> =
+        Arc::new([Tick::Presence { agent_id: AgentId::new(), presence: Presence::Online, last_seen_at: Timestamp(1) }]);
+    there_and_back(&Notice::Published(Publication::Ticked { topic, ticks }));
+    let frame = ToAgent::Welcome { agent_id: AgentId::new(), heartbeat_s: 10, server_time: Timestamp(1) };
+    there_and_back(&Notice::Deliver { to: conn(), frame });
+    there_and_back(&Notice::Watching(vec![RetailerId::new(); 3]));
+    there_and_back(&Notice::Moved);
+}
+
+/// Bytes that the first version has sent. They are read by every later one.
+#[test]
+fn bytes_of_the_first_version_are_read() {
+    let moved = [0xa5, b'M', b'o', b'v', b'e', b'd'];
+    assert_eq!(decode::<Notice>(&moved).unwrap(), Notice::Moved);
+    let retailer: RetailerId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+    let announce = Notice::Announce { retailer };
+    let bytes = b"\x81\xa8Announce\x81\xa8retailer\xc4\x10\x01\x89\x0a\x5d\xac\x96\x77\x4b\xbc\xce\xb3\x02\x09\x9a\x80\x57";
+    assert_eq!(encode(&announce).unwrap(), bytes.as_slice());
+    assert_eq!(decode::<Notice>(bytes).unwrap(), announce);
+}
+
+#[test]
+fn what_only_a_later_version_knows_is_refused_by_name() {
+    let later = b"\x81\xadNotInventedYet\x80";
+    assert_eq!(decode::<Question>(later).unwrap_err().code, ErrorCode::UnsupportedProtocol);
+    assert_eq!(decode::<Notice>(b"\xff\xff").unwrap_err().code, ErrorCode::UnsupportedProtocol);
+}

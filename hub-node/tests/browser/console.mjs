@@ -1,0 +1,69 @@
+// What all scripts of the browser tests share: the browser, a page that keeps its faults, the check for accessibility.
+
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+export const given = (name) => {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} must be set`);
+  return value;
+};
+const require = createRequire(path.join(given('GROCERYSYNC_BROWSER_MODULES'), 'story.cjs'));
+const { chromium } = require('playwright-core');
+const { AxeBuilder } = require('@axe-core/playwright');
+
+/** Generous: the machine is shared, and what is tested is that it happens at all. */
+export const PATIENCE = 60_000;
+export const PASSWORD = 'copper lantern drifts';
+
+export const say = (line) => process.stdout.write(`${line}\n`);
+
+export function assert(holds, what) {
+  if (!holds) throw new Error(`not so: ${what}`);
+  say(`ok: ${what}`);
+}
+
+export const launch = () => chromium.launch({
+  executablePath: process.env.GROCERYSYNC_CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync'],
+});
+
+export async function accessible(page, name) {
+  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+  const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
+  const told = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`);
+  assert(violations.length === 0, `${name} is accessible ${told.join(' | ')}`);
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert(over <= 0, `${name} fits its window`);
+}
+
+export async function open(browser, { theme = 'light', width = 1440 } = {}) {
+  const context = await browser.newContext({
+    viewport: { width, height: 900 }, colorScheme: theme, reducedMotion: 'reduce',
+    permissions: ['clipboard-read', 'clipboard-write'],
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
+  page.faults = [];
+  page.on('pageerror', (error) => page.faults.push(String(error)));
+  page.on('console', (message) => {
+    // A refused request is told as an error too; those of these stories are meant.
+    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) {
+      page.faults.push(message.text());
+    }
+  });
+  return page;
+}
+
+export const at = (page, id) => page.getByTestId(id);
+
+export async function live(page) {
+  await at(page, 'live-state').filter({ hasText: 'Live' }).waitFor();
+}
+
+export async function signIn(page) {
+  await at(page, 'login-name').fill('ann');
+  await at(page, 'login-password').fill(PASSWORD);
+  await at(page, 'login-submit').click();
+}
