@@ -106,8 +106,7 @@ fn bare(order: &Order) -> anyhow::Result<Times> {
     bare.commit(|tx| articles.iter().try_for_each(|article| tx.put_article(article, now)))?;
     let baskets: anyhow::Result<Vec<Basket>> = (0..order.sales)
         .map(|sale| {
-            let mut basket =
-                Basket::open(TransactionId::new(), "till-1".parse()?, "anna".parse()?, now);
+            let mut basket = Basket::open(TransactionId::new(), "till-1".parse()?, "anna".parse()?, now);
             for line in 0..LINES {
                 basket.add(articles[(sale * LINES + line) % articles.len()].clone(), None, None)?;
             }
@@ -224,9 +223,8 @@ where
             let mut each = Vec::with_capacity(sales);
             for at in 0..sales {
                 if pace > 0 {
-                    let due = Duration::from_micros(
-                        (at as u64 * TILLS as u64 + number as u64) * 1_000_000 / pace,
-                    );
+                    let due =
+                        Duration::from_micros((at as u64 * TILLS as u64 + number as u64) * 1_000_000 / pace);
                     tokio::time::sleep_until((began + due).into()).await;
                 }
                 let one = Instant::now();

@@ -110,6 +110,11 @@ impl Store {
         *self.0.queue.lock().unwrap_or_else(PoisonError::into_inner) = queue;
     }
 
+    /// Lets go of idle readers, so that the writer is the last to close the file and leaves it in one piece.
+    fn close_readers(&self) {
+        self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Does `work` and returns once it is on the disk.
     pub async fn write<T, F>(&self, work: F) -> Result<T, Problem>
     where

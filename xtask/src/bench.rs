@@ -16,6 +16,7 @@ use crate::ui;
 use crate::web;
 
 mod console;
+mod checkout;
 mod csv;
 mod idle;
 mod rig;
@@ -31,6 +32,8 @@ pub(crate) enum Name {
     Idle,
     /// P-11: the first visit to the console, with 500 retailers.
     Console,
+    /// P-2: sales finished by a store edge with five tills, against a bare loop on the same database.
+    Checkout,
     /// P-6: a million CSV items to a local file, against Python's csv module.
     Csv,
     /// P-5: 200 MB to an SFTP server, against OpenSSH's client.
@@ -42,6 +45,7 @@ impl Name {
         match self {
             Self::Idle => "idle",
             Self::Console => "console",
+            Self::Checkout => "checkout",
             Self::Csv => "csv",
             Self::Sftp => "sftp",
         }
@@ -49,7 +53,7 @@ impl Name {
 
     /// Whether hub and agent run in it.
     fn needs_the_system(self) -> bool {
-        !matches!(self, Self::Sftp)
+        !matches!(self, Self::Checkout | Self::Sftp)
     }
 }
 
@@ -99,6 +103,7 @@ pub(crate) fn run(repo: &Repo, name: Name) -> Result<()> {
     let report = match name {
         Name::Idle => idle::run(&bench)?,
         Name::Console => console::run(&bench)?,
+        Name::Checkout => checkout::run(&bench)?,
         Name::Csv => csv::run(&bench)?,
         Name::Sftp => sftp::run(&bench)?,
     };

@@ -25,7 +25,7 @@ mod split;
 const APP: &str = "frontend-yew";
 
 /// First use of the console costs at most this much on the wire, fonts included (bar P-11). What to do when it is
-/// passed stands in docs/adr/0014-console-in-two-modules.md.
+/// passed stands in docs/adr/0019-console-in-two-modules.md.
 const FIRST_LOAD_LIMIT: u64 = 300 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

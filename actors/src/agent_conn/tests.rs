@@ -73,7 +73,19 @@ impl Wire {
         let spec = ChildSpec::announced("agent", "agent_conn", RestartPolicy::BOUND, make, announce);
         supervisor.ensure(spec, Duration::from_secs(5)).await.unwrap();
         let actor = told.recv().await.unwrap();
-        Self { router, store, world, conn, spool: SpoolId::new(), retailer, run: run_id, actor, out, register, supervisor }
+        Self {
+            router,
+            store,
+            world,
+            conn,
+            spool: SpoolId::new(),
+            retailer,
+            run: run_id,
+            actor,
+            out,
+            register,
+            supervisor,
+        }
     }
 
     /// After hello and welcome.

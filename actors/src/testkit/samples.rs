@@ -27,7 +27,13 @@ pub(crate) fn conn(agent: AgentId, generation: u64) -> ConnAddr {
 
 pub(crate) fn machine() -> Machine {
     let capabilities = vec!["source:csv".into()];
-    Machine { agent_version: "0.1.0".into(), os: "linux".into(), host: "till-1".into(), capabilities, transport: None }
+    Machine {
+        agent_version: "0.1.0".into(),
+        os: "linux".into(),
+        host: "till-1".into(),
+        capabilities,
+        transport: None,
+    }
 }
 
 pub(crate) fn retailer_spec() -> RetailerSpec {

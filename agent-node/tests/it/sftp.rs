@@ -73,7 +73,8 @@ async fn process_login_by_password() {
     assert_eq!(failure.code, ErrorCode::DestinationRefused);
     // A folder that is somebody else's.
     let to = SftpDestination { path: "/root/items.csv".into(), ..sshd.destination() };
-    let (connector, run) = (SftpConnector::new(to, password(PASSWORD)), ForRun::alone(messages::RunId::new()));
+    let (connector, run) =
+        (SftpConnector::new(to, password(PASSWORD)), ForRun::alone(messages::RunId::new()));
     let failure = connector.open(&run).await.err().unwrap();
     assert_eq!(failure.code, ErrorCode::DestinationFailed);
     assert!(failure.detail.to_lowercase().contains("permission denied"), "{}", failure.detail);
@@ -270,6 +271,23 @@ async fn process_a_full_disk_on_the_server_is_told_as_such() {
     assert_eq!(failure.code, ErrorCode::DestinationFull, "{}", failure.detail);
     assert_eq!(at_home.code, ErrorCode::DestinationFull, "{}", at_home.detail);
     assert_eq!(names(&disk), [""; 0], "nothing is left on the full disk");
+}
+
+#[tokio::test]
+async fn process_a_server_that_takes_no_more_without_saying_why_has_no_room() {
+    // No file larger than 100 blocks of 512 bytes; the server then says "failure" and no more, as at a quota.
+    let sshd = Sshd::start_with_limit(100).await;
+    let (hub, shop) = (Hub::start().await, Shop::new());
+    shop.write_items(50_000);
+    shop.enrolled(&hub);
+    let agent = Running::start(shop.config());
+    let command = upload(&shop, &sshd, sshd.destination());
+    hub.run(&command);
+    let failure = failure(&hub.end_of(command.run_id).await);
+    agent.stop().await.unwrap();
+    assert_eq!(failure.code, ErrorCode::DestinationFull, "{}", failure.detail);
+    assert!(failure.detail.contains("quota"), "{}", failure.detail);
+    assert_eq!(names(&sshd.upload().join("new/shop")), [""; 0], "nothing is left there");
 }
 
 struct Unmount(PathBuf);

@@ -53,6 +53,13 @@ impl Sshd {
         Self::serve(folder, user, false).await
     }
 
+    /// Like [`Sshd::start`], and takes no file of more blocks than this.
+    pub(crate) async fn start_with_limit(blocks: u32) -> Self {
+        let folder = Self::prepare();
+        let user = output("id", &["-un"]);
+        Self::serve_within(folder, user, false, &format!("trap '' XFSZ; ulimit -f {blocks}; ")).await
+    }
+
     /// Lets a user in by password as well; none, and the reason on the screen, where that cannot be had.
     pub(crate) async fn start_with_password() -> Option<Self> {
         if !is_root() {
@@ -90,6 +97,15 @@ impl Sshd {
     }
 
     async fn serve(folder: tempfile::TempDir, user: String, private_users: bool) -> Self {
+        Self::serve_within(folder, user, private_users, "").await
+    }
+
+    async fn serve_within(
+        folder: tempfile::TempDir,
+        user: String,
+        private_users: bool,
+        limits: &str,
+    ) -> Self {
         let path = folder.path().to_str().unwrap().to_owned();
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let config = format!(
@@ -99,7 +115,7 @@ impl Sshd {
         if is_root() {
             fs::create_dir_all("/run/sshd").unwrap();
         }
-        let sshd = format!("exec {} -D -e -f {path}/sshd_config", program().display());
+        let sshd = format!("{limits}exec {} -D -e -f {path}/sshd_config", program().display());
         let mut command = if private_users {
             // Only this sshd and its children see the files.
             let script = format!(

@@ -98,6 +98,7 @@ impl Actor for Writer {
         state: &mut WriterState,
     ) -> Result<(), ActorProcessingErr> {
         // Without a queue the thread works off what it has and ends.
+        state.store.close_readers();
         state.store.set_queue(None);
         if let Some(ended) = state.ended.take()
             && timeout(STOP_PATIENCE, ended).await.is_err()

@@ -141,6 +141,7 @@ pub(crate) struct Hub {
     shared: Arc<Shared>,
     pub(crate) port: u16,
     stop: CancellationToken,
+    accepting: tokio::task::JoinHandle<()>,
 }
 
 impl Drop for Hub {
@@ -160,7 +161,7 @@ impl Hub {
         let port = listener.local_addr().unwrap().port();
         let stop = CancellationToken::new();
         let (serving, stopped) = (Arc::clone(&shared), stop.clone());
-        tokio::spawn(async move {
+        let accepting = tokio::spawn(async move {
             loop {
                 let (stream, _) = tokio::select! {
                     () = stopped.cancelled() => return,
@@ -178,12 +179,14 @@ impl Hub {
                 });
             }
         });
-        Self { shared, port, stop }
+        Self { shared, port, stop, accepting }
     }
 
     /// Dies, and comes back on the same port with what it had stored.
-    pub(crate) async fn restart(self) -> Self {
+    pub(crate) async fn restart(mut self) -> Self {
         let (shared, port) = (Arc::clone(&self.shared), self.port);
+        self.stop.cancel();
+        (&mut self.accepting).await.unwrap();
         drop(self);
         Self::serve(shared, port).await
     }

@@ -98,15 +98,12 @@ async fn a_hub_that_dies_is_waited_for_while_selling_goes_on() {
     let edge = shop.start().await;
     sell(&url(&edge), 10, 1).await;
     drained(&edge).await;
-    let hub = {
-        let port_holder = hub.restart().await;
-        port_holder.seen().refuse = Some(Problem::from(ErrorCode::Busy));
-        sell(&url(&edge), 20, 2).await;
-        let outbox = status(&url(&edge)).await.outbox;
-        assert!(outbox.unsent > 0);
-        until("the reason", || async { status(&url(&edge)).await.outbox.last_error }).await;
-        port_holder.restart().await
-    };
+    hub.seen().refuse = Some(Problem::from(ErrorCode::Busy));
+    let hub = hub.restart().await;
+    sell(&url(&edge), 20, 2).await;
+    assert!(status(&url(&edge)).await.outbox.unsent > 0);
+    until("the reason", || async { status(&url(&edge)).await.outbox.last_error }).await;
+    let hub = hub.restart().await;
     hub.seen().refuse = None;
     drained(&edge).await;
     assert_eq!(status(&url(&edge)).await.outbox.last_error, None);
@@ -141,7 +138,11 @@ async fn what_the_hub_sets_aside_does_not_hold_up_the_rest() {
         till.call::<Value>(Method::POST, "/v1/sales", &sale).await.unwrap();
     }
     drained(&edge).await;
-    assert_eq!((hub.seen().of_kind("sale_recorded"), hub.seen().dead.len()), (3, 3));
+    let counted = {
+        let seen = hub.seen();
+        (seen.of_kind("sale_recorded"), seen.dead.len())
+    };
+    assert_eq!(counted, (3, 3));
     let parked: ParkedList = till.call(Method::GET, "/v1/parked", &()).await.unwrap();
     assert_eq!(parked.total, 3);
     let first = &parked.items[0];
@@ -230,6 +231,7 @@ async fn a_database_that_was_set_back_goes_on_under_new_numbers() {
     // The same file, so that nothing looks copied: only the hub can tell.
     let (old, new) = (backup.join("edge.sqlite"), shop.data_dir().join("edge.sqlite"));
     std::fs::write(&new, std::fs::read(old).unwrap()).unwrap();
+    assert!(!shop.data_dir().join("edge.sqlite-wal").exists(), "a stopped edge leaves one whole file");
     let edge = shop.start().await;
     sell(&url(&edge), 10, 3).await;
     drained(&edge).await;

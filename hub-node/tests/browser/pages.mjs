@@ -226,7 +226,7 @@ async function aLongLog(browser, { retailer, agent }) {
   log(7);
   const held = async (many) => page.waitForFunction(
     (text) => document.querySelector('.log-card .count')?.textContent === text, String(many));
-  for (const many of [1_007, 2_007, 3_007, 4_007]) {
+  for (const many of [1_000, 2_000, 3_000, 4_000, 4_007]) {
     await at(page, 'log-older').click();
     await held(many);
     numbers = await shown();

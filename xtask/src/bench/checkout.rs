@@ -35,7 +35,8 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         "--example",
         "checkout_load",
     ]))?;
-    let load = Load { program: bench.repo.binary("release", "examples/checkout_load"), home: bench.home.clone() };
+    let load =
+        Load { program: bench.repo.binary("release", "examples/checkout_load"), home: bench.home.clone() };
     let mut report = Report::default();
     let mut folders = 0;
     let mut fresh = || {
@@ -53,10 +54,8 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     edge.ready()?;
     report.figure("edge, resident before the first sale", ui::short_size(rss::resident(edge.child.id())?));
     report.at_most_bytes("P-12 edge", MEMORY_LIMIT, rss::resident(edge.child.id())?);
-    let duel = Duel::run(
-        || Ok(load.http(&edge.url, SALES, 0)?.0),
-        || load.alone("bare", &load.home.join("bare")),
-    )?;
+    let duel =
+        Duel::run(|| Ok(load.http(&edge.url, SALES, 0)?.0), || load.alone("bare", &load.home.join("bare")))?;
     report.durations("HTTP, five tills, 4,000 sales", &duel.subject);
     report.at_least("P-2 HTTP", HTTP_WANTED, duel.speed_percent());
 
@@ -94,9 +93,13 @@ impl Load {
 
     /// The whole time, and that of the slowest hundredth.
     fn run(&self, command: &mut Command) -> Result<(Duration, Duration)> {
-        let answer: Value = serde_json::from_str(&process::capture(command)?).context("the load's answer is not JSON")?;
+        let answer: Value =
+            serde_json::from_str(&process::capture(command)?).context("the load's answer is not JSON")?;
         let time = |name: &str| {
-            answer[name].as_u64().map(Duration::from_micros).with_context(|| format!("the load did not tell {name}"))
+            answer[name]
+                .as_u64()
+                .map(Duration::from_micros)
+                .with_context(|| format!("the load did not tell {name}"))
         };
         Ok((time("us")?, time("p99_us")?))
     }

@@ -29,9 +29,11 @@ impl Containerfile {
 
 #[test]
 fn kubernetes_images_hold_and_start_the_programs_that_are_built() {
-    for (node, settings, profile) in
-        [("hub-node", "hub-node/src/config.rs", "release"), ("agent-node", "agent-node/src/cli.rs", "small")]
-    {
+    for (node, settings, profile) in [
+        ("hub-node", "hub-node/src/config.rs", "release"),
+        ("agent-node", "agent-node/src/cli.rs", "small"),
+        ("edge-node", "edge-node/src/cli.rs", "release"),
+    ] {
         let file = Containerfile::of(node);
         assert!(file.text.contains(&format!("--package {node}")), "{node} is not built");
         assert!(file.text.contains(&format!("cp target/{profile}/{node} /image/usr/local/bin/")), "{node}");

@@ -39,6 +39,17 @@ impl Api {
         Self { base: format!("{hub}/api/v1"), ..self.clone() }
     }
 
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Another session of the same person.
+    pub(super) async fn sign_in_again(&self) -> Self {
+        let body = json!({"login": LOGIN, "password": PASSWORD});
+        let grant: TokenGrant = self.post("/login", body).await;
+        Self { token: grant.access_token.expose().to_owned(), ..self.clone() }
+    }
+
     /// Sends a request and returns status and body.
     pub(super) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
         let mut request =

@@ -1,5 +1,6 @@
 //! Several hub nodes as one: any of them serves everything, and losing one loses nothing.
 
+mod console;
 mod nodes;
 
 use std::fs;
@@ -12,6 +13,7 @@ use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use self::console::{Console, make_store, session};
 use self::nodes::{Cluster, SOON};
 use super::agent::Agent;
 use super::api::{Api, Shop, assert_succeeded};
@@ -99,6 +101,35 @@ async fn process_a_killed_owner_is_replaced_and_the_run_ends_once() {
     assert_eq!(view.nodes.iter().filter(|node| node.state == NodeState::Serving).count(), 2);
     drop(agent);
     assert!(!cluster.logs().contains("panicked"));
+    cluster.stop().await;
+}
+
+/// Console at one node, work at another, the owner a third; the owner dies; the session is ended elsewhere.
+#[tokio::test]
+async fn process_a_console_follows_a_retailer_from_owner_to_owner() {
+    let mut cluster = Cluster::start(3).await;
+    let apis = people(&cluster).await;
+    let view = Cluster::until_even(&apis[0], 3).await;
+    let shop = made(&apis[0], 0).await;
+    let owner = cluster.owner(&view, &shop);
+    let (watching, working) = ((owner + 1) % 3, (owner + 2) % 3);
+    let guest = apis[working].sign_in_again().await;
+    let mut console = Console::open(&cluster.nodes[watching].url, &guest, &shop).await;
+    make_store(&apis[working], &shop, "first").await;
+    console.until_store("first").await;
+    make_store(&apis[watching], &shop, "second").await;
+    console.until_store("second").await;
+    cluster.nodes.remove(owner).kill();
+    make_store(&apis[working], &shop, "third").await;
+    console.until_store("third").await;
+    Cluster::until_even(&apis[working], 2).await;
+    make_store(&apis[working], &shop, "fourth").await;
+    console.until_store("fourth").await;
+    // Ended at one node, the session is over at all.
+    let path = format!("/me/sessions/{}", session(&guest).await);
+    let (status, answer) = apis[working].call(Method::DELETE, &path, None).await;
+    assert!(status.is_success(), "{status} {answer}");
+    console.until_signed_out().await;
     cluster.stop().await;
 }
 
