@@ -222,10 +222,9 @@ where
         async move {
             let mut each = Vec::with_capacity(sales);
             for at in 0..sales {
-                if pace > 0 {
-                    let due =
-                        Duration::from_micros((at as u64 * TILLS as u64 + number as u64) * 1_000_000 / pace);
-                    tokio::time::sleep_until((began + due).into()).await;
+                let before = at as u64 * TILLS as u64 + number as u64;
+                if let Some(due) = (before * 1_000_000).checked_div(pace) {
+                    tokio::time::sleep_until((began + Duration::from_micros(due)).into()).await;
                 }
                 let one = Instant::now();
                 work(at * TILLS + number).await?;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use messages::agent::{Fact, ToAgent};
 use messages::live::{Tick, Topic};
-use messages::run::RunFailure;
+use messages::run::{Presence, RunFailure};
 use messages::version::Epoch;
 use messages::{ErrorCode, Problem, RetailerId, RunId, Timestamp};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -137,7 +137,7 @@ impl Actor for Retailer {
             epoch,
             tools,
             documents: Documents::of(image),
-            connections: Connections::default(),
+            connections: Connections::starting(clock::now()),
             history: History::default(),
             queue: VecDeque::new(),
             committing: None,
@@ -150,7 +150,7 @@ impl Actor for Retailer {
 
     async fn post_start(
         &self,
-        _: ActorRef<RetailerMsg>,
+        me: ActorRef<RetailerMsg>,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         for run in state.documents.open_runs() {
@@ -158,6 +158,7 @@ impl Actor for Retailer {
         }
         state.tools.downlink.announce(state.retailer);
         effects::publish_summary(state);
+        tell_presence(&me, state);
         Ok(())
     }
 
@@ -293,7 +294,12 @@ fn show_progress(state: &mut State, conn: ConnAddr, reports: &[messages::agent::
 /// Tells the consoles what has changed about the agents, and sets the clock for the next change.
 fn tell_presence(me: &ActorRef<RetailerMsg>, state: &mut State) {
     let now = clock::now();
-    let changed = state.connections.changes(now);
+    let mut changed = state.connections.changes(now);
+    if state.connections.settles(now) {
+        // Those that have not come since this actor started are away.
+        let away = state.documents.agents.values().filter(|agent| !state.connections.has_seen(agent.id));
+        changed.extend(away.filter_map(|agent| Some((agent.id, Presence::Down, agent.last_seen_at?))));
+    }
     if !changed.is_empty() {
         let ticks: Arc<[Tick]> = changed
             .into_iter()

@@ -1,6 +1,6 @@
 //! Which agents are connected, and how long ago they were heard of. Pure: instants are passed in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use messages::run::Presence;
@@ -28,6 +28,10 @@ struct Seen {
 #[derive(Debug, Default)]
 pub struct Connections {
     seen: HashMap<AgentId, Seen>,
+    /// Until then an agent that was not heard of may still be about to attach, after a change of hands: nobody knows.
+    settled_at: Option<Instant>,
+    /// Sent away since the actor started: there is nothing to wait for.
+    sent_away: HashSet<AgentId>,
 }
 
 /// Why a socket is not the agent's.
@@ -40,6 +44,23 @@ pub enum Stray {
 }
 
 impl Connections {
+    /// Of an actor that starts now.
+    #[must_use]
+    pub fn starting(now: Instant) -> Self {
+        Self { settled_at: Some(now + UNKNOWN_AFTER), ..Self::default() }
+    }
+
+    /// From now on an agent that was not heard of is down. True once.
+    pub fn settles(&mut self, now: Instant) -> bool {
+        self.settled_at.take_if(|at| *at <= now).is_some()
+    }
+
+    /// Was this agent connected since the actor started?
+    #[must_use]
+    pub fn has_seen(&self, agent: AgentId) -> bool {
+        self.seen.contains_key(&agent) || self.sent_away.contains(&agent)
+    }
+
     /// A socket said hello. An older generation is refused; a replaced socket is returned, to be closed.
     pub fn attach(
         &mut self,
@@ -52,6 +73,7 @@ impl Connections {
         if known.is_some_and(|old| old.generation > conn.generation) {
             return Err(Stray::Superseded);
         }
+        self.sent_away.remove(&conn.agent);
         let told = self.seen.get(&conn.agent).map_or(Presence::Never, |seen| seen.told);
         self.seen.insert(conn.agent, Seen { conn: Some(conn), heard: now, heard_at: at, active, told });
         Ok(known.filter(|old| *old != conn))
@@ -85,6 +107,7 @@ impl Connections {
     }
 
     pub fn forget(&mut self, agent: AgentId) -> Option<ConnAddr> {
+        self.sent_away.insert(agent);
         self.seen.remove(&agent).and_then(|seen| seen.conn)
     }
 
@@ -103,9 +126,14 @@ impl Connections {
     ) -> (Presence, Option<Timestamp>) {
         match self.seen.get(&agent) {
             Some(seen) => (presence(seen, now), Some(seen.heard_at)),
+            None if stored.is_some() && self.may_come(agent, now) => (Presence::Unknown, stored),
             None if stored.is_some() => (Presence::Down, stored),
             None => (Presence::Never, None),
         }
+    }
+
+    fn may_come(&self, agent: AgentId, now: Instant) -> bool {
+        self.settled_at.is_some_and(|at| now < at) && !self.sent_away.contains(&agent)
     }
 
     #[must_use]
@@ -138,7 +166,7 @@ impl Connections {
             };
             Some(next.saturating_sub(silence))
         });
-        waits.min()
+        waits.chain(self.settled_at.map(|at| at.saturating_duration_since(now))).min()
     }
 }
 
@@ -208,6 +236,21 @@ mod tests {
         connections.detach(socket);
         assert_eq!(connections.changes(start), [(agent, Presence::Unknown, Timestamp(0))]);
         assert_eq!(connections.next_change(start), Some(DOWN_AFTER));
+    }
+
+    #[test]
+    fn for_a_while_nobody_knows_of_those_that_were_there_before() {
+        let start = Instant::now();
+        let mut connections = Connections::starting(start);
+        let stored = Some(Timestamp(5));
+        let later = start + UNKNOWN_AFTER;
+        assert_eq!(connections.presence(AgentId::new(), stored, start), (Presence::Unknown, stored));
+        assert_eq!(connections.presence(AgentId::new(), None, start), (Presence::Never, None));
+        assert_eq!(connections.next_change(start), Some(UNKNOWN_AFTER));
+        assert_eq!(connections.presence(AgentId::new(), stored, later), (Presence::Down, stored));
+        assert!(!connections.settles(start));
+        assert!(connections.settles(later) && !connections.settles(later), "told once");
+        assert_eq!(connections.next_change(later), None);
     }
 
     #[test]

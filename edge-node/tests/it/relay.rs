@@ -66,12 +66,10 @@ async fn every_sale_arrives_once_and_in_order_by_both_ways() {
         let edge = shop.start_with(protocol).await;
         sell(&url(&edge), 60, 3).await;
         drained(&edge).await;
-        let seen = hub.seen();
+        let seen = std::mem::take(&mut *hub.seen());
         assert!(seen.batches[way] > 0 && seen.batches[1 - way] == 0, "{:?}", seen.batches);
         assert!(seen.of_kind("sale_recorded") > 50);
         assert!(seen.of_kind("transaction_voided") > 0 && seen.of_kind("refund_recorded") > 0);
-        drop(seen);
-        let seen = std::mem::take(&mut *hub.seen());
         compare(&shop, edge, &seen).await;
     }
 }
@@ -184,10 +182,9 @@ async fn an_event_that_nobody_can_read_is_withheld_and_the_sequence_has_no_gap()
     assert_eq!((parked.total, parked.items[0].at_hub), (1, false));
     assert_eq!(parked.items[0].kind, "transaction_voided");
     assert!(parked.items[0].data.get().contains("voided_at"));
-    let seen = hub.seen();
+    let seen = std::mem::take(&mut *hub.seen());
     assert_eq!((seen.of_kind("sale_recorded"), seen.of_kind("withheld")), (12, 1));
     assert_eq!(seen.applied.iter().map(|event| event.seq).collect::<Vec<_>>(), (1..=37).collect::<Vec<_>>());
-    drop(seen);
     edge.stop().await;
 }
 
@@ -239,9 +236,8 @@ async fn a_database_that_was_set_back_goes_on_under_new_numbers() {
     assert_eq!(second.device_id, first.device_id);
     assert_ne!(second.outbox.stream_id, first.outbox.stream_id);
     assert_ne!(second.receipt_series, first.receipt_series);
-    let seen = hub.seen();
+    let seen = std::mem::take(&mut *hub.seen());
     assert_eq!(seen.violations, [""; 0]);
     assert_eq!(seen.settled.len(), 2, "two streams");
-    drop(seen);
     edge.stop().await;
 }

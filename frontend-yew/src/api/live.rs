@@ -151,6 +151,11 @@ impl Live {
             Effect::Close => self.close(),
             Effect::Hello => self.hello(),
             Effect::Send(frame) => self.send(frame),
+            Effect::Gather => {
+                let live = self.clone();
+                // A task begins when what runs now is over: when all rows of a list have been drawn.
+                spawn_local(async move { live.drive(Event::Gathered) });
+            }
             Effect::Poll(topic) => {
                 let live = self.clone();
                 spawn_local(async move {

@@ -2,7 +2,8 @@
 //! Pure: time and chance are arguments, the socket belongs to `api::live`.
 //!
 //! Limits: a page of summaries and what is open beside it (`MAX_TOPICS`), frames of at most
-//! `SUBSCRIBE_CHUNK` topics so that none passes the hub's 16 KiB.
+//! `SUBSCRIBE_CHUNK` topics so that none passes the hub's 16 KiB. What is asked for in one go, such as the rows of a list,
+//! goes in one frame: the hub ends a socket that sends too many.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -70,6 +71,8 @@ pub enum Event {
     /// Something was written, and the page should show it soon.
     Touched(Topic),
     Polled(Topic, Result<Vec<Entity>, (ErrorCode, String)>),
+    /// What was asked for in one go is complete; answers `Effect::Gather`.
+    Gathered,
     /// Time passed.
     Tick,
 }
@@ -81,6 +84,8 @@ pub enum Effect {
     /// Send `hello` with a token that is still good.
     Hello,
     Send(FromConsole),
+    /// Come back with `Event::Gathered` when what runs now is over.
+    Gather,
     Poll(Topic),
     Changed(Topic),
     /// The status or the poll count changed.
@@ -114,6 +119,8 @@ pub struct Link {
     failures: u32,
     network: bool,
     topics: BTreeMap<Topic, Watched>,
+    /// To be subscribed to afresh, once all are gathered.
+    asked: Vec<Topic>,
     polled_ms: f64,
     shown: Status,
     /// Counts rounds of polling and manual refreshes: lists that are not topics fetch again when it moves.
@@ -127,6 +134,7 @@ impl Default for Link {
             failures: 0,
             network: true,
             topics: BTreeMap::new(),
+            asked: Vec::new(),
             polled_ms: 0.0,
             shown: Status::Idle,
             rounds: 0,
@@ -175,6 +183,7 @@ impl Link {
                 }
             }
             Event::Polled(topic, result) => self.polled(topic, result, now_ms, &mut effects),
+            Event::Gathered => self.send_asked(&mut effects),
             Event::Tick => self.tick(now_ms, jitter, &mut effects),
         }
         let status = self.status();
@@ -213,20 +222,15 @@ impl Link {
         if full {
             self.forget_idle(f64::INFINITY, effects);
         }
-        let live = self.is_live();
-        let watched = self.topics.entry(topic).or_insert_with(|| {
-            if live {
-                effects.push(Effect::Send(FromConsole::Subscribe {
-                    topics: vec![Subscription { topic, since: None }],
-                }));
-            }
-            Watched {
-                state: Rc::default(),
-                watchers: 0,
-                since_ms: now_ms,
-                polled_ms: f64::NEG_INFINITY,
-                retry_ms: None,
-            }
+        if self.is_live() && !self.topics.contains_key(&topic) {
+            self.ask(topic, effects);
+        }
+        let watched = self.topics.entry(topic).or_insert_with(|| Watched {
+            state: Rc::default(),
+            watchers: 0,
+            since_ms: now_ms,
+            polled_ms: f64::NEG_INFINITY,
+            retry_ms: None,
         });
         watched.watchers += 1;
     }
@@ -311,11 +315,30 @@ impl Link {
         match Rc::make_mut(&mut watched.state).apply(input) {
             Outcome::Changed => effects.push(Effect::Changed(topic)),
             Outcome::Unchanged => {}
-            Outcome::Gap => {
-                effects.push(Effect::Send(FromConsole::Subscribe {
-                    topics: vec![Subscription { topic, since: None }],
-                }));
-            }
+            Outcome::Gap => self.ask(topic, effects),
+        }
+    }
+
+    /// Subscribes to one topic afresh, together with others that are asked for in the same go.
+    fn ask(&mut self, topic: Topic, effects: &mut Vec<Effect>) {
+        if self.asked.is_empty() {
+            effects.push(Effect::Gather);
+        }
+        if !self.asked.contains(&topic) {
+            self.asked.push(topic);
+        }
+    }
+
+    fn send_asked(&mut self, effects: &mut Vec<Effect>) {
+        let asked = std::mem::take(&mut self.asked);
+        if !self.is_live() {
+            // The next welcome subscribes to everything.
+            return;
+        }
+        let wanted = asked.into_iter().filter(|topic| self.topics.contains_key(topic));
+        let topics: Vec<_> = wanted.map(|topic| Subscription { topic, since: None }).collect();
+        for chunk in topics.chunks(SUBSCRIBE_CHUNK) {
+            effects.push(Effect::Send(FromConsole::Subscribe { topics: chunk.to_vec() }));
         }
     }
 
@@ -445,12 +468,14 @@ impl Link {
 impl Link {
     /// Subscribes anew to what the hub could not serve a while ago.
     fn ask_again(&mut self, now_ms: f64, effects: &mut Vec<Effect>) {
-        for (topic, watched) in &mut self.topics {
-            if watched.retry_ms.is_some_and(|at| now_ms >= at) {
+        let due = |watched: &Watched| watched.retry_ms.is_some_and(|at| now_ms >= at);
+        let again: Vec<_> =
+            self.topics.iter().filter(|(_, watched)| due(watched)).map(|(topic, _)| *topic).collect();
+        for topic in again {
+            if let Some(watched) = self.topics.get_mut(&topic) {
                 watched.retry_ms = None;
-                let again = Subscription { topic: *topic, since: None };
-                effects.push(Effect::Send(FromConsole::Subscribe { topics: vec![again] }));
             }
+            self.ask(topic, effects);
         }
     }
 }

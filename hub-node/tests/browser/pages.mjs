@@ -4,6 +4,8 @@
 import { accessible, assert, at, given, launch, live, open, PASSWORD, say, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
+/** More rows than the hub takes frames of one socket in a second. */
+const MANY = 90;
 const id = (n) => `01890a5d-ac96-774b-bcce-b302099a8${String(n).padStart(3, '0')}`;
 
 /** Asks the hub as a program does. */
@@ -19,6 +21,9 @@ async function furnish() {
   const { access_token: token } = await call('POST', '/setup', { token: given('STORY_SETUP_TOKEN'), ...person });
   const shop = { code: 'freshmart', name: 'FreshMart', currency: 'EUR', time_zone: 'UTC' };
   const retailer = await call('POST', '/retailers', shop, token);
+  for (let n = 1; n < MANY; n += 1) {
+    await call('POST', '/retailers', { ...shop, code: `shop-${n}`, name: `Shop ${n}` }, token);
+  }
   const agent = await call('POST', `/retailers/${retailer.id}/agents`, { name: 'Back office' }, token);
   return { retailer: retailer.id, agent: agent.id };
 }
@@ -35,7 +40,7 @@ async function aLostModule(browser, { retailer }) {
   await at(page, 'part-missing').waitFor();
   await accessible(page, 'a page whose program is missing');
   await page.goto(`${hub}/retailers`);
-  await at(page, 'retailer-row').waitFor();
+  await at(page, 'retailer-row').first().waitFor();
   await at(page, 'new-retailer').click();
   await at(page, 'part-missing').waitFor();
   await page.keyboard.press('Escape');
@@ -48,6 +53,25 @@ async function aLostModule(browser, { retailer }) {
   await at(page, 'tab-agents').waitFor();
   assert(true, 'trying again brings the page');
   await page.context().close();
+}
+
+/** A list of more rows than the hub takes frames in a second stays live. */
+async function aLongList(page) {
+  const frames = [];
+  page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => frames.push(String(payload))));
+  // From a page that is live already: each row that is drawn then asks for its topic by itself.
+  await page.goto(`${hub}/retailers?limit=25`);
+  await at(page, 'retailer-row').nth(24).waitFor();
+  await live(page);
+  frames.length = 0;
+  await page.locator('.pager-size select').selectOption('100');
+  await at(page, 'retailer-row').nth(MANY - 1).waitFor();
+  await page.waitForFunction((many) => document.querySelectorAll('[data-testid=retailer-row]').length >= many, MANY);
+  const asked = () => frames.filter((frame) => frame.includes('"subscribe"')).join('').split('summary:').length - 1;
+  for (const patience = Date.now() + 10_000; asked() < MANY - 25 && Date.now() < patience;) await page.waitForTimeout(50); // poll: frames
+  assert(asked() >= MANY - 25, `the new rows are asked for: ${asked()}`);
+  assert(frames.length < 10, `${frames.length} frames ask for all of them`);
+  await live(page);
 }
 
 /** What was typed is not lost by Escape. */
@@ -247,6 +271,7 @@ try {
   await page.goto(hub);
   await signIn(page);
   await live(page);
+  await aLongList(page);
   await aHalfFilledForm(page, things);
   await aTokenOfYesterday(page, things);
   await aClusterOfThree(page);

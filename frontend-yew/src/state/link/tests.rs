@@ -48,7 +48,9 @@ fn live() -> Link {
 fn a_gap_leads_to_a_fresh_subscription() {
     let mut link = live();
     let delta = frame(serde_json::json!({"t":"delta","topic":topic(),"after":9,"version":10,"changes":[]}));
-    assert_eq!(link.handle(delta, 1.0, 1.0), [subscribe(topic(), None)]);
+    assert_eq!(link.handle(delta.clone(), 1.0, 1.0), [Effect::Gather]);
+    assert_eq!(link.handle(delta, 1.0, 1.0), [], "asked for already");
+    assert_eq!(link.handle(Event::Gathered, 1.0, 1.0), [subscribe(topic(), None)]);
     assert_eq!(link.topic(topic()).unwrap().version, Some(Version(5)));
 }
 
@@ -176,10 +178,37 @@ fn what_cannot_be_served_for_now_is_asked_for_again() {
     assert_eq!(link.handle(frame(busy), 100.0, 1.0), []);
     assert_eq!(link.topic(topic()).unwrap().refused, None);
     assert_eq!(link.handle(Event::Tick, 1_000.0, 1.0), []);
-    assert_eq!(link.handle(Event::Tick, 3_100.0, 1.0), [subscribe(topic(), None)]);
+    assert_eq!(link.handle(Event::Tick, 3_100.0, 1.0), [Effect::Gather]);
+    assert_eq!(link.handle(Event::Gathered, 3_100.0, 1.0), [subscribe(topic(), None)]);
     assert_eq!(link.handle(Event::Tick, 6_500.0, 1.0), []);
     let gone = serde_json::json!({"t":"refused","topic":topic(),"code":"not_found","detail":"gone"});
     assert_eq!(link.handle(frame(gone), 7_000.0, 1.0), [Effect::Changed(topic())]);
+}
+
+/// The hub ends a socket that sends more than 50 frames at once; a list has up to 100 rows.
+#[test]
+fn the_rows_of_a_list_are_asked_for_in_one_frame() {
+    let rows: Vec<Topic> =
+        (0..SUBSCRIBE_CHUNK + 1).map(|n| Topic::Summary(format!("{n:032x}").parse().unwrap())).collect();
+    let mut link = live();
+    let first = link.handle(Event::Watch(rows[0]), 1.0, 1.0);
+    assert_eq!(first, [Effect::Gather]);
+    for row in &rows[1..] {
+        assert_eq!(link.handle(Event::Watch(*row), 1.0, 1.0), []);
+    }
+    let sizes = |effects: Vec<Effect>| -> Vec<usize> {
+        let size = |effect| match effect {
+            Effect::Send(FromConsole::Subscribe { topics }) => topics.len(),
+            other => panic!("not a subscription: {other:?}"),
+        };
+        effects.into_iter().map(size).collect()
+    };
+    assert_eq!(sizes(link.handle(Event::Gathered, 1.0, 1.0)), [SUBSCRIBE_CHUNK, 1]);
+    assert_eq!(link.handle(Event::Gathered, 1.0, 1.0), []);
+    // The line breaks before they are gathered: the welcome of the next one asks for everything.
+    link.handle(Event::Watch(run_topic()), 1.0, 1.0);
+    link.handle(Event::Closed, 2.0, 1.0);
+    assert_eq!(link.handle(Event::Gathered, 2.0, 1.0), []);
 }
 
 #[test]
