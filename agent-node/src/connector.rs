@@ -17,10 +17,10 @@ pub mod sftp;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use messages::ErrorCode;
 use messages::agent::RejectedItem;
 use messages::item::{Item, ItemField};
 use messages::run::RunFailure;
-use messages::ErrorCode;
 
 pub use leftovers::ForRun;
 

@@ -97,6 +97,8 @@ pub struct Config {
     pub log: String,
     /// Between two looks at the line when all is well; three failures make it offline within half a minute.
     pub probe_every: Duration,
+    /// For the hub's answer to a batch: it may be busy committing. The same batch is sent again after that.
+    pub answer_patience: Duration,
     /// For requests under way when the edge stops.
     pub grace: Duration,
 }
@@ -189,6 +191,7 @@ impl Given {
             sample_catalogue: self.sample_catalogue.unwrap_or(false),
             log,
             probe_every: Duration::from_secs(4),
+            answer_patience: Duration::from_secs(30),
             grace: Duration::from_secs(5),
         })
     }

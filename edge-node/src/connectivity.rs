@@ -15,6 +15,7 @@ use messages::Timestamp;
 use messages::edge::status::{LinkState, OfflineCause};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::line::{HttpLine, LineFault};
 use crate::links::Links;
@@ -22,8 +23,11 @@ use judge::{Judge, News};
 
 /// Where a hub says that it can serve.
 const READY: &str = "/health/ready";
-/// For the answer to a look; with the steps of a connection three of them end within half a minute.
+/// For the answer to a look.
 pub const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+/// For a whole look, a little more than its longest step, which so can name itself: three looks and the waits between
+/// them end within half a minute.
+const LOOK: Duration = Duration::from_secs(6);
 
 pub struct ConnectivityActor;
 
@@ -99,7 +103,10 @@ impl Actor for ConnectivityActor {
 
 async fn look(line: &HttpLine) -> News {
     let Ok(request) = Request::get(READY).body(Full::new(Bytes::new())) else { return News::Reached };
-    match line.send(request).await {
+    let looked = timeout(LOOK, line.send(request)).await.unwrap_or_else(|_| {
+        Err(LineFault::new(OfflineCause::HubDown, format!("{} did not answer in time", line.to())))
+    });
+    match looked {
         Ok(answer) if answer.status.is_success() => News::Reached,
         Ok(answer) => {
             let detail = format!("{} answers with status {}", line.to(), answer.status);

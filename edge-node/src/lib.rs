@@ -258,11 +258,14 @@ fn children(
     let line = Arc::new(HttpLine::new(dialer.clone(), hub.clone(), PROBE_PATIENCE));
     let looking = ConnectivityArguments { line, every: config.probe_every, links: Arc::clone(links) };
     let wrong = |error: relay::transport::BadCredential| EdgeError::Hub(error.to_string());
+    let (credential, patience) = (&identity.credential, config.answer_patience);
+    let http = HttpTransport::new(dialer.clone(), hub.clone(), credential, patience).map_err(wrong)?;
+    let grpc = GrpcTransport::new(dialer, hub, credential, patience).map_err(wrong)?;
     let relaying = RelayArguments {
         store: store.clone(),
         links: Arc::clone(links),
-        http: Arc::new(HttpTransport::new(dialer.clone(), hub.clone(), &identity.credential).map_err(wrong)?),
-        grpc: Arc::new(GrpcTransport::new(dialer, hub, &identity.credential).map_err(wrong)?),
+        http: Arc::new(http),
+        grpc: Arc::new(grpc),
         protocol: config.sync_protocol,
     };
     children.push(ChildSpec::new("connectivity", "connectivity", policy, move || {

@@ -131,6 +131,7 @@ codes! {
     RunCancelled          "run_cancelled"            409 false "The run was cancelled"
     AgentLost             "agent_lost"               504 true  "The agent did not come back"
     AgentRefused          "agent_refused"            409 false "The agent refused the run"
+    Unsupported           "unsupported"              422 false "The agent has no such connector"
 }
 
 impl std::fmt::Display for ErrorCode {

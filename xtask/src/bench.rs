@@ -15,8 +15,10 @@ use crate::tools::{Cache, debian, store};
 use crate::ui;
 use crate::web;
 
-mod console;
 mod checkout;
+mod cluster;
+mod console;
+mod crowd;
 mod csv;
 mod idle;
 mod rig;
@@ -34,6 +36,10 @@ pub(crate) enum Name {
     Console,
     /// P-2: sales finished by a store edge with five tills, against a bare loop on the same database.
     Checkout,
+    /// P-7, P-8, P-9: three hub nodes: the cost of asking the wrong one, and of losing one.
+    Cluster,
+    /// P-10: one hub with 10,000 retailers at work.
+    Crowd,
     /// P-6: a million CSV items to a local file, against Python's csv module.
     Csv,
     /// P-5: 200 MB to an SFTP server, against OpenSSH's client.
@@ -46,6 +52,8 @@ impl Name {
             Self::Idle => "idle",
             Self::Console => "console",
             Self::Checkout => "checkout",
+            Self::Cluster => "cluster",
+            Self::Crowd => "crowd",
             Self::Csv => "csv",
             Self::Sftp => "sftp",
         }
@@ -104,6 +112,8 @@ pub(crate) fn run(repo: &Repo, name: Name) -> Result<()> {
         Name::Idle => idle::run(&bench)?,
         Name::Console => console::run(&bench)?,
         Name::Checkout => checkout::run(&bench)?,
+        Name::Cluster => cluster::run(&bench)?,
+        Name::Crowd => crowd::run(&bench)?,
         Name::Csv => csv::run(&bench)?,
         Name::Sftp => sftp::run(&bench)?,
     };

@@ -92,6 +92,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
                 .map_or_else(|| hub_port(options.port), |state| free_port(Some(state.hub_port)))?,
             setup_token: setup_token(&home)?,
             log: home.join("logs").join("hub.log"),
+            shared: None,
         },
         agents: story::SAMPLES
             .iter()

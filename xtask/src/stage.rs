@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 pub(crate) mod agent;
 pub(crate) mod api;
+pub(crate) mod cluster;
 pub(crate) mod guard;
 pub(crate) mod hub;
 pub(crate) mod leftovers;

@@ -202,8 +202,8 @@ impl Poller {
             return Ok(self.tell.send(Ok(Heard::Sign)).await.is_ok());
         }
         for frame in frames {
-            let frame = parse(frame.get())?;
-            if self.tell.send(Ok(Heard::Frame(Box::new(frame)))).await.is_err() {
+            let heard = parse(frame.get())?;
+            if self.tell.send(Ok(heard)).await.is_err() {
                 return Ok(false);
             }
             *after += 1;

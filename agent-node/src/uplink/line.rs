@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use messages::PROTOCOL;
 use messages::agent::{Frame, FromAgent, ToAgent};
 use messages::http::agents::TransportKind;
+use messages::{CommandId, PROTOCOL};
 use serde::Deserialize;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -34,6 +34,11 @@ pub(crate) enum Line {
 #[derive(Debug)]
 pub(super) enum Heard {
     Frame(Box<ToAgent>),
+    /// A run whose source, destination or rule this agent does not know: a newer hub has more of them.
+    Unsupported {
+        command_id: CommandId,
+        detail: String,
+    },
     /// A sign of life: a pong, an empty answer to a poll.
     Sign,
 }
@@ -109,7 +114,7 @@ fn heard(received: Received) -> Result<Heard, Ending> {
     match received {
         None => Err(Ending::Lost("the hub closed the connection".to_owned())),
         Some(Err(error)) => Err(Ending::Lost(error.to_string())),
-        Some(Ok(Message::Text(text))) => parse(&text).map(|frame| Heard::Frame(Box::new(frame))),
+        Some(Ok(Message::Text(text))) => parse(&text),
         Some(Ok(Message::Close(close))) => {
             let why = close.map_or_else(String::new, |close| format!(": {close}"));
             Err(Ending::Lost(format!("the hub closed the connection{why}")))
@@ -124,8 +129,15 @@ struct Versioned {
     v: u16,
 }
 
+/// What is read of a run that cannot be read whole.
+#[derive(Deserialize)]
+struct Named {
+    t: String,
+    command_id: CommandId,
+}
+
 /// Reads a frame from the hub.
-pub(super) fn parse(text: &str) -> Result<ToAgent, Ending> {
+pub(super) fn parse(text: &str) -> Result<Heard, Ending> {
     let unreadable =
         |error: serde_json::Error| Ending::Lost(format!("the hub sent an unreadable frame: {error}"));
     let version = serde_json::from_str::<Versioned>(text).map_err(unreadable)?.v;
@@ -134,7 +146,21 @@ pub(super) fn parse(text: &str) -> Result<ToAgent, Ending> {
             "the hub speaks protocol {version}, this agent {PROTOCOL}; update the agent"
         )));
     }
-    serde_json::from_str::<Frame<ToAgent>>(text).map(|frame| frame.body).map_err(unreadable)
+    let error = match serde_json::from_str::<Frame<ToAgent>>(text) {
+        Ok(frame) => return Ok(Heard::Frame(Box::new(frame.body))),
+        Err(error) => error,
+    };
+    match serde_json::from_str::<Named>(text) {
+        Ok(Named { t, command_id }) if t == "run" => {
+            // Serde names what it expected; what it found may be a secret and is left out.
+            let what = error.to_string();
+            let what = what.split(" at line ").next().unwrap_or_default();
+            let what = if what.starts_with("unknown variant") { what } else { "a field cannot be read" };
+            let detail = format!("this agent cannot carry out the run: {what}; update the agent");
+            Ok(Heard::Unsupported { command_id, detail })
+        }
+        _ => Err(unreadable(error)),
+    }
 }
 
 /// What a failed attempt says about the way.
@@ -150,5 +176,40 @@ pub fn evidence(error: &UpgradeError) -> Evidence<'_> {
         UpgradeError::Status(status) => Evidence::Answered(*status),
         UpgradeError::Broke(_) => Evidence::Broke,
         UpgradeError::Silent => Evidence::Silent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "01932f6e-2b1c-7a40-8f3a-5d0c9e7b1a0b";
+
+    fn run(source: &str) -> String {
+        format!(
+            r#"{{"v":1,"t":"run","command_id":"{ID}","epoch":3,"run_id":"{ID}","job_id":"{ID}","job_name":"x","source":{source},"destination":{{"kind":"local_file","path":"/x","format":"csv"}},"credentials":{{"kind":"password","password":"hunter2"}},"reject_rule":{{"rule":"continue"}},"timeout_s":600}}"#
+        )
+    }
+
+    #[test]
+    fn a_run_with_an_unknown_connector_is_told_apart_from_garbage() {
+        let csv = r#"{"kind":"csv","path":"/x","delimiter":",","encoding":"utf8","decimal_mark":"point","columns":[]}"#;
+        assert!(matches!(parse(&run(csv)), Ok(Heard::Frame(_))));
+        let Ok(Heard::Unsupported { command_id, detail }) = parse(&run(r#"{"kind":"tape","reel":7}"#)) else {
+            panic!("a tape is read");
+        };
+        assert_eq!(command_id.to_string(), ID);
+        assert!(detail.contains("tape") && detail.contains("update the agent"), "{detail}");
+        let Ok(Heard::Unsupported { detail, .. }) = parse(&run(r#""hunter2""#)) else { panic!("no source") };
+        assert!(!detail.contains("hunter2"), "{detail}");
+        for garbage in [
+            "nonsense".to_owned(),
+            format!(r#"{{"v":1,"t":"dance","command_id":"{ID}"}}"#),
+            format!(r#"{{"v":1,"t":"cancel","command_id":"{ID}"}}"#),
+            r#"{"v":1,"t":"run"}"#.to_owned(),
+            r#"{"v":9,"t":"welcome"}"#.to_owned(),
+        ] {
+            assert!(matches!(parse(&garbage), Err(Ending::Lost(_))), "{garbage}");
+        }
     }
 }

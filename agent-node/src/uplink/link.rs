@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use messages::Secret;
 use messages::agent::{FromAgent, Hello};
 use messages::http::agents::{Transport, TransportKind};
 use messages::ids::SpoolId;
+use messages::{ErrorCode, Secret};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -251,6 +251,11 @@ impl Link {
                         Ok(Heard::Frame(frame)) => {
                             live.heard = true;
                             live.session.frame(*frame, Instant::now())
+                        }
+                        Ok(Heard::Unsupported { command_id, detail }) => {
+                            tracing::warn!(%command_id, detail, "a run was refused");
+                            let code = ErrorCode::Unsupported;
+                            vec![Action::Send(FromAgent::Refused { command_id, code, detail })]
                         }
                         Ok(Heard::Sign) => Vec::new(),
                         Err(ending) => return Outcome::Ended(ending),

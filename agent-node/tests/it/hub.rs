@@ -70,6 +70,8 @@ pub(crate) struct Hub {
 #[derive(Clone)]
 enum Push {
     Frame(Box<ToAgent>),
+    /// Of a hub that is newer than these types.
+    Text(String),
     Cut,
 }
 
@@ -137,6 +139,11 @@ impl Hub {
     /// Sends a frame to the connected agent.
     pub(crate) fn send(&self, frame: ToAgent) {
         let _nobody_connected = self.push.send(Push::Frame(Box::new(frame)));
+    }
+
+    /// Sends what these types have no words for.
+    pub(crate) fn send_text(&self, text: String) {
+        let _nobody_connected = self.push.send(Push::Text(text));
     }
 
     /// Sends a command, again at each connection until it is answered.
@@ -267,6 +274,10 @@ impl Hub {
                 push = pushed.recv() => match push.unwrap() {
                     Push::Frame(frame) if greeted => vec![*frame],
                     Push::Frame(_) => Vec::new(),
+                    Push::Text(text) => {
+                        socket.send(Message::Text(text.into())).await.unwrap();
+                        Vec::new()
+                    }
                     Push::Cut => return,
                 },
             };

@@ -181,3 +181,23 @@ async fn over_https_what_a_hub_refuses_is_obeyed_and_a_new_credential_is_used() 
     let seen = hub.seen();
     assert_eq!((seen.violations.as_slice(), seen.sessions, seen.connections), (&[][..], 2, 0));
 }
+
+#[tokio::test]
+async fn a_run_for_a_connector_that_is_not_there_is_refused_and_the_connection_stays() {
+    let shop = Shop::new();
+    shop.write_items(10);
+    let hub = Hub::start().await;
+    shop.enrolled(&hub);
+    let agent = Running::start(shop.config());
+    hub.until("hello", |seen| !seen.hellos.is_empty()).await;
+    let command = shop.command();
+    let frame = messages::agent::Frame::new(ToAgent::Run(command.clone()));
+    let text = serde_json::to_string(&frame).unwrap().replace("\"kind\":\"csv\"", "\"kind\":\"tape\"");
+    hub.send_text(text);
+    hub.until("the refusal", |seen| seen.refused == [(command.command_id, ErrorCode::Unsupported)]).await;
+    let next = shop.command();
+    hub.run(&next);
+    assert_eq!(end(&hub.end_of(next.run_id).await).0.sent, 10);
+    agent.stop().await.unwrap();
+    assert_eq!(hub.seen().connections, 1);
+}

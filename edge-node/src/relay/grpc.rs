@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Uri};
@@ -20,7 +21,7 @@ use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status, Streaming};
 
 use super::plan::SendFault;
-use super::transport::{ANSWER_PATIENCE, BadCredential, Transport, authorization};
+use super::transport::{BadCredential, Transport, authorization};
 use crate::line::dial::BoxStream;
 use crate::line::{Address, Dialer, LineFault};
 
@@ -35,23 +36,31 @@ pub struct GrpcTransport {
     dialer: Dialer,
     hub: Address,
     authorization: HeaderValue,
+    patience: Duration,
     open: Mutex<Option<Open>>,
 }
 
 impl GrpcTransport {
-    pub fn new(dialer: Dialer, hub: Address, credential: &Secret) -> Result<Self, BadCredential> {
-        Ok(Self { dialer, hub, authorization: authorization(credential)?, open: Mutex::default() })
+    /// `patience` is for one answer.
+    pub fn new(
+        dialer: Dialer,
+        hub: Address,
+        credential: &Secret,
+        patience: Duration,
+    ) -> Result<Self, BadCredential> {
+        let authorization = authorization(credential)?;
+        Ok(Self { dialer, hub, authorization, patience, open: Mutex::default() })
     }
 
     async fn stream(&self, batch: &EventBatch) -> Result<IngestAnswer, SendFault> {
         let mut held = self.open.lock().await;
         let mut open = match held.take() {
             Some(open) if open.up.try_send(batch.clone().into()).is_ok() => open,
-            _ => timeout(ANSWER_PATIENCE, self.connect(batch))
+            _ => timeout(self.patience, self.connect(batch))
                 .await
                 .unwrap_or_else(|_| Err(self.broken("no answer in time")))?,
         };
-        let answer = match timeout(ANSWER_PATIENCE, open.down.message()).await {
+        let answer = match timeout(self.patience, open.down.message()).await {
             Ok(Ok(Some(answer))) => answer,
             Ok(Ok(None)) => return Err(self.broken("the stream was closed")),
             Ok(Err(status)) => return Err(self.read(&status)),
@@ -69,9 +78,9 @@ impl GrpcTransport {
     async fn connect(&self, first: &EventBatch) -> Result<Open, SendFault> {
         let endpoint = Endpoint::from_shared(self.hub.to_string())
             .map_err(|error| self.broken(&error.to_string()))?
-            .connect_timeout(ANSWER_PATIENCE)
-            .http2_keep_alive_interval(std::time::Duration::from_secs(20))
-            .keep_alive_timeout(std::time::Duration::from_secs(20));
+            .connect_timeout(self.patience)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(20));
         let fault = Arc::new(std::sync::Mutex::new(None));
         let connector =
             Connector { dialer: self.dialer.clone(), to: self.hub.clone(), fault: Arc::clone(&fault) };

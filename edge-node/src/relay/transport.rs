@@ -14,9 +14,6 @@ use messages::edge::status::OfflineCause;
 use super::plan::SendFault;
 use crate::line::{Address, Dialer, HttpLine, LineFault};
 
-/// For a hub that commits a batch while it is busy; the same batch is sent again after that.
-pub const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
-
 /// A way to the hub. Sending the same batch twice is safe: the hub knows each event by its id.
 pub trait Transport: Send + Sync {
     fn send<'a>(&'a self, batch: &'a EventBatch) -> BoxFuture<'a, Result<IngestAnswer, SendFault>>;
@@ -42,9 +39,15 @@ pub fn authorization(credential: &Secret) -> Result<HeaderValue, BadCredential> 
 }
 
 impl HttpTransport {
-    pub fn new(dialer: Dialer, hub: Address, credential: &Secret) -> Result<Self, BadCredential> {
+    /// `patience` is for one answer.
+    pub fn new(
+        dialer: Dialer,
+        hub: Address,
+        credential: &Secret,
+        patience: Duration,
+    ) -> Result<Self, BadCredential> {
         let authorization = authorization(credential)?;
-        Ok(Self { line: HttpLine::new(dialer, hub, ANSWER_PATIENCE), authorization })
+        Ok(Self { line: HttpLine::new(dialer, hub, patience), authorization })
     }
 
     async fn post(&self, batch: &EventBatch) -> Result<IngestAnswer, SendFault> {

@@ -63,8 +63,9 @@ impl Actor for Writer {
         let (end, ended) = oneshot::channel();
         let thread_store = store.clone();
         std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
-            // Told on the way out of a panic as well.
+            // Told on the way out of a panic as well, and when the file is closed: what is declared last goes first.
             let _end = end;
+            let connection = connection;
             let mut news = Ended(Some(myself), None);
             if let Err(failure) = work_off(&connection, &jobs, &thread_store) {
                 news.1 = Some(failure.to_string());

@@ -11,6 +11,7 @@ mod checkout;
 mod hub;
 mod line;
 mod process;
+mod proxy;
 mod relay;
 mod store;
 mod support;

@@ -110,6 +110,33 @@ async fn a_hub_that_dies_is_waited_for_while_selling_goes_on() {
 }
 
 #[tokio::test]
+async fn a_line_that_is_cut_goes_silent_or_crawls_loses_nothing() {
+    use crate::proxy::{Line, Proxy};
+
+    for protocol in [SyncProtocol::Http, SyncProtocol::Grpc] {
+        let (hub, shop) = (Hub::start().await, Shop::new());
+        let proxy = Proxy::before(hub.port).await;
+        shop.enrolled(&proxy.url(), CREDENTIAL);
+        let edge = shop.start_with(protocol).await;
+        let url = url(&edge);
+        for (seed, line) in [Line::Silent, Line::Cut, Line::Slow, Line::OneWay].into_iter().enumerate() {
+            let before = hub.seen().applied.len();
+            proxy.set(line);
+            sell(&url, 12, seed as u64).await;
+            if line != Line::Slow {
+                until("a failed round", || async { (status(&url).await.outbox.attempts > 0).then_some(()) })
+                    .await;
+            }
+            proxy.set(Line::Whole);
+            drained(&edge).await;
+            assert!(hub.seen().applied.len() > before, "{line:?}");
+        }
+        let seen = std::mem::take(&mut *hub.seen());
+        compare(&shop, edge, &seen).await;
+    }
+}
+
+#[tokio::test]
 async fn where_streams_do_not_get_through_http_does() {
     let (hub, shop) = (Hub::start().await, Shop::new());
     shop.enrolled(&hub.url(), CREDENTIAL);

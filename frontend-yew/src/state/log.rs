@@ -26,11 +26,6 @@ impl Default for LogFilter {
 }
 
 impl LogFilter {
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.level == LogLevel::Debug && self.text.trim().is_empty()
-    }
-
     fn admits(&self, line: &LogLine, needle: &str) -> bool {
         line.level >= self.level && (needle.is_empty() || line.text.to_lowercase().contains(needle))
     }

@@ -144,6 +144,9 @@ mod tests {
         let choices = [("config.port".to_owned(), Side::Theirs), ("name".to_owned(), Side::Mine)];
         let result = merged(&mine, &found, &choices);
         assert_eq!(result, json!({"name": "b", "config": {"port": 24}, "secret": "kept"}));
+        // Who changes their mind is taken at the last word.
+        let again = [("name".to_owned(), Side::Mine), ("name".to_owned(), Side::Theirs)];
+        assert_eq!(merged(&mine, &found, &again)["name"], "c");
     }
 
     #[test]

@@ -75,4 +75,17 @@ mod tests {
             assert_eq!(strength(password, &["Annanovak", "an"]), expected, "{password}");
         }
     }
+
+    #[test]
+    fn own_words_count_from_three_letters_on() {
+        assert_eq!(strength("tea kettle 9", &["te"]), Strength::Fair);
+        assert_eq!(strength("tea kettle 9", &["tea"]), Strength::Weak);
+    }
+
+    #[test]
+    fn the_meter_fills_step_by_step() {
+        let levels =
+            [Strength::TooShort, Strength::Weak, Strength::Fair, Strength::Strong].map(Strength::level);
+        assert_eq!(levels, [1, 2, 3, 4]);
+    }
 }

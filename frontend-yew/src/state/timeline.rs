@@ -68,6 +68,13 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_was_taken_twice_shows_the_last_time() {
+        let steps = steps(&run(&["queued", "dispatched", "queued", "dispatched", "running"]));
+        let at: Vec<_> = steps.iter().map(|step| step.transition.as_ref().map(|t| t.at.0)).collect();
+        assert_eq!(at, [Some(2), Some(3), Some(4), None]);
+    }
+
+    #[test]
     fn each_course_is_drawn() {
         use Mark::{Ahead, Current, Done, Failed, Stopped};
         for (states, marks) in [

@@ -53,6 +53,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn failures_stay_longer() {
+        let mut toasts = Toasts::default();
+        for tone in [Tone::Good, Tone::Plain, Tone::Bad] {
+            toasts.add(tone, "x", "");
+        }
+        let stays: Vec<_> = toasts.shown.iter().map(Toast::stays_ms).collect();
+        assert_eq!(stays, [5_000, 5_000, 12_000]);
+    }
+
+    #[test]
     fn the_oldest_makes_room_and_a_gone_one_does_not_matter() {
         let mut toasts = Toasts::default();
         let ids: Vec<_> = (0..6).map(|n| toasts.add(Tone::Plain, n.to_string(), "")).collect();

@@ -7,6 +7,7 @@
 //! greeting   the first words on a connection: which cluster, which process       pure
 //! gauge      how much is under way, and how long it takes                         pure
 //! keeper     the actor that keeps the book and acts on it
+//! sessions   events of ractor_cluster's sessions, as messages
 //! door       the accept loop: TLS, greeting, limits
 //! dial       connecting to another node; probing an address
 //! socket     options of a socket, and the stream that ractor_cluster is given
@@ -32,6 +33,7 @@ mod greeting;
 mod hub_link;
 mod keeper;
 mod live;
+mod sessions;
 mod socket;
 mod tls;
 

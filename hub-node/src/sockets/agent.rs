@@ -28,7 +28,10 @@ const AT_ONCE_MS: u64 = 50;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn connect(sockets: Sockets, asked: Asked) -> Response {
-    match admit(&sockets, &asked.headers, asked.peer).await.and_then(|proof| Ok((proof, asked.accept(MAX_FRAME)?))) {
+    match admit(&sockets, &asked.headers, asked.peer)
+        .await
+        .and_then(|proof| Ok((proof, asked.accept(MAX_FRAME)?)))
+    {
         Ok((proof, accepted)) => {
             let (response, socket) = accepted.split();
             let tasks = sockets.tasks.clone();
@@ -143,7 +146,8 @@ pub(super) async fn start(
         }
     };
     let addr = ConnAddr { node: sockets.boot, conn, agent, generation };
-    let (router, store, feed) = (sockets.router.clone(), Arc::new(sockets.store.clone()), sockets.feed.clone());
+    let (router, store, feed) =
+        (sockets.router.clone(), Arc::new(sockets.store.clone()), sockets.feed.clone());
     let make = move || {
         let arguments = Arguments {
             retailer,

@@ -107,7 +107,7 @@ fn model_a_living_node_is_declared_dead() {
 /// The lease spares the nodes disputes; what is stored does not depend on it.
 #[test]
 fn model_the_fence_is_enough_without_the_lease() {
-    holds(Scope { pauses: 3, heeds_lease: false, ..CALM });
+    holds(Scope { pauses: 2, heeds_lease: false, ..CALM });
 }
 
 /// And the lease is not enough without the fence: a commit that is under way when its sender is paused arrives after

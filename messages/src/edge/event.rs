@@ -224,3 +224,6 @@ pub struct Withheld {
     pub code: String,
     pub detail: String,
 }
+
+#[cfg(test)]
+mod tests;

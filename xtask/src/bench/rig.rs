@@ -46,6 +46,7 @@ impl Rig {
             port: free_port(None)?,
             setup_token: setup_token.clone(),
             log: bench.home.join("hub.log"),
+            shared: None,
         };
         let (hub, base) = hub_plan.start(&bench.stop)?;
         let mut api = Api::new(&base);

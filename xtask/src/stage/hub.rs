@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::StopRequest;
 use super::api::Api;
+use super::cluster::Shared;
 use super::service::{self, Service};
 use crate::tools::store;
 
@@ -23,6 +24,8 @@ pub(crate) struct HubPlan {
     /// Lets the first administrator in.
     pub(crate) setup_token: String,
     pub(crate) log: PathBuf,
+    /// What it shares with other hubs; alone, it has a database of its own.
+    pub(crate) shared: Option<Shared>,
 }
 
 impl HubPlan {
@@ -43,6 +46,12 @@ impl HubPlan {
             .arg(&self.data)
             .env(store::VARIABLE, &self.store_program)
             .env("GROCERYSYNC_SETUP_TOKEN", &self.setup_token);
+        if let Some(shared) = &self.shared {
+            command.env("MONGODB_URI", &shared.uri).args(["--cluster-listen", "127.0.0.1:0", "--keys-file"]);
+            command.arg(&shared.keys).arg("--cluster-cert").arg(shared.certs.join("hub.pem"));
+            command.arg("--cluster-key").arg(shared.certs.join("hub.key"));
+            command.arg("--cluster-ca").arg(shared.certs.join("ca.pem"));
+        }
         let mut service = Service::start("hub", &mut command, &self.log)?;
         let base = stop.wait_for("the hub is ready", START_LIMIT, || {
             service.check()?;

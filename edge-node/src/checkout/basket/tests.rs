@@ -1,3 +1,5 @@
+//! Baskets as cases, and as they come: lines, totals and payments agree whatever is in them.
+
 use messages::PaymentId;
 use messages::edge::checkout::{AddPayment, PaymentKind};
 use messages::edge::{Currency, TaxRate};

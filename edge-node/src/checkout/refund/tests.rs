@@ -1,3 +1,5 @@
+//! A refund is the inverse of its sale, whole and in parts.
+
 use messages::edge::Currency;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Every answer and refusal of a hub, and what follows from it.
+
 use super::*;
 use messages::edge::status::OfflineCause;
 

@@ -237,3 +237,13 @@ fn stopping_forgets_everything() {
     assert!(link.topic(topic()).is_none());
     assert_eq!(link.handle(Event::Opened, 2.0, 1.0), []);
 }
+
+#[test]
+fn a_handshake_that_takes_too_long_is_given_up() {
+    let mut link = Link::default();
+    link.handle(Event::Start, 0.0, 1.0);
+    assert!(!link.handle(Event::Tick, 9_900.0, 1.0).contains(&Effect::Close));
+    assert_eq!(link.status(), Status::Connecting);
+    assert!(link.handle(Event::Tick, 10_100.0, 1.0).contains(&Effect::Close));
+    assert!(matches!(link.status(), Status::Waiting { .. }));
+}

@@ -126,3 +126,31 @@ fn a_refusal_is_kept_until_something_comes_again() {
     topic.apply(Input::Snapshot { version: Version(2), entities: vec![] });
     assert_eq!(topic.refused, None);
 }
+
+#[test]
+fn lines_of_the_log_can_be_removed_and_no_lines_change_nothing() {
+    let mut topic = at(7);
+    let lines = vec![log(1), log(2)];
+    assert_eq!(topic.apply(Input::Tick(vec![Tick::Log { lines }])), Outcome::Changed);
+    assert_eq!(topic.apply(Input::Tick(vec![Tick::Log { lines: Vec::new() }])), Outcome::Unchanged);
+    let gone = |kind: &str| Change::Remove { key: EntityKey { kind: kind.into(), id: "1".into() } };
+    topic.apply(delta(7, 8, vec![gone("run")]));
+    assert_eq!(topic.log().count(), 2, "a run of the same number is no line");
+    topic.apply(delta(8, 9, vec![gone("log")]));
+    assert_eq!(topic.log().map(|line| line.seq).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn an_agent_is_found_by_its_own_id() {
+    let agent = |n: u8| {
+        let id = format!("01890a5d-ac96-774b-bcce-b302099a805{n}");
+        let view = serde_json::json!({"id": id, "retailer_id": id, "rev": 1, "name": format!("agent {n}"), "enabled": true,
+            "enrolment": "pending", "presence": "never", "created_at": 1, "updated_at": 1});
+        Entity::Agent(serde_json::from_value(view).unwrap())
+    };
+    let mut topic = TopicState::default();
+    topic.apply(Input::Snapshot { version: Version(1), entities: vec![agent(1), agent(2)] });
+    let second = topic.agent("01890a5d-ac96-774b-bcce-b302099a8052".parse().unwrap()).unwrap();
+    assert_eq!(second.spec.name, "agent 2");
+    assert!(topic.agent("01890a5d-ac96-774b-bcce-b302099a8053".parse().unwrap()).is_none());
+}

@@ -16,10 +16,8 @@ use actors::observe::Observable;
 use messages::Timestamp;
 use messages::ids::BootId;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use ractor_cluster::node::{NodeConnectionMode, NodeServerSessionInformation};
-use ractor_cluster::{
-    IncomingEncryptionMode, NodeEventSubscription, NodeServer, NodeServerMessage, NodeSessionMessage,
-};
+use ractor_cluster::node::NodeConnectionMode;
+use ractor_cluster::{IncomingEncryptionMode, NodeServer, NodeServerMessage, NodeSessionMessage};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
@@ -34,6 +32,7 @@ use super::envelope::MAX_FRAME;
 use super::greeting::Secrets;
 use super::hub_link::{self, HubLink, guarded};
 use super::live::{Live, Sign};
+use super::sessions::{SessionEvent, Sessions};
 use super::tls::{LinkTls, LinkTlsError};
 use super::{Shared, lock, socket};
 
@@ -68,13 +67,6 @@ pub(super) enum KeeperMsg {
     /// The certificate files were looked into.
     Renewed(Result<Option<LinkTls>, LinkTlsError>),
     Observe(RpcReplyPort<Value>),
-}
-
-/// What `ractor_cluster` says of a session.
-pub(super) enum SessionEvent {
-    Opened { session: ActorRef<NodeSessionMessage>, node_id: u64 },
-    Ready,
-    Ended,
 }
 
 impl ractor::Message for KeeperMsg {}
@@ -464,41 +456,5 @@ fn forget_all(shared: &Shared) {
         if live.is_announced() {
             guarded("a link that is down", || shared.inbound.link_down(boot, Lost::Stopped));
         }
-    }
-}
-
-/// Turns `ractor_cluster`'s calls into messages. A session without our label came in through its own listener, which
-/// no node uses.
-struct Sessions {
-    keeper: ActorRef<KeeperMsg>,
-}
-
-impl Sessions {
-    fn pass(&self, session: NodeServerSessionInformation, event: impl FnOnce() -> SessionEvent) {
-        match socket::of_label(&session.peer_addr) {
-            Some(conn) => {
-                if self.keeper.cast(KeeperMsg::Session { conn, event: event() }).is_err() {
-                    tracing::debug!("a session has changed after the keeper of links has ended");
-                }
-            }
-            None => session.actor.stop(Some("not through our door".into())),
-        }
-    }
-}
-
-impl NodeEventSubscription for Sessions {
-    fn node_session_opened(&self, session: NodeServerSessionInformation) {
-        let (actor, node_id) = (session.actor.clone(), session.node_id);
-        self.pass(session, || SessionEvent::Opened { session: actor, node_id });
-    }
-
-    fn node_session_authenticated(&self, _: NodeServerSessionInformation) {}
-
-    fn node_session_ready(&self, session: NodeServerSessionInformation) {
-        self.pass(session, || SessionEvent::Ready);
-    }
-
-    fn node_session_disconnected(&self, session: NodeServerSessionInformation) {
-        self.pass(session, || SessionEvent::Ended);
     }
 }

@@ -41,7 +41,7 @@ pub(super) enum Keeper {
     Taking {
         row: Row,
     },
-    /// The shard is not served any more; when its actor has finished, it is handed over.
+    /// The shard is not served any more, and is handed over.
     Giving {
         row: Row,
         to: (Boot, u8),

@@ -407,7 +407,7 @@ impl Cluster {
         let living: Vec<_> = world.server.living(me.0).collect();
         let owner = row.owner.filter(|owner| living.iter().any(|(boot, doc)| (*boot, doc.lease) == *owner));
         let seats = living.iter().map(|(boot, doc)| (*boot, doc.leaving)).collect();
-        let mine = owner == Some(me);
+        let mine = row.owner == Some(me);
         node.claim = mine.then_some(row.epoch);
         node.keeper = match self.decide((me.0, seats, owner.map(|(boot, _)| boot))) {
             Decision::Take => Keeper::Taking { row },
@@ -428,7 +428,8 @@ impl Node {
         let me = (self.boot(), self.name.unwrap_or(0));
         match self.keeper {
             Keeper::Taking { row } => Some(Request::Take { row, to: me }),
-            Keeper::Giving { row, to } if self.actor == Actor::Off => Some(Request::HandOver { row, to }),
+            // Its actor may have finished or not: it is waited for, and not for ever.
+            Keeper::Giving { row, to } => Some(Request::HandOver { row, to }),
             _ => None,
         }
     }
