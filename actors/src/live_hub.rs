@@ -55,13 +55,24 @@ pub enum Kind {
 
 pub enum LiveHubMsg {
     Publish(Publication),
-    Join { topic: Topic, scope: RetailerScope, conn: ConnId, actor: ActorRef<LiveConnMsg> },
-    Leave { topic: Topic, conn: ConnId },
+    Join {
+        topic: Topic,
+        scope: RetailerScope,
+        conn: ConnId,
+        actor: ActorRef<LiveConnMsg>,
+    },
+    Leave {
+        topic: Topic,
+        conn: ConnId,
+    },
     LeaveAll(ConnId),
     /// Which retailers are watched from this node?
     Watched(RpcReplyPort<Vec<RetailerId>>),
     DashboardDue,
-    Today { scope: RetailerScope, today: Result<Today, StoreError> },
+    Today {
+        scope: RetailerScope,
+        today: Result<Today, StoreError>,
+    },
     Observe(RpcReplyPort<Value>),
 }
 

@@ -165,20 +165,13 @@ async fn serve(
             single: config.cluster().is_none(),
         }),
         fleet: engine.fleet.clone(),
-        settings: Settings {
-            secure: public_url.starts_with("https://"),
-            public_url,
-            trusted_proxies: config.trusted_proxies.clone(),
-        },
+        settings: settings(config, public_url),
         draining: draining.clone(),
     };
     let app = crate::http::app(state, crate::sockets::filter(sockets.clone()));
     let closing = CancellationToken::new();
     let serving = tokio::spawn(server.serve(app, closing.clone()));
-    let ready = match place.settled(config).await {
-        Ok(()) => announce(data_dir.path(), &local_url),
-        Err(error) => Err(error),
-    };
+    let ready = place.settled(config).await.and_then(|()| announce(data_dir.path(), &local_url));
     if ready.is_ok() {
         tracing::info!(address = local_url, "the hub is ready");
         stop.cancelled().await;
@@ -191,11 +184,7 @@ async fn serve(
         tracing::error!(%error, "the accept loop has failed");
     }
     drop(following);
-    engine.stop().await;
-    if let Some(links) = place.others.links() {
-        links.stop().await;
-    }
-    tracing::info!("the hub has stopped");
+    engine.stop(&place).await;
     ready
 }
 
@@ -215,6 +204,11 @@ async fn part(place: &Place, sockets: &Sockets) {
         }
     };
     tokio::join!(giving, parting);
+}
+
+fn settings(config: &Config, public_url: String) -> Settings {
+    let secure = public_url.starts_with("https://");
+    Settings { public_url, secure, trusted_proxies: config.trusted_proxies.clone() }
 }
 
 async fn bind(config: &Config) -> Result<Server, NodeError> {
@@ -335,9 +329,13 @@ impl Engine {
         }
     }
 
-    async fn stop(self) {
+    async fn stop(self, place: &Place) {
         self.connections.stop("the hub stops").await;
         self.runs.stop("the hub stops").await;
         self.retailers.stop("the hub stops").await;
+        if let Some(links) = place.others.links() {
+            links.stop().await;
+        }
+        tracing::info!("the hub has stopped");
     }
 }

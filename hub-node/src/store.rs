@@ -44,7 +44,7 @@ pub use embedded::{EmbeddedConfig, EmbeddedError, StoreAddress, find_binary};
 pub use guard::{StoreGuard, StoreGuardArguments, StoreGuardMsg};
 pub use handle::{OpenError, Store};
 pub use identity::{Identity, KeyProof};
-pub use ownership::{LeaseName, NodeRow, NodeRecord, OwnershipStore, Picture, ShardRow};
+pub use ownership::{LeaseName, NodeRecord, NodeRow, OwnershipStore, Picture, ShardRow};
 pub use reads::RunFilter;
 pub use schema::SchemaError;
 pub use sessions::Sessions;

@@ -133,7 +133,13 @@ async fn voids_before_and_after_the_receipt() {
     let open: TransactionView = post(&till, "/v1/transactions", json!({})).await;
     let path = format!("/v1/transactions/{}", open.transaction_id);
     post::<TransactionView>(&till, &format!("{path}/lines"), json!({"sku": "A3"})).await;
-    let voided: TransactionView = post(&till, &format!("{path}/void"), json!({"reason": "no wallet"})).await;
+    let paid: TransactionView = post(&till, &format!("{path}/payments"), json!({"kind": "card"})).await;
+    let (void, why) = (format!("{path}/void"), json!({"reason": "no wallet"}));
+    assert_eq!(refused(&till, Method::POST, &void, why.clone()).await, ErrorCode::WrongState);
+    let payment = format!("{path}/payments/{}", paid.payments[0].payment_id);
+    let unpaid: TransactionView = till.call(Method::DELETE, &payment, &()).await.unwrap();
+    assert_eq!(unpaid.due, Amount::new(333));
+    let voided: TransactionView = post(&till, &void, why).await;
     assert_eq!(voided.state, TransactionState::Voided);
     assert_eq!(refused(&till, Method::GET, &path, json!(null)).await, ErrorCode::NotFound);
 

@@ -106,6 +106,33 @@ async fn a_receipt_number_is_never_used_twice() {
 }
 
 #[tokio::test]
+async fn what_is_old_is_forgotten_unless_it_is_unsent() {
+    let shop = Shop::new();
+    let edge = shop.start().await;
+    for _ in 0..4 {
+        one_sale(&edge).await;
+    }
+    let later = Timestamp::now() + std::time::Duration::from_secs(60);
+    let forgotten = edge
+        .store
+        .write(move |tx| {
+            let unsent = tx.forget_settled(later, 500)?;
+            tx.settle(7, &[], Timestamp(0))?;
+            let young = tx.forget_settled(Timestamp(0), 500)?;
+            let slice = tx.forget_settled(later, 5)?;
+            let rest = tx.forget_settled(later, 500)?;
+            let young_answers = tx.forget_repeats(Timestamp(0), 500)?;
+            Ok([unsent, young, slice, rest, young_answers, tx.forget_repeats(later, 3)?])
+        })
+        .await
+        .unwrap();
+    assert_eq!(forgotten, [0, 0, 5, 2, 0, 3]);
+    let position = edge.store.read(|store| store.position()).await.unwrap();
+    assert_eq!((position.last_seq, position.settled_seq, position.oldest_seq), (12, 7, 8));
+    edge.stop().await;
+}
+
+#[tokio::test]
 async fn a_folder_has_one_edge() {
     let shop = Shop::new();
     let edge = shop.start().await;

@@ -54,11 +54,8 @@ async fn the_map(inbox: Inbox) {
             links.keep(peers.collect());
         }
         // Shards without a living owner have nobody to attach to yet.
-        let moved: BTreeSet<Shard> = now
-            .moved_since(&before)
-            .into_iter()
-            .filter(|shard| now.place(*shard).owner.is_some())
-            .collect();
+        let moved: BTreeSet<Shard> =
+            now.moved_since(&before).into_iter().filter(|shard| now.place(*shard).owner.is_some()).collect();
         if !moved.is_empty() {
             let moved = Arc::new(moved);
             let of = Arc::clone(&moved);
@@ -80,13 +77,19 @@ async fn own_shards(inbox: Inbox, ownership: Ownership, board: Arc<dyn Board>) {
     let mut due: Option<Instant> = None;
     loop {
         let now = claims.borrow_and_update().clone();
-        let lost: BTreeSet<Shard> =
-            before.iter().filter(|(shard, epoch)| now.epoch(*shard) != Some(*epoch)).map(|(shard, _)| shard).collect();
+        let lost: BTreeSet<Shard> = before
+            .iter()
+            .filter(|(shard, epoch)| now.epoch(*shard) != Some(*epoch))
+            .map(|(shard, _)| shard)
+            .collect();
         if !lost.is_empty() {
             inbox.host.vacate(|retailer| lost.contains(&shard_of(retailer)), FINISH).await;
         }
-        let new: BTreeSet<Shard> =
-            now.iter().filter(|(shard, epoch)| before.epoch(*shard) != Some(*epoch)).map(|(shard, _)| shard).collect();
+        let new: BTreeSet<Shard> = now
+            .iter()
+            .filter(|(shard, epoch)| before.epoch(*shard) != Some(*epoch))
+            .map(|(shard, _)| shard)
+            .collect();
         if !new.is_empty() {
             // What the rows say is known at once; the store knows better, a moment later.
             let busy = inbox.fleet.rows(|retailer| new.contains(&shard_of(retailer)));
@@ -117,7 +120,8 @@ async fn until(due: Option<Instant>) {
 async fn wake_busy(inbox: &Inbox, board: &Arc<dyn Board>, shards: BTreeSet<Shard>) {
     match board.summaries().await {
         Ok(rows) => {
-            let busy = rows.into_iter().filter(|row| row.runs_active > 0 && shards.contains(&shard_of(row.id)));
+            let busy =
+                rows.into_iter().filter(|row| row.runs_active > 0 && shards.contains(&shard_of(row.id)));
             wake(inbox, busy.map(|row| row.id).collect());
         }
         Err(error) => {

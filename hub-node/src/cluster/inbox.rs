@@ -165,7 +165,9 @@ impl Inbound for Inbox {
     fn tell(&self, from: BootId, body: Bytes) {
         match wire::decode(&body) {
             Ok(notice) => self.take(from, notice),
-            Err(problem) => tracing::warn!(node = %from, %problem, "a notice of another node is not understood"),
+            Err(problem) => {
+                tracing::warn!(node = %from, %problem, "a notice of another node is not understood")
+            }
         }
     }
 

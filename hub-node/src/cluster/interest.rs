@@ -31,7 +31,9 @@ impl Interest {
     pub fn replace(&self, node: BootId, watched: &[RetailerId], now: Instant) {
         let mut theirs = self.lock();
         let noted = theirs.entry(node).or_default();
-        noted.retain(|retailer, at| now.duration_since(*at) < YOUNG || watched.binary_search(retailer).is_ok());
+        noted.retain(|retailer, at| {
+            now.duration_since(*at) < YOUNG || watched.binary_search(retailer).is_ok()
+        });
         for retailer in watched {
             noted.entry(*retailer).or_insert(now);
         }

@@ -285,7 +285,8 @@ impl State {
         }
         let me = (self.store.boot(), name);
         let gone = self.surrenders.settled(given);
-        let mine = picture.shards.iter().filter(|row| row.owner == Some(me) && !gone.contains_key(&row.shard));
+        let mine =
+            picture.shards.iter().filter(|row| row.owner == Some(me) && !gone.contains_key(&row.shard));
         let claims = Claims::new(mine.map(|row| (row.shard, row.epoch)));
         let (before, after) = (self.claims.len(), claims.len());
         if after > before {

@@ -32,7 +32,8 @@ pub struct ClusterFeed {
 impl ClusterFeed {
     /// Shows it here, and passes it on if this node is the one to do so.
     pub(super) fn receive(&self, from: BootId, publication: Publication) {
-        let mine = publication.retailer().filter(|retailer| self.map.now().owner_of(*retailer) == Some(self.me));
+        let mine =
+            publication.retailer().filter(|retailer| self.map.now().owner_of(*retailer) == Some(self.me));
         if let Some(retailer) = mine
             && !publication.is_for_all()
         {

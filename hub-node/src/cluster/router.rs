@@ -51,12 +51,10 @@ impl ClusterRouter {
 
     async fn try_once(&self, retailer: RetailerId, request: &Request, left: Duration) -> Tried {
         match self.map.now().owner_of(retailer) {
-            Some(owner) if owner == self.me => {
-                match self.host.ask(retailer, request.clone(), left).await {
-                    Err(problem) if problem.code == ErrorCode::NotOwner => Tried::Not(problem),
-                    answer => Tried::Answered(answer),
-                }
-            }
+            Some(owner) if owner == self.me => match self.host.ask(retailer, request.clone(), left).await {
+                Err(problem) if problem.code == ErrorCode::NotOwner => Tried::Not(problem),
+                answer => Tried::Answered(answer),
+            },
             Some(owner) => {
                 let question = Question::Retailer { retailer, request: request.clone() };
                 judge(self.others.ask(owner, &question, left).await)
@@ -65,7 +63,12 @@ impl ClusterRouter {
         }
     }
 
-    async fn follow(&self, retailer: RetailerId, request: Request, deadline: Duration) -> Result<Response, Problem> {
+    async fn follow(
+        &self,
+        retailer: RetailerId,
+        request: Request,
+        deadline: Duration,
+    ) -> Result<Response, Problem> {
         let until = Instant::now() + deadline;
         let harmless = request.is_read() || request.is_repeatable();
         let mut map = self.map.watch();
@@ -93,9 +96,13 @@ impl ClusterRouter {
 
 fn judge(outcome: Result<Answer, Unanswered>) -> Tried {
     let error = match outcome {
-        Ok(Answer::Retailer(Err(problem))) if problem.code == ErrorCode::NotOwner => return Tried::Not(problem),
+        Ok(Answer::Retailer(Err(problem))) if problem.code == ErrorCode::NotOwner => {
+            return Tried::Not(problem);
+        }
         Ok(Answer::Retailer(answer)) => return Tried::Answered(answer),
-        Ok(Answer::Refused(problem)) | Err(Unanswered::Words(problem)) => return Tried::Answered(Err(problem)),
+        Ok(Answer::Refused(problem)) | Err(Unanswered::Words(problem)) => {
+            return Tried::Answered(Err(problem));
+        }
         Ok(Answer::Node { .. }) => return Tried::Answered(Err(ErrorCode::Internal.into())),
         Err(Unanswered::Link(error)) => error,
     };

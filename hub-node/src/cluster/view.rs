@@ -89,7 +89,10 @@ impl Overview {
             return Err(Problem::new(ErrorCode::WrongState, detail));
         }
         if !self.store.ask_to_leave(node).await? {
-            return Err(Problem::new(ErrorCode::NotFound, "there is no such node; it may have stopped already"));
+            return Err(Problem::new(
+                ErrorCode::NotFound,
+                "there is no such node; it may have stopped already",
+            ));
         }
         self.inbox.keeper.look_now();
         // It would notice by itself within its next renewal.

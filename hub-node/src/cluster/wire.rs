@@ -25,7 +25,10 @@ pub enum Question {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     Retailer(Result<Response, Problem>),
-    Node { figures: NodeFigures, links: Vec<LinkView> },
+    Node {
+        figures: NodeFigures,
+        links: Vec<LinkView>,
+    },
     /// The question could not be read, or is not answered here.
     Refused(Problem),
 }
@@ -34,9 +37,14 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Notice {
     /// A frame for an agent whose socket is there.
-    Deliver { to: ConnAddr, frame: ToAgent },
+    Deliver {
+        to: ConnAddr,
+        frame: ToAgent,
+    },
     /// A retailer has a new actor, which knows no sockets yet.
-    Announce { retailer: RetailerId },
+    Announce {
+        retailer: RetailerId,
+    },
     /// For the consoles there.
     Published(Publication),
     /// The retailers of the sender, as they are now.

@@ -6,8 +6,8 @@ use messages::http::access::{
     LoginRequest, Me, PasswordChange, SessionView, SetupRequest, SetupStatus, TokenGrant, UserSpec, UserView,
 };
 use messages::http::admin::ActorList;
-use messages::http::cluster::ClusterView;
 use messages::http::agents::{AgentView, EnrolGrant, EnrolRequest, EnrolmentToken};
+use messages::http::cluster::ClusterView;
 use messages::http::destinations::DestinationView;
 use messages::http::jobs::JobView;
 use messages::http::paging::ListQuery;
@@ -118,8 +118,12 @@ fn user_routes() -> Vec<Route> {
         Route::get("/api/v1/admin/cluster", P::SystemRead, "nodes, shards, links, and what moved")
             .answers::<ClusterView>(200)
             .by(admin::cluster),
-        Route::post("/api/v1/admin/cluster/nodes/{node}/drain", P::SystemWrite, "have a node hand its shards over")
-            .by(admin::drain),
+        Route::post(
+            "/api/v1/admin/cluster/nodes/{node}/drain",
+            P::SystemWrite,
+            "have a node hand its shards over",
+        )
+        .by(admin::drain),
     ]
 }
 
@@ -279,6 +283,6 @@ mod tests {
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);
         }
-        assert_eq!(seen.len(), 57);
+        assert_eq!(seen.len(), 59);
     }
 }

@@ -135,7 +135,8 @@ impl Place {
 
     /// Would somebody take this node's shards?
     pub(super) fn has_successors(&self) -> bool {
-        self.others.links().is_some() && self.map.now().nodes().any(|node| node.boot != self.boot && !node.leaving)
+        self.others.links().is_some()
+            && self.map.now().nodes().any(|node| node.boot != self.boot && !node.leaving)
     }
 
     /// Gives every shard to others, as far as there is time.
@@ -147,7 +148,10 @@ impl Place {
         if gone && left == 0 {
             tracing::info!("all shards are with other nodes");
         } else {
-            tracing::warn!(left, "some shards are not with other nodes yet; they are taken once the lease is released");
+            tracing::warn!(
+                left,
+                "some shards are not with other nodes yet; they are taken once the lease is released"
+            );
         }
     }
 }

@@ -43,7 +43,8 @@ impl Store {
                 meta.find_one(doc! { "_id": ClusterDoc::ID }).await
             }
         });
-        let found = found.await?.ok_or_else(|| StoreError::Unavailable("the system has no name yet".into()))?;
+        let found =
+            found.await?.ok_or_else(|| StoreError::Unavailable("the system has no name yet".into()))?;
         let proof = read(&found.key_proof)?;
         Ok(Identity { name: found.name.to_string(), key: KeyProof { id: found.key_id, proof } })
     }

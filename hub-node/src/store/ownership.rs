@@ -209,10 +209,7 @@ impl OwnershipStore {
     pub async fn take(&self, lease: LeaseName, free: &[ShardRow]) -> Result<(), StoreError> {
         for (owner, shards) in by_owner(free) {
             let still = doc! { "_id": { "$in": shards }, "owner": owner.0, "lease": owner.1 };
-            self.shards()
-                .update_many(still, change(self.node.boot, lease))
-                .await
-                .map_err(unavailable)?;
+            self.shards().update_many(still, change(self.node.boot, lease)).await.map_err(unavailable)?;
         }
         self.forget_the_dead().await.map_err(unavailable)
     }
@@ -237,10 +234,12 @@ impl OwnershipStore {
         let long_ago = doc! { "$dateSubtract": {
             "startDate": "$$NOW", "unit": "millisecond", "amount": millis(FORGOTTEN_AFTER),
         } };
+        let me = self.node.boot.stored();
         let dead = doc! {
-            "_id": { "$ne": self.node.boot.stored() },
+            "_id": { "$ne": me },
             "$or": [
-                { "$nor": [self.not_an_earlier_life()] },
+                // An earlier one: this process may itself be dead by the time that the command arrives.
+                { "_id": { "$lt": me }, "$nor": [self.not_an_earlier_life()] },
                 { "$expr": { "$lt": ["$lease_until", long_ago] } },
             ],
         };
@@ -304,7 +303,8 @@ type Owner = (Option<bson::Uuid>, Option<bson::Uuid>);
 fn by_owner(rows: &[ShardRow]) -> Vec<(Owner, Vec<i32>)> {
     let mut gathered: Vec<(Owner, Vec<i32>)> = Vec::new();
     for row in rows {
-        let owner = row.owner.map_or((None, None), |(node, lease)| (Some(node.stored()), Some(lease.stored())));
+        let owner =
+            row.owner.map_or((None, None), |(node, lease)| (Some(node.stored()), Some(lease.stored())));
         let shard = i32::from(row.shard.number());
         match gathered.iter_mut().find(|(other, _)| *other == owner) {
             Some((_, shards)) => shards.push(shard),

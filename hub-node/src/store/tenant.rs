@@ -242,8 +242,10 @@ impl TenantDb {
         let wanted = self.filter(doc! { "_id": agent.stored() });
         let change = doc! { "$inc": { "generation": 1_i64 }, "$setOnInsert": { "sv": GenerationDoc::SHAPE } };
         let generations = self.store.tenants::<GenerationDoc>(&KEY);
-        let drawn =
-            generations.find_one_and_update(wanted, change).upsert(true).return_document(ReturnDocument::After);
+        let drawn = generations
+            .find_one_and_update(wanted, change)
+            .upsert(true)
+            .return_document(ReturnDocument::After);
         drawn.await?.ok_or_else(|| {
             ErrorKind::Custom(std::sync::Arc::new("an upsert answered with no document".to_owned())).into()
         })

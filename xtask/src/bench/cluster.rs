@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use super::Bench;
 use super::rig::{LOGIN, PASSWORD};
 use super::rounds::{ROUNDS, Report, median};
-use super::Bench;
 use crate::stage::api::Api;
 use crate::stage::cluster::{self, Shared};
 use crate::stage::free_port;
@@ -32,14 +32,17 @@ struct Node {
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
     let mut report = Report::default();
-    let (store, shared) = ui::step("start the database", |_| cluster::start(&bench.store, &bench.home, &bench.stop))?;
+    let (store, shared) =
+        ui::step("start the database", |_| cluster::start(&bench.store, &bench.home, &bench.stop))?;
     let mut nodes = Vec::new();
     for number in 0..3 {
         nodes.push(ui::step(&format!("start node {number}"), |_| node(bench, &shared, number))?);
     }
     ui::step("wait for even shares", |_| even(bench, &nodes[0].api, 3).map(|_| ()))?;
     let retailers = ui::step("make retailers", |_| {
-        (0..RETAILERS).map(|n| nodes[n % 3].api.create("/retailers", &retailer(n))).collect::<Result<Vec<_>>>()
+        (0..RETAILERS)
+            .map(|n| nodes[n % 3].api.create("/retailers", &retailer(n)))
+            .collect::<Result<Vec<_>>>()
     })?;
     detour(bench, &nodes, &retailers, &mut report)?;
 
@@ -90,10 +93,12 @@ fn node(bench: &Bench, shared: &Shared, number: usize) -> Result<Node> {
 fn even(bench: &Bench, api: &Api, count: usize) -> Result<Value> {
     bench.stop.wait_for("even shares", EVEN_LIMIT, || {
         let view = api.get("/admin/cluster")?;
-        let serving = view["nodes"].as_array().into_iter().flatten().filter(|node| node["state"] == "serving");
+        let serving =
+            view["nodes"].as_array().into_iter().flatten().filter(|node| node["state"] == "serving");
         let ids: Vec<&Value> = serving.map(|node| &node["id"]).collect();
-        let share =
-            |id: &Value| view["shards"].as_array().into_iter().flatten().filter(|s| s["owner"] == *id).count();
+        let share = |id: &Value| {
+            view["shards"].as_array().into_iter().flatten().filter(|s| s["owner"] == *id).count()
+        };
         let even = ids.iter().all(|id| (256 / count..=256_usize.div_ceil(count)).contains(&share(id)));
         Ok((ids.len() == count && even).then(|| view.clone()))
     })

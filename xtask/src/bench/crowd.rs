@@ -35,7 +35,8 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     let retailers = ui::step("make 10,000 retailers", |step| {
         each(bench, &base, step, RETAILERS, |api, n| {
             let name = format!("Retailer {n:05}");
-            let body = json!({"code": format!("shop-{n}"), "name": name, "currency": "EUR", "time_zone": "UTC"});
+            let body =
+                json!({"code": format!("shop-{n}"), "name": name, "currency": "EUR", "time_zone": "UTC"});
             api.create("/retailers", &body)
         })
     })?;
@@ -90,7 +91,9 @@ fn each<T: Send>(
     };
     let mut all = std::thread::scope(|scope| -> Result<Vec<(usize, T)>> {
         let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(worker)).collect();
-        while next.load(Ordering::Relaxed) < count && !workers.iter().any(std::thread::ScopedJoinHandle::is_finished) {
+        while next.load(Ordering::Relaxed) < count
+            && !workers.iter().any(std::thread::ScopedJoinHandle::is_finished)
+        {
             step.tick(&format!("{} of {count}", next.load(Ordering::Relaxed)));
             std::thread::sleep(Duration::from_millis(100));
         }

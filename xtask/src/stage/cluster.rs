@@ -30,7 +30,15 @@ pub(crate) fn start(program: &Path, folder: &Path, stop: &StopRequest) -> Result
     let port = free_port(None)?;
     let mut command = service::ours(program);
     command
-        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--sync-on-commit", "--log-level", "WARNING"])
+        .args([
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--sync-on-commit",
+            "--log-level",
+            "WARNING",
+        ])
         .arg("--storage-path")
         .arg(&storage);
     let mut service = Service::start("store", &mut command, &folder.join("store.log"))?;

@@ -95,7 +95,9 @@ pub(super) fn suspect(myself: &ActorRef<MembershipMsg>, state: &State, boot: Boo
                         map.found_gone(boot);
                         tracing::warn!(node = %boot, "a node is gone; its shards are taken over");
                     }
-                    Ok(Err(error)) => tracing::warn!(node = %boot, %error, "a gone node's lease must run out"),
+                    Ok(Err(error)) => {
+                        tracing::warn!(node = %boot, %error, "a gone node's lease must run out")
+                    }
                     Err(_) => tracing::warn!(node = %boot, "a gone node's lease must run out"),
                 }
                 break;

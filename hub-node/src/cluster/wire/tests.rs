@@ -25,12 +25,8 @@ fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>
 #[test]
 fn requests_of_every_kind_of_shape_survive() {
     let retailer = RetailerId::new();
-    let reports = vec![Report {
-        seq: 7,
-        at: Timestamp(5),
-        run_id: RunId::new(),
-        fact: Fact::Started { attempt: 1 },
-    }];
+    let reports =
+        vec![Report { seq: 7, at: Timestamp(5), run_id: RunId::new(), fact: Fact::Started { attempt: 1 } }];
     let machine = Machine {
         agent_version: "0.1.0".into(),
         os: "linux".into(),
@@ -41,7 +37,12 @@ fn requests_of_every_kind_of_shape_survive() {
     let requests = [
         Request::Watch { topic: Topic::Run(retailer, RunId::new()), since: Some(Version(3)) },
         Request::Reports { conn: conn(), spool: SpoolId::new(), reports },
-        Request::Attach { conn: conn(), credential: SecretHash([7; 32]), machine, active: vec![RunId::new()] },
+        Request::Attach {
+            conn: conn(),
+            credential: SecretHash([7; 32]),
+            machine,
+            active: vec![RunId::new()],
+        },
         Request::Rotate {
             agent: AgentId::new(),
             credential: Secret::new("gsa_secret"),
@@ -64,8 +65,10 @@ fn requests_of_every_kind_of_shape_survive() {
 #[test]
 fn answers_and_refusals_survive() {
     let key = EntityKey { kind: "job".into(), id: "1".into() };
-    let delta = WatchedDelta { after: Version(1), version: Version(2), changes: vec![Change::Remove { key }] };
-    let tick = Tick::Presence { agent_id: AgentId::new(), presence: Presence::Busy, last_seen_at: Timestamp(1) };
+    let delta =
+        WatchedDelta { after: Version(1), version: Version(2), changes: vec![Change::Remove { key }] };
+    let tick =
+        Tick::Presence { agent_id: AgentId::new(), presence: Presence::Busy, last_seen_at: Timestamp(1) };
     let watched = Watched::Since { deltas: vec![delta], version: Version(2), ticks: vec![tick] };
     there_and_back(&Answer::Retailer(Ok(Response::Watched(watched))));
     let problem = Problem::new(ErrorCode::Conflict, "somebody was faster").with_retry_after(3);
@@ -77,8 +80,11 @@ fn answers_and_refusals_survive() {
 #[test]
 fn notices_survive() {
     let topic = Topic::Retailer(RetailerId::new());
-    let ticks: Arc<[Tick]> =
-        Arc::new([Tick::Presence { agent_id: AgentId::new(), presence: Presence::Online, last_seen_at: Timestamp(1) }]);
+    let ticks: Arc<[Tick]> = Arc::new([Tick::Presence {
+        agent_id: AgentId::new(),
+        presence: Presence::Online,
+        last_seen_at: Timestamp(1),
+    }]);
     there_and_back(&Notice::Published(Publication::Ticked { topic, ticks }));
     let frame = ToAgent::Welcome { agent_id: AgentId::new(), heartbeat_s: 10, server_time: Timestamp(1) };
     there_and_back(&Notice::Deliver { to: conn(), frame });

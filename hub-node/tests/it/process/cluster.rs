@@ -59,7 +59,10 @@ async fn process_any_node_serves_any_retailer() {
         let listed: Value = apis[(n + 2) % 3].get(&path).await;
         assert_eq!(listed["total"], 1);
     }
-    assert!(owners.iter().filter(|count| **count > 0).count() > 1, "the retailers have several owners: {owners:?}");
+    assert!(
+        owners.iter().filter(|count| **count > 0).count() > 1,
+        "the retailers have several owners: {owners:?}"
+    );
     cluster.stop().await;
 }
 
@@ -152,7 +155,8 @@ async fn process_a_drained_node_hands_over_without_a_failed_request() {
             let mut count = 0;
             while !over.load(Ordering::Relaxed) {
                 count += 1;
-                let store = json!({"code": format!("s{count}"), "name": "A store", "time_zone": "Europe/Berlin"});
+                let store =
+                    json!({"code": format!("s{count}"), "name": "A store", "time_zone": "Europe/Berlin"});
                 let (status, answer) =
                     api.call(Method::POST, &format!("/retailers/{shop}/stores"), Some(store)).await;
                 assert!(status.is_success(), "a request failed while a node was drained: {status} {answer}");

@@ -241,11 +241,16 @@ async fn a_node_found_gone_is_not_waited_for() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let terms = LeaseTerms::of(Duration::from_secs(60));
     let gone = ownership_store(&store, "gone", Duration::from_secs(600));
-    let gone = OwnershipStore::new(store.clone(), NodeRecord { cluster_address: Some("a:1".into()), ..gone.record() }, Duration::from_secs(600));
+    let gone = OwnershipStore::new(
+        store.clone(),
+        NodeRecord { cluster_address: Some("a:1".into()), ..gone.record() },
+        Duration::from_secs(600),
+    );
     let lease = gone.register().await.unwrap();
     claim(&gone, lease).await;
     let other = node(&store, folders[0].path(), terms).await;
-    eventually("the other is seen", PATIENCE, || async { other.map.now().node(gone.boot()).map(|_| ()) }).await;
+    eventually("the other is seen", PATIENCE, || async { other.map.now().node(gone.boot()).map(|_| ()) })
+        .await;
     assert!(other.ownership.changed().borrow().is_empty());
     other.actor.cast(MembershipMsg::LinkLost(gone.boot())).unwrap();
     eventually("the take-over", PATIENCE, || async {

@@ -104,7 +104,8 @@ impl Cluster {
             let view = Self::view(api).await?;
             let serving: Vec<_> = view.nodes.iter().filter(|node| node.state == NodeState::Serving).collect();
             let share = |boot: BootId| view.shards.iter().filter(|shard| shard.owner == Some(boot)).count();
-            let even = serving.iter().all(|node| (256 / count..=256usize.div_ceil(count)).contains(&share(node.id)));
+            let even =
+                serving.iter().all(|node| (256 / count..=256usize.div_ceil(count)).contains(&share(node.id)));
             let up = view.links.iter().filter(|link| link.state == LinkState::Up).count();
             (serving.len() == count && even && up >= count * (count - 1)).then_some(view)
         })
