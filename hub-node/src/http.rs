@@ -53,6 +53,7 @@ pub(crate) use call::client_address;
 pub use call::{Call, Params};
 pub use dispatch::app;
 pub(crate) use rate::Rates;
+pub(crate) use server::MAX_CONNECTIONS;
 pub use reply::{Reply, refusal};
 pub use route::{Route, Takes};
 pub use server::{Drained, Peer, Server, ServerSettings};

@@ -7,6 +7,7 @@
 //! | [`access`] | people, sessions, keys, secrets | [`store`] |
 //! | [`http`] | REST, the console's files, the accept loop | [`access`], [`store`], the router |
 //! | `sockets` | `/ws/agent`, `/ws/live` | [`access`], the actors |
+//! | [`open_files`] | the limit of open files | nothing |
 //! | `node` | the composition: what starts in which order | everything |
 
 pub mod access;
@@ -14,6 +15,7 @@ pub mod cluster;
 pub mod config;
 pub mod http;
 mod node;
+pub mod open_files;
 pub mod shutdown;
 mod sockets;
 pub mod store;

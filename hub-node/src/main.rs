@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use hub_node::config::Config;
-use hub_node::{shutdown, telemetry};
+use hub_node::{open_files, shutdown, telemetry};
 
 /// What still runs when everything is stopped has nobody left to run for.
 const LAST_TASKS: Duration = Duration::from_secs(1);
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
     }
     let Cli { command: Command::Run(config) } = Cli::parse();
     telemetry::start();
+    open_files::raise();
     for point in actors::failpoint::arm_from(&std::env::var(actors::failpoint::VARIABLE).unwrap_or_default())
     {
         tracing::error!(point, "there is no such failpoint");

@@ -14,6 +14,7 @@ mod coverage;
 mod demo;
 mod digest;
 mod dist;
+mod faults;
 mod process;
 mod repo;
 mod stage;
@@ -48,6 +49,8 @@ enum Task {
     Test(test::Options),
     /// Everything that continuous integration checks.
     Ci,
+    /// Play hundreds of drawn schedules of faults against a cluster of three hub nodes under load.
+    Faults(faults::Options),
     /// Show how much of each crate its tests run through.
     Coverage(coverage::Options),
     /// Measure one thing against its reference.
@@ -84,6 +87,7 @@ fn run(repo: &Repo, task: Task) -> Result<()> {
         Task::Tidy => tidy::run(repo),
         Task::Test(options) => test::run(repo, &options),
         Task::Ci => ci::run(repo),
+        Task::Faults(options) => faults::run(repo, &options),
         Task::Coverage(options) => coverage::run(repo, &options),
         Task::Bench { name } => bench::run(repo, name),
         Task::Demo(options) => demo::run(repo, &options),

@@ -46,7 +46,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
 /// Builds all programs and tests in one go. Building the tests along makes cargo choose the same
 /// features for the programs as the runner will, so that nothing is compiled twice; and integration
 /// tests of one crate find the programs of the others.
-fn build(repo: &Repo) -> Result<()> {
+pub(crate) fn build(repo: &Repo) -> Result<()> {
     ui::say("… building programs and tests");
     let mut cargo = process::cargo(repo);
     cargo.args(["build", "--workspace", "--bins", "--lib", "--tests"]);

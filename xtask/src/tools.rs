@@ -113,6 +113,7 @@ impl TestTools {
             cache,
             &[debian::C_COMPILER, debian::CMAKE, debian::ZLIB, debian::SSHD, debian::CHROMIUM, debian::VENV],
         )?;
+        debian::ready(cache, &debian::FAULTS)?;
         Ok(Self {
             store: store::ready(cache)?,
             sshd: debian::sshd()?,

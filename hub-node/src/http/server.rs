@@ -27,7 +27,7 @@ use warp::reply::Response;
 
 /// Ten thousand agents and a thousand consoles on three nodes, with one node down, and half as many again. A
 /// connection costs 6 to 60 KiB, so this is well below a gibibyte.
-const MAX_CONNECTIONS: usize = 16_384;
+pub(crate) const MAX_CONNECTIONS: usize = 16_384;
 /// A client that takes longer over its headers is broken or hostile.
 const HEADERS: Duration = Duration::from_secs(10);
 const HANDSHAKE: Duration = Duration::from_secs(10);

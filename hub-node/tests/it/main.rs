@@ -8,6 +8,7 @@
     reason = "helpers of tests fail and speak as tests do; clippy's own exemption covers test functions only"
 )]
 
+mod faults;
 mod http;
 mod kubernetes;
 mod link;

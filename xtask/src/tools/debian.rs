@@ -75,6 +75,31 @@ pub(crate) const VENV: Need = Need {
     },
 };
 
+const IPROUTE: Need = Need {
+    what: "iproute2",
+    packages: &["iproute2"],
+    present: || Ok(["ip", "tc"].iter().all(|name| process::find_program(&[name], SBIN).is_some())),
+};
+
+const NFTABLES: Need = Need {
+    what: "nftables",
+    packages: &["nftables"],
+    present: || Ok(process::find_program(&["nft"], SBIN).is_some()),
+};
+
+const FAKETIME: Need = Need {
+    what: "libfaketime",
+    packages: &["libfaketime"],
+    present: || {
+        // Debian has a folder for each architecture.
+        let mut folders = std::fs::read_dir("/usr/lib")?.filter_map(Result::ok);
+        Ok(folders.any(|folder| folder.path().join("faketime/libfaketimeMT.so.1").is_file()))
+    },
+};
+
+/// What the fault harness of the cluster needs: machines, cuts between them, wrong clocks.
+pub(crate) const FAULTS: [Need; 3] = [IPROUTE, NFTABLES, FAKETIME];
+
 fn find_sshd() -> Result<Option<PathBuf>> {
     Ok(named_by_environment(SSHD_VARIABLE)?.or_else(|| process::find_program(&["sshd"], SBIN)))
 }

@@ -19,7 +19,11 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 pub(super) enum Answer {
     Done(Value),
     /// For certain, as far as this try goes. `doubtful`: an earlier try may have had its effect.
-    Refused { code: String, body: Value, doubtful: bool },
+    Refused {
+        code: String,
+        body: Value,
+        doubtful: bool,
+    },
     /// Nobody could say until the deadline.
     Unknown(String),
 }
@@ -82,7 +86,9 @@ impl Door {
         let answer = answer.map_err(|error| error.to_string())?;
         let status = answer.status();
         let body: Value = answer.json().await.map_err(|error| error.to_string())?;
-        let Some(fresh) = body["access_token"].as_str() else { return Err(format!("login: {status} {body}")) };
+        let Some(fresh) = body["access_token"].as_str() else {
+            return Err(format!("login: {status} {body}"));
+        };
         let fresh: Arc<str> = fresh.into();
         *token.lock().unwrap() = Some(Arc::clone(&fresh));
         Ok(fresh)
@@ -115,7 +121,12 @@ impl Door {
     }
 
     /// At `node`, and while nobody can say, again at the next, until there is an answer or the deadline.
-    pub(super) async fn ask(&self, node: usize, request: Request<'_>, deadline: impl Fn() -> Option<Instant>) -> Answer {
+    pub(super) async fn ask(
+        &self,
+        node: usize,
+        request: Request<'_>,
+        deadline: impl Fn() -> Option<Instant>,
+    ) -> Answer {
         let mut doubtful = false;
         for at in node.. {
             let at = at % self.nodes.len();

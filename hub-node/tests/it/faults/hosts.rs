@@ -99,7 +99,8 @@ impl Hosts {
         }
         fed("ip", &["-n", &switch, "-batch", "-"], &script)?;
         for (host, name) in &names {
-            let script = format!("link set lo up\naddr add {}/24 dev eth0\nlink set eth0 up\n", self.address(*host));
+            let script =
+                format!("link set lo up\naddr add {}/24 dev eth0\nlink set eth0 up\n", self.address(*host));
             fed("ip", &["-n", name, "-batch", "-"], &script)?;
             let rules = "table inet gsf {\n set lost { type ipv4_addr; }\n chain in {\n \
                          type filter hook input priority 0;\n ip saddr @lost drop\n }\n}\n";
@@ -154,7 +155,8 @@ impl Hosts {
     pub(super) fn lose(&self, from: Place, to: Place, lost: bool) {
         let Some(name) = self.name(to.into()) else { return };
         let (verb, address) = (if lost { "add" } else { "delete" }, self.address(from.into()).to_string());
-        let words = ["netns", "exec", &name, "nft", verb, "element", "inet", "gsf", "lost", "{", &address, "}"];
+        let words =
+            ["netns", "exec", &name, "nft", verb, "element", "inet", "gsf", "lost", "{", &address, "}"];
         fed("ip", &words, "").unwrap();
     }
 

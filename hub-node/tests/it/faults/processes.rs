@@ -107,7 +107,15 @@ impl Database {
         command
             .args(["--host", &self.address, "--port", &Self::PORT.to_string(), "--storage-path"])
             .arg(&self.folder)
-            .args(["--sync-on-commit", "--log-file-max", "16MB", "--log-level", "WARNING", "--cache-size", "64M"]);
+            .args([
+                "--sync-on-commit",
+                "--log-file-max",
+                "16MB",
+                "--log-level",
+                "WARNING",
+                "--cache-size",
+                "64M",
+            ]);
         self.life.start(&mut command);
     }
 
@@ -234,7 +242,9 @@ impl Agent {
         let data = folder.join("agent");
         fs::create_dir_all(&data).unwrap();
         let mut enrol = hosts.command(Host::Shop, &program);
-        enrol.args(["enrol", "--allow-plaintext", "--hub", &hubs[0], "--token", token, "--data-dir"]).arg(&data);
+        enrol
+            .args(["enrol", "--allow-plaintext", "--hub", &hubs[0], "--token", token, "--data-dir"])
+            .arg(&data);
         let output = tokio::process::Command::from(enrol).output().await.unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "enrolment failed: {said}");

@@ -101,20 +101,20 @@ const REST: Duration = Duration::from_secs(1);
 fn fault(draw: &mut Draw) -> Fault {
     let node = draw.below(NODES);
     match draw.below(20) {
-        0..=3 => Fault::Kill { node, clock: Clock::Right },
-        4 => Fault::Kill { node, clock: Clock::HourAhead },
-        5 => Fault::Kill { node, clock: Clock::HourBehind },
-        6..=9 => Fault::Pause { node },
-        10..=11 => {
+        0..=2 => Fault::Kill { node, clock: Clock::Right },
+        3 => Fault::Kill { node, clock: Clock::HourAhead },
+        4 => Fault::Kill { node, clock: Clock::HourBehind },
+        5..=8 => Fault::Pause { node },
+        9..=10 => {
             let other = (node + 1 + draw.below(NODES - 1)) % NODES;
             Fault::Cut { from: Place::Node(node), to: Place::Node(other), both: draw.below(2) == 0 }
         }
-        12..=14 => match draw.below(3) {
+        11..=13 => match draw.below(3) {
             0 => Fault::Cut { from: Place::Database, to: Place::Node(node), both: false },
             1 => Fault::Cut { from: Place::Node(node), to: Place::Database, both: false },
             _ => Fault::Cut { from: Place::Node(node), to: Place::Database, both: true },
         },
-        15 => Fault::Slow { node },
+        14..=15 => Fault::Slow { node },
         16..=17 => Fault::KillDatabase,
         18 => Fault::PauseDatabase,
         _ => Fault::Drain { node },
@@ -137,7 +137,9 @@ fn lasts(draw: &mut Draw, fault: &Fault, span: Duration) -> Duration {
 
 fn busy(fault: &Fault) -> Busy {
     match *fault {
-        Fault::Kill { node, .. } | Fault::Pause { node } | Fault::Drain { node } => Busy::Process(Place::Node(node)),
+        Fault::Kill { node, .. } | Fault::Pause { node } | Fault::Drain { node } => {
+            Busy::Process(Place::Node(node))
+        }
         Fault::KillDatabase | Fault::PauseDatabase => Busy::Process(Place::Database),
         Fault::Cut { from, to, .. } => Busy::Line(from.min(to), from.max(to)),
         Fault::Slow { node } => Busy::Speed(node),
@@ -204,7 +206,9 @@ mod tests {
         let all: Vec<Event> = (1..=20).flat_map(|seed| schedule(seed, SHORT).events).collect();
         let wanted: [(&str, fn(&Event) -> bool); 9] = [
             ("kill", |event| matches!(event.fault, Fault::Kill { clock: Clock::Right, .. })),
-            ("clock", |event| matches!(event.fault, Fault::Kill { clock: Clock::HourAhead | Clock::HourBehind, .. })),
+            ("clock", |event| {
+                matches!(event.fault, Fault::Kill { clock: Clock::HourAhead | Clock::HourBehind, .. })
+            }),
             ("long pause", |event| matches!(event.fault, Fault::Pause { .. }) && event.lasts.as_secs() >= 7),
             ("one-way cut", |event| matches!(event.fault, Fault::Cut { both: false, .. })),
             ("cut from the database", |event| {
@@ -227,7 +231,10 @@ mod tests {
             for (n, event) in events.iter().enumerate() {
                 for later in &events[n + 1..] {
                     let apart = event.ends() <= later.at;
-                    assert!(apart || busy(&event.fault) != busy(&later.fault), "seed {seed}: {event:?} {later:?}");
+                    assert!(
+                        apart || busy(&event.fault) != busy(&later.fault),
+                        "seed {seed}: {event:?} {later:?}"
+                    );
                 }
             }
         }
