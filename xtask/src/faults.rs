@@ -48,7 +48,16 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     test::build(repo)?;
     let mut cargo = process::cargo(repo);
     // All crates, so that nothing is built with other features; the name is one test's.
-    cargo.args(["test", "--quiet", "--workspace", "--test", "it", "process_faults_lose", "--", "--nocapture"]);
+    cargo.args([
+        "test",
+        "--quiet",
+        "--workspace",
+        "--test",
+        "it",
+        "process_faults_lose",
+        "--",
+        "--nocapture",
+    ]);
     cargo.env(store::VARIABLE, store).envs(options.variables());
     process::stream(&mut cargo)
 }

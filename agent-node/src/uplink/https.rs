@@ -2,7 +2,7 @@
 //! session's own silence rule ends what cannot be repaired.
 //!
 //! The poll keeps the connection that opened the session, so it stays on that node of the hub; the posts' connection is
-//! made anew until it leads there. Limits: [`QUEUE`] frames wait each way, [`DIALS`] connections in a row.
+//! made anew until it leads there. Limits: [`QUEUE`] frames wait each way, a few connections in a row.
 
 mod repeat;
 

@@ -168,6 +168,13 @@ impl Links {
         self.shared.up(peer).is_some()
     }
 
+    /// All nodes that can be asked and told now.
+    #[must_use]
+    pub fn up(&self) -> Vec<BootId> {
+        let live = self.shared.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.iter().filter(|(_, live)| live.is_announced()).map(|(boot, _)| *boot).collect()
+    }
+
     /// All nodes that are listed or connected, for the admin page.
     #[must_use]
     pub fn views(&self) -> Vec<LinkView> {

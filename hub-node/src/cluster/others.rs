@@ -69,8 +69,7 @@ impl Others {
     /// The nodes that can be reached now.
     #[must_use]
     pub fn reachable(&self) -> Vec<BootId> {
-        let Some(links) = self.links.get() else { return Vec::new() };
-        links.views().iter().map(|view| view.peer).filter(|peer| links.is_up(*peer)).collect()
+        self.links.get().map(Links::up).unwrap_or_default()
     }
 
     #[must_use]
