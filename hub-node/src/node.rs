@@ -120,11 +120,9 @@ async fn serve(
     hub: &SupervisorHandle,
     stop: CancellationToken,
 ) -> Result<(), NodeError> {
-    let uri = match &config.mongodb_uri {
-        Some(uri) => uri.clone(),
-        None => parts::own_database(config, data_dir, hub).await?,
+    let Some(store) = parts::database(config, data_dir, hub, &stop).await? else {
+        return Ok(());
     };
-    let store = Store::open(&uri, &config.database).await?;
     let server = bind(config).await?;
     let address = server.address().map_err(|source| NodeError::Listen { address: config.listen, source })?;
     let scheme = if config.tls_cert.is_some() { "https" } else { "http" };

@@ -28,6 +28,7 @@ mod generations;
 mod guard;
 mod handle;
 mod identity;
+mod lifetime;
 mod ownership;
 mod reads;
 mod retry;

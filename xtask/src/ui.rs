@@ -87,10 +87,12 @@ impl Step {
     }
 }
 
-/// `850 ms`, `12.3 s`, `4 min 05 s`: as exact as a person needs it.
+/// `0.46 ms`, `850 ms`, `12.3 s`, `4 min 05 s`: as exact as a person needs it.
 pub(crate) fn short_time(time: Duration) -> String {
     let seconds = time.as_secs();
-    if seconds < 1 {
+    if time.as_millis() < 10 {
+        format!("{}.{:02} ms", time.as_millis(), time.subsec_micros() % 1000 / 10)
+    } else if seconds < 1 {
         format!("{} ms", time.as_millis())
     } else if seconds < 60 {
         format!("{}.{} s", seconds, time.subsec_millis() / 100)
@@ -147,6 +149,7 @@ mod tests {
     #[test]
     fn times_are_as_exact_as_needed() {
         let shown = |millis| short_time(Duration::from_millis(millis));
+        assert_eq!(short_time(Duration::from_micros(467)), "0.46 ms");
         assert_eq!(shown(850), "850 ms");
         assert_eq!(shown(12_340), "12.3 s");
         assert_eq!(shown(245_000), "4 min 05 s");

@@ -11,6 +11,8 @@ use actors::retailer::request::Router;
 use actors::supervise::{ChildSpec, RestartPolicy, SupervisorHandle};
 use futures_util::future::BoxFuture;
 use messages::http::admin::ActorList;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::NodeError;
 use super::housekeeping::{self, Housekeeping};
@@ -18,10 +20,15 @@ use crate::access::Sealer;
 use crate::cluster::DataDir;
 use crate::config::Config;
 use crate::http::ActorDirectory;
-use crate::store::{EmbeddedConfig, Store, StoreAddress, StoreGuard, StoreGuardArguments, find_binary};
+use crate::store::{
+    EmbeddedConfig, OpenError, Store, StoreAddress, StoreGuard, StoreGuardArguments, find_binary,
+};
 
 /// The first start of the database makes its files.
 const STORE_START: Duration = Duration::from_secs(60);
+/// A database that is given may be away for so long when the hub starts; Kubernetes' startup probe waits longer.
+const STORE_AWAY: Duration = Duration::from_secs(60);
+const STORE_PACE: Duration = Duration::from_secs(1);
 const LIVE_HUB_START: Duration = Duration::from_secs(30);
 
 /// The register as the admin page sees it.
@@ -61,8 +68,37 @@ pub(super) async fn live_hub(
     Ok((fleet, consoles))
 }
 
+/// The database, given or our own. None: asked to stop before it was there.
+pub(super) async fn database(
+    config: &Config,
+    data_dir: &DataDir,
+    hub: &SupervisorHandle,
+    stop: &CancellationToken,
+) -> Result<Option<Store>, NodeError> {
+    let uri = match &config.mongodb_uri {
+        Some(uri) => uri.clone(),
+        None => own_database(config, data_dir, hub).await?,
+    };
+    let opened = stop.run_until_cancelled(reach(&uri, &config.database)).await;
+    Ok(opened.transpose()?)
+}
+
+/// Waits for a database that is being restarted or chooses a primary.
+async fn reach(uri: &str, database: &str) -> Result<Store, OpenError> {
+    let deadline = Instant::now() + STORE_AWAY;
+    loop {
+        match Store::open(uri, database).await {
+            Err(OpenError::Unreachable(reason)) if Instant::now() < deadline => {
+                tracing::warn!(reason, "the database does not answer yet; trying again");
+                sleep(STORE_PACE).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Starts the hub's own database and says where it is.
-pub(super) async fn own_database(
+async fn own_database(
     config: &Config,
     data_dir: &DataDir,
     hub: &SupervisorHandle,

@@ -26,7 +26,7 @@ use mongodb::options::ClientOptions;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::failure;
+use super::{failure, lifetime};
 pub(super) use process::Process;
 
 /// The version that `cargo xtask` installs, and the tests run on.
@@ -188,7 +188,7 @@ impl Server {
             .map_err(|source| EmbeddedError::Directory { path: pid_file, source })?;
         let port = process.port(deadline, config).await?;
         let client = patient_client(port).await?;
-        while let Err(reason) = ping(&client).await {
+        while let Err(reason) = set_up(&client).await {
             if let Some(status) = process.ended() {
                 return Err(EmbeddedError::EndedEarly { status, log: config.log() });
             }
@@ -208,6 +208,12 @@ impl Server {
         self.process.stop(STOP).await;
         orphan::forget(&config.pid_file());
     }
+}
+
+/// Does it answer, and take our settings? Otherwise, why not.
+async fn set_up(client: &Client) -> Result<(), String> {
+    ping(client).await?;
+    lifetime::limit(client).await.map_err(|error| failure::sentence(&error))
 }
 
 fn prepare(config: &EmbeddedConfig) -> Result<(), EmbeddedError> {

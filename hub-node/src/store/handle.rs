@@ -8,10 +8,11 @@ use actors::ports::StoreError;
 use bson::{Document, doc};
 use mongodb::options::{Acknowledgment, ClientOptions, ReadConcern, SelectionCriteria, WriteConcern};
 use mongodb::{Client, Collection, Database};
+use tokio::time::timeout;
 
 use super::documents::{SystemDocument, TenantDocument};
 use super::schema::{self, SchemaError};
-use super::{failure, tenant};
+use super::{failure, lifetime, tenant};
 
 /// How long the driver looks for a primary. Longer than the embedded server takes to come back (under a second),
 /// shorter than the deadline of any request.
@@ -31,6 +32,8 @@ pub enum OpenError {
     Uri(String),
     #[error("the database does not answer: {0}; is it running, and may this host reach it")]
     Unreachable(String),
+    #[error("the database refuses this hub: {0}; look at the user and the password in MONGODB_URI")]
+    Refused(String),
     #[error(transparent)]
     Schema(#[from] SchemaError),
 }
@@ -50,22 +53,30 @@ impl Store {
             Client::with_options(options).map_err(|error| OpenError::Uri(failure::sentence(&error)))?;
         let database = client.database(database);
         let store = Self { client, database };
-        store.ping_for(SELECTION + PING).await.map_err(|error| OpenError::Unreachable(error.to_string()))?;
+        match timeout(SELECTION + PING, store.knock()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) if failure::is_passing(&error) => {
+                return Err(OpenError::Unreachable(failure::sentence(&error)));
+            }
+            Ok(Err(error)) => return Err(OpenError::Refused(failure::sentence(&error))),
+            Err(_) => return Err(OpenError::Unreachable(format!("no answer within {:?}", SELECTION + PING))),
+        }
         schema::bring_up(&store).await?;
+        lifetime::look(&store.client).await;
         Ok(store)
     }
 
     /// Does the database answer now?
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.ping_for(PING).await
-    }
-
-    async fn ping_for(&self, patience: Duration) -> Result<(), StoreError> {
-        match tokio::time::timeout(patience, self.database.run_command(doc! { "ping": 1 })).await {
+        match timeout(PING, self.knock()).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(failure::to_store_error(&error)),
-            Err(_) => Err(StoreError::Unavailable(format!("no answer within {patience:?}"))),
+            Err(_) => Err(StoreError::Unavailable(format!("no answer within {PING:?}"))),
         }
+    }
+
+    async fn knock(&self) -> mongodb::error::Result<Document> {
+        self.database.run_command(doc! { "ping": 1 }).await
     }
 
     /// Name of the database, for logs.

@@ -71,12 +71,15 @@ fn each<T: Send>(
     count: usize,
     work: impl Fn(&Api, usize) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    // The first one makes the administrator.
-    Api::new(base).sign_in(SETUP_TOKEN, LOGIN, PASSWORD)?;
-    let next = AtomicUsize::new(0);
-    let worker = || -> Result<Vec<(usize, T)>> {
+    // The first one makes the administrator. One after the other: many at once look like somebody who guesses.
+    let mut callers = Vec::with_capacity(AT_ONCE);
+    for _ in 0..AT_ONCE {
         let mut api = Api::new(base);
         api.sign_in(SETUP_TOKEN, LOGIN, PASSWORD)?;
+        callers.push(api);
+    }
+    let next = AtomicUsize::new(0);
+    let worker = &|api: &Api| -> Result<Vec<(usize, T)>> {
         let mut done = Vec::new();
         loop {
             let n = next.fetch_add(1, Ordering::Relaxed);
@@ -86,11 +89,11 @@ fn each<T: Send>(
             if bench.stop.asked() {
                 bail!("stopped on the way");
             }
-            done.push((n, work(&api, n)?));
+            done.push((n, work(api, n)?));
         }
     };
     let mut all = std::thread::scope(|scope| -> Result<Vec<(usize, T)>> {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(worker)).collect();
+        let workers: Vec<_> = callers.iter().map(|api| scope.spawn(move || worker(api))).collect();
         while next.load(Ordering::Relaxed) < count
             && !workers.iter().any(std::thread::ScopedJoinHandle::is_finished)
         {

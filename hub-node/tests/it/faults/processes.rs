@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use bson::doc;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::hosts::{Host, Hosts};
@@ -91,18 +92,18 @@ pub(super) struct Database {
 impl Database {
     const PORT: u16 = 27_017;
 
-    pub(super) fn start(hosts: &Hosts, folder: &Path) -> Self {
+    pub(super) async fn start(hosts: &Hosts, folder: &Path) -> Self {
         let mut database = Self {
             life: Life::new(folder, "database"),
             folder: folder.join("store"),
             address: hosts.address(Host::Database).to_string(),
         };
         fs::create_dir_all(&database.folder).unwrap();
-        database.begin(hosts);
+        database.begin(hosts).await;
         database
     }
 
-    pub(super) fn begin(&mut self, hosts: &Hosts) {
+    pub(super) async fn begin(&mut self, hosts: &Hosts) {
         let mut command = hosts.command(Host::Database, &server::binary());
         command
             .args(["--host", &self.address, "--port", &Self::PORT.to_string(), "--storage-path"])
@@ -117,6 +118,14 @@ impl Database {
                 "64M",
             ]);
         self.life.start(&mut command);
+        self.limit_transactions().await;
+    }
+
+    /// As the operations page asks for, and as the hub does with its own server.
+    async fn limit_transactions(&self) {
+        let client = mongodb::Client::with_uri_str(self.uri()).await.unwrap();
+        let setting = doc! { "setParameter": 1, "transactionLifetimeLimitSeconds": 3 };
+        client.database("admin").run_command(setting).await.expect("the database takes its setting");
     }
 
     pub(super) fn uri(&self) -> String {

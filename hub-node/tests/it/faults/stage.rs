@@ -42,7 +42,7 @@ pub(super) struct Report {
 
 pub(super) async fn play(schedule: &Schedule, hosts: &Hosts, folder: &Path) -> Report {
     let begun = Instant::now();
-    let database = Database::start(hosts, folder);
+    let database = Database::start(hosts, folder).await;
     let common = Common::new(folder, &database);
     let mut nodes: Vec<Node> = (0..NODES).map(|number| Node::new(hosts, &common, number)).collect();
     let door = Arc::new(Door::new(nodes.iter().map(|node| node.url.clone())));
@@ -115,7 +115,7 @@ impl Stage<'_> {
                 let mut database = self.database.lock().await;
                 database.life.kill();
                 tokio::time::sleep_until(ends).await; // slow: as long as the schedule says
-                database.begin(self.hosts);
+                database.begin(self.hosts).await;
             }
             Fault::PauseDatabase => {
                 let database = self.database.lock().await;
@@ -220,7 +220,8 @@ impl Stage<'_> {
         let logs = (0..NODES).map(|node| folder.join(format!("hub-{node}.log")));
         for log in logs.chain([folder.join("agent.log")]) {
             let text = std::fs::read(&log).unwrap_or_default();
-            if let Some(line) = String::from_utf8_lossy(&text).lines().find(|line| line.contains("panicked"))
+            if let Some(line) =
+                String::from_utf8_lossy(&text).lines().find(|line| line.contains("panicked at"))
             {
                 wrong.push(format!("{}: {line}", log.display()));
             }
