@@ -96,6 +96,8 @@ pub struct State {
     hello: Option<Hello>,
     attached: bool,
     attaching: bool,
+    /// Asked to attach while that was under way: the owner may have changed, or not have reached this socket.
+    attach_again: bool,
     /// What the retailer sent before the welcome was out.
     early: Vec<ToAgent>,
     heard: Instant,
@@ -125,6 +127,7 @@ impl Actor for AgentConn {
             hello: None,
             attached: false,
             attaching: false,
+            attach_again: false,
             early: Vec::new(),
             heard: clock::now(),
             asks: 0,
@@ -230,6 +233,7 @@ fn greet(me: &ActorRef<AgentConnMsg>, state: &mut State, hello: Hello) {
 fn attach(me: &ActorRef<AgentConnMsg>, state: &mut State) {
     let Some(hello) = state.hello.clone() else { return };
     if std::mem::replace(&mut state.attaching, true) {
+        state.attach_again = true;
         return;
     }
     let (conn, credential) = (state.args.conn, state.args.credential);
@@ -246,6 +250,9 @@ fn attached(me: &ActorRef<AgentConnMsg>, state: &mut State, result: Result<Respo
     if let Err(problem) = result {
         goodbye(me, state, &problem);
         return;
+    }
+    if std::mem::take(&mut state.attach_again) {
+        attach(me, state);
     }
     if std::mem::replace(&mut state.attached, true) {
         reports::store_next(me, state);

@@ -139,8 +139,7 @@ impl Inbox {
             }
             Notice::Moved => self.keeper.look_now(),
             Notice::Again => {
-                let (own, peer) = (self.clone(), from);
-                tokio::spawn(async move { own.tell_all(peer).await });
+                tokio::spawn(self.clone().make_good(from));
             }
             Notice::SessionEnded(session) => self.access.note_ended(session),
             Notice::RightsChanged(user) => self.access.note_rights_changed(user),
@@ -179,6 +178,9 @@ impl Inbound for Inbox {
 
     fn link_up(&self, peer: BootId) {
         tracing::info!(node = %peer, "the link to a node is up");
+        // The peer found the link up a moment earlier or later. What it was told, or answered with, before this moment is
+        // lost, so whoever is second has the other begin again.
+        self.feed.others.tell([peer], &Notice::Again);
         tokio::spawn(self.clone().make_good(peer));
     }
 

@@ -53,7 +53,7 @@ pub enum Notice {
     Watching(Vec<RetailerId>),
     /// A shard has become the receiver's.
     Moved,
-    /// Notices of the receiver were missed: it shall say again what is to be known of it.
+    /// Notices of the receiver were missed: it shall put right what it holds, and say again what is to be known of it.
     Again,
     SessionEnded(SessionId),
     RightsChanged(UserId),

@@ -39,6 +39,24 @@ async fn hello_attaches_and_is_welcomed_before_anything_else_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_of_hands_while_it_attaches_makes_it_attach_once_more() {
+    let mut wire = Wire::open().await;
+    wire.router.hold();
+    wire.hello(1);
+    wait_until("it attaches", || wire.router.count(is_attach) == 1).await;
+    for _ in 0..3 {
+        wire.actor.cast(AgentConnMsg::Attach).unwrap();
+    }
+    wire.quiet().await;
+    wire.router.release();
+    assert!(matches!(wire.next().await, ToAgent::Welcome { .. }));
+    wait_until("it attaches again", || wire.router.count(is_attach) == 2).await;
+    wire.quiet().await;
+    assert_eq!(wire.router.count(is_attach), 2, "once, however often it was asked");
+    wire.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_does_not_begin_with_hello_is_sent_away() {
     let mut wire = Wire::open().await;
     wire.say(FromAgent::Heartbeat { active: vec![] });

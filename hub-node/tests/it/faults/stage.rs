@@ -14,7 +14,7 @@ use super::hosts::Hosts;
 use super::ledger::Ledger;
 use super::load::Load;
 use super::processes::{Agent, Common, Database, Node};
-use super::schedule::{Clock, Event, Fault, NODES, Place, Schedule};
+use super::schedule::{Clock, Event, Fault, HELD_BACK, NODES, Place, Schedule};
 use super::shop::{self, Shops};
 use super::verdict::{Found, complaints};
 
@@ -98,6 +98,16 @@ impl Stage<'_> {
             Fault::Pause { node } => {
                 let node = self.nodes[node].lock().await;
                 node.life.signal(Signal::STOP);
+                tokio::time::sleep_until(ends).await; // slow: as long as the schedule says
+                node.life.signal(Signal::CONT);
+            }
+            Fault::PauseWriting { node } => {
+                let place = Place::Node(node);
+                self.cut(Place::Database, place, false, true);
+                tokio::time::sleep(HELD_BACK).await; // slow: as long as the schedule says
+                let node = self.nodes[node].lock().await;
+                node.life.signal(Signal::STOP);
+                self.cut(Place::Database, place, false, false);
                 tokio::time::sleep_until(ends).await; // slow: as long as the schedule says
                 node.life.signal(Signal::CONT);
             }

@@ -45,9 +45,6 @@ const OVER: [&str; 4] = ["succeeded", "failed", "cancelled", "timed_out"];
 impl Found {
     pub(super) async fn read(database: &Database) -> Self {
         let mut found = Self::default();
-        for fence in all(database, "fences").await {
-            found.versions.insert(id(&fence, "_id"), fence.get_i64("version").unwrap());
-        }
         for collection in WITH_REVISION {
             for document in all(database, collection).await {
                 let text = |field| document.get_str(field).unwrap_or_default().to_owned();
@@ -70,6 +67,10 @@ impl Found {
                     });
                 }
             }
+        }
+        // Last: a run may still take a step while this reads, and no document is ahead of its fence.
+        for fence in all(database, "fences").await {
+            found.versions.insert(id(&fence, "_id"), fence.get_i64("version").unwrap());
         }
         found
     }
