@@ -49,7 +49,7 @@ mod tests {
             (limits(Some(20_000), Some(20_000)), None),
             (limits(None, None), None),
         ] {
-            assert_eq!(wanted(found.clone()), asked, "{found:?}");
+            assert_eq!(wanted(found), asked, "{found:?}");
         }
     }
 

@@ -125,7 +125,7 @@ impl Database {
     async fn limit_transactions(&self) {
         let client = mongodb::Client::with_uri_str(self.uri()).await.unwrap();
         let setting = doc! { "setParameter": 1, "transactionLifetimeLimitSeconds": 3 };
-        client.database("admin").run_command(setting).await.expect("the database takes its setting");
+        client.database("admin").run_command(setting).await.unwrap();
     }
 
     pub(super) fn uri(&self) -> String {
