@@ -24,6 +24,7 @@ mod idle;
 mod rig;
 mod rounds;
 mod rss;
+mod scale;
 mod sftp;
 
 use rounds::Report;
@@ -42,6 +43,8 @@ pub(crate) enum Name {
     Crowd,
     /// P-6: a million CSV items to a local file, against Python's csv module.
     Csv,
+    /// CLU-4: three hub nodes with 10,000 agents and 1,000 consoles.
+    Scale,
     /// P-5: 200 MB to an SFTP server, against OpenSSH's client.
     Sftp,
 }
@@ -55,6 +58,7 @@ impl Name {
             Self::Cluster => "cluster",
             Self::Crowd => "crowd",
             Self::Csv => "csv",
+            Self::Scale => "scale",
             Self::Sftp => "sftp",
         }
     }
@@ -91,14 +95,11 @@ pub(crate) fn run(repo: &Repo, name: Name) -> Result<()> {
         web::build(repo, web::Mode::Release)?;
         ui::say("… building hub and agent (release)");
         let mut cargo = process::cargo(repo);
-        process::stream(cargo.args([
-            "build",
-            "--release",
-            "--package",
-            "hub-node",
-            "--package",
-            "agent-node",
-        ]))?;
+        cargo.args(["build", "--release", "--package", "hub-node", "--package", "agent-node", "--bins"]);
+        if matches!(name, Name::Scale) {
+            cargo.args(["--example", "crowd_sockets"]);
+        }
+        process::stream(&mut cargo)?;
     }
     let bench = Bench {
         stop,
@@ -115,6 +116,7 @@ pub(crate) fn run(repo: &Repo, name: Name) -> Result<()> {
         Name::Cluster => cluster::run(&bench)?,
         Name::Crowd => crowd::run(&bench)?,
         Name::Csv => csv::run(&bench)?,
+        Name::Scale => scale::run(&bench)?,
         Name::Sftp => sftp::run(&bench)?,
     };
     std::fs::remove_dir_all(&home)?;

@@ -25,9 +25,10 @@ const EVEN_LIMIT: Duration = Duration::from_secs(60);
 /// A node that hangs is replaced after its lease.
 const LOST_LIMIT: Duration = Duration::from_secs(60);
 
-struct Node {
-    service: Service,
-    api: Api,
+pub(super) struct Node {
+    pub(super) service: Service,
+    pub(super) api: Api,
+    pub(super) address: String,
 }
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
@@ -73,7 +74,7 @@ fn retailer(n: usize) -> Value {
     json!({"code": format!("shop-{n}"), "name": format!("Retailer {n:05}"), "currency": "EUR", "time_zone": "UTC"})
 }
 
-fn node(bench: &Bench, shared: &Shared, number: usize) -> Result<Node> {
+pub(super) fn node(bench: &Bench, shared: &Shared, number: usize) -> Result<Node> {
     let plan = HubPlan {
         program: bench.hub.clone(),
         store_program: bench.store.clone(),
@@ -86,11 +87,11 @@ fn node(bench: &Bench, shared: &Shared, number: usize) -> Result<Node> {
     let (service, address) = plan.start(&bench.stop)?;
     let mut api = Api::new(&address);
     api.sign_in(SETUP_TOKEN, LOGIN, PASSWORD)?;
-    Ok(Node { service, api })
+    Ok(Node { service, api, address })
 }
 
 /// Waits until so many nodes have even shares; answers with the view.
-fn even(bench: &Bench, api: &Api, count: usize) -> Result<Value> {
+pub(super) fn even(bench: &Bench, api: &Api, count: usize) -> Result<Value> {
     bench.stop.wait_for("even shares", EVEN_LIMIT, || {
         let view = api.get("/admin/cluster")?;
         let serving =
