@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::line::{self, End, Head, Line, Place};
+use super::line::{End, Head, Line, Place, Waits};
 use super::wave::Member;
 
 /// How long an agent waits for the answer to its hello.
@@ -15,7 +15,12 @@ const WELCOME_WITHIN: Duration = Duration::from_secs(20);
 const HEARTBEAT: &str = r#"{"v":1,"t":"heartbeat","active":[]}"#;
 
 /// Stays connected until the program ends.
-pub(crate) async fn live(place: Arc<Place>, credential: String, cut: watch::Receiver<u32>, member: Member) {
+pub(crate) async fn live(
+    place: Arc<Place>,
+    credential: String,
+    mut cut: watch::Receiver<u32>,
+    member: Member,
+) {
     let machine = json!({
         "agent_version": "0.1.0", "os": "Debian GNU/Linux 13 (x86_64)", "host": "till-1",
         "capabilities": ["source:csv", "destination:local_file", "destination:sftp"],
@@ -24,13 +29,13 @@ pub(crate) async fn live(place: Arc<Place>, credential: String, cut: watch::Rece
     let hello =
         json!({"v": 1, "t": "hello", "machine": machine, "spool_id": spool, "next_seq": 1, "active": []});
     let hello = hello.to_string();
-    line::again_and_again(member, cut, async |member, cut| {
-        match session(&place, &credential, &hello, cut, member).await {
-            Ok(never) => match never {},
-            Err(end) => end,
-        }
-    })
-    .await;
+    let mut waits = Waits::new();
+    loop {
+        waits.wait().await;
+        cut.mark_unchanged();
+        let Err(end) = session(&place, &credential, &hello, &mut cut, &member).await;
+        waits.ended(end, &member).await;
+    }
 }
 
 async fn session(

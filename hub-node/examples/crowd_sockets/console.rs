@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, timeout};
 
-use super::line::{self, End, Head, Line, Place};
+use super::line::{End, Head, Line, Place, Waits};
 use super::shops::Shop;
 use super::wave::Member;
 
@@ -29,16 +29,16 @@ pub(crate) async fn live(
     place: Arc<Place>,
     mut tokens: watch::Receiver<String>,
     retailers: Vec<String>,
-    cut: watch::Receiver<u32>,
+    mut cut: watch::Receiver<u32>,
     member: Member,
 ) {
-    line::again_and_again(member, cut, async |member, cut| {
-        match session(&place, &mut tokens, &retailers, cut, member).await {
-            Ok(never) => match never {},
-            Err(end) => end,
-        }
-    })
-    .await;
+    let mut waits = Waits::new();
+    loop {
+        waits.wait().await;
+        cut.mark_unchanged();
+        let Err(end) = session(&place, &mut tokens, &retailers, &mut cut, &member).await;
+        waits.ended(end, &member).await;
+    }
 }
 
 async fn session(

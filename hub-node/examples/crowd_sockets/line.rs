@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -139,21 +138,29 @@ fn told(failure: &Error) -> End {
     }
 }
 
-/// Sessions without end, with an agent's waits between them.
-pub(crate) async fn again_and_again(
-    member: Member,
-    mut cut: watch::Receiver<u32>,
-    mut session: impl AsyncFnMut(&Member, &mut watch::Receiver<u32>) -> End,
-) {
-    let mut ceiling = FIRST_CEILING;
-    let mut least = Duration::ZERO;
-    loop {
-        sleep(least.max(ceiling.mul_f64(rand::random()))).await;
-        cut.mark_unchanged();
-        let opened = Instant::now();
-        let end = session(&member, &mut cut).await;
-        let doubled = if opened.elapsed() >= GOOD_SESSION { FIRST_CEILING } else { ceiling * 2 };
-        (ceiling, least) = match end {
+/// An agent's waits between its sessions.
+pub(crate) struct Waits {
+    ceiling: Duration,
+    least: Duration,
+    opened: Instant,
+}
+
+impl Waits {
+    pub(crate) fn new() -> Self {
+        Self { ceiling: FIRST_CEILING, least: Duration::ZERO, opened: Instant::now() }
+    }
+
+    /// Before each session.
+    pub(crate) async fn wait(&mut self) {
+        sleep(self.least.max(self.ceiling.mul_f64(rand::random()))).await;
+        self.opened = Instant::now();
+    }
+
+    /// After each.
+    pub(crate) async fn ended(&mut self, end: End, member: &Member) {
+        let good = self.opened.elapsed() >= GOOD_SESSION;
+        let doubled = if good { FIRST_CEILING } else { self.ceiling * 2 };
+        (self.ceiling, self.least) = match end {
             End::Cut => (FIRST_CEILING, Duration::ZERO),
             End::Lost { why, wait } => {
                 member.trouble(why).await;
