@@ -11,6 +11,7 @@ use messages::http::retailers::{RetailerSpec, RunBrief};
 use messages::http::runs::Trigger;
 use messages::http::stores::StoreSpec;
 use messages::run::{Progress, RunFailure, RunState, Transition};
+use messages::schedule::{Paused, RetryRule};
 use messages::{AgentId, CommandId, DestinationId, JobId, RetailerId, RunId, StoreId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +105,24 @@ pub struct Job {
     pub stamp: Stamp,
     pub spec: JobSpec,
     pub last_run: Option<RunBrief>,
+    pub cadence: Cadence,
+}
+
+/// How far a job's schedule has come. It moves in the same commits that make its runs, so whoever owns the retailer
+/// next goes on exactly there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cadence {
+    /// When the schedule was set: intervals are counted from here.
+    pub anchor: Timestamp,
+    /// Every slot up to this one has been run, left out or counted as missed.
+    pub settled: Timestamp,
+    /// When the schedule must be looked at next: a slot, or the end of a maintenance window.
+    pub next_look: Option<Timestamp>,
+    /// When the job runs next, as it is shown.
+    pub next_at: Option<Timestamp>,
+    pub missed_slots: u64,
+    pub failures_in_row: u32,
+    pub paused: Option<Paused>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +146,28 @@ pub struct Run {
     pub transitions: Vec<Transition>,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
+    pub wait: Wait,
+}
+
+/// Where a run comes from, and how it waits for its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// The time of the schedule that it is the run of.
+    pub slot: Option<Timestamp>,
+    /// The first of the runs that try the same again.
+    pub retry_of: Option<RunId>,
+    /// Which try it is, counted from 1.
+    pub try_no: u32,
+    pub not_before: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    /// Place in the queue: lower goes first, equal ones in the order of making.
+    pub place: i64,
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self { slot: None, retry_of: None, try_no: 1, not_before: None, expires_at: None, place: 0 }
+    }
 }
 
 /// What the job said when the run was made. Changing the job does not change runs under way.
@@ -136,6 +177,7 @@ pub struct RunPlan {
     pub destination: DestinationConfig,
     pub reject_rule: RejectRule,
     pub timeout_s: u32,
+    pub retries: RetryRule,
 }
 
 /// A retailer as loaded from the store when its actor starts.

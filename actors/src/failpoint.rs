@@ -15,6 +15,8 @@ pub const POINTS: &[&str] = &[
     "retailer.before_commit",
     "retailer.after_commit",
     "retailer.report",
+    "ingest.before_commit",
+    "ingest.after_commit",
     "job_run.tick",
     "agent_conn.frame",
     "live_conn.frame",

@@ -15,6 +15,8 @@ use tokio::sync::Semaphore;
 
 use crate::clock;
 use crate::domain::EntityId;
+use crate::ingest::host::IngestHost;
+use crate::ingest::request::EdgeRequest;
 use crate::retailer::actor::{Arguments, Asked, Retailer, RetailerMsg, Tools};
 use crate::retailer::request::{Request, Response, Router};
 use crate::supervise::supervisor::{Absent, EnsureError};
@@ -79,6 +81,8 @@ pub struct Host {
     addresses: Addresses,
     ownership: Ownership,
     tools: Tools,
+    /// What store edges tell is taken in beside the retailer's own actor.
+    ingest: Option<IngestHost>,
 }
 
 impl Host {
@@ -89,10 +93,21 @@ impl Host {
         ownership: Ownership,
         tools: Tools,
     ) -> Self {
-        Self { supervisor, addresses, ownership, tools }
+        Self { supervisor, addresses, ownership, tools, ingest: None }
     }
 
-    /// Starts the retailer's actor without asking it anything: it has runs to look after.
+    #[must_use]
+    pub fn with_ingest(self, ingest: IngestHost) -> Self {
+        Self { ingest: Some(ingest), ..self }
+    }
+
+    /// Has the retailer an actor on this node now?
+    #[must_use]
+    pub fn lives_here(&self, retailer: RetailerId) -> bool {
+        self.addresses.get(retailer).is_some()
+    }
+
+    /// Starts the retailer's actor without asking it anything: it has runs or schedules to look after.
     pub async fn wake(&self, retailer: RetailerId, patience: Duration) -> Result<(), Problem> {
         self.supervisor.ensure(self.spec(retailer), patience).await.map_err(absent)
     }
@@ -100,6 +115,15 @@ impl Host {
     /// Lets those of this node's retailers that it owns no longer finish what they have accepted, and stops them.
     /// To be called once ownership has ended, so that nothing new comes in.
     pub async fn vacate(&self, wanted: impl Fn(RetailerId) -> bool, patience: Duration) {
+        let ingest = async {
+            if let Some(ingest) = &self.ingest {
+                ingest.vacate(&wanted, patience).await;
+            }
+        };
+        tokio::join!(ingest, self.vacate_retailers(&wanted, patience));
+    }
+
+    async fn vacate_retailers(&self, wanted: impl Fn(RetailerId) -> bool, patience: Duration) {
         let leaving = self.addresses.those(wanted).into_iter().map(|(retailer, address)| async move {
             let everyone = u32::try_from(MOST_WAITING).unwrap_or(u32::MAX);
             // With every place in the queue taken, nobody else waits for an answer.
@@ -140,7 +164,12 @@ impl Host {
     }
 
     /// The actor's address, starting it if need be.
-    async fn find(&self, retailer: RetailerId, request: &Request, until: Instant) -> Result<Address, Tried> {
+    async fn find(
+        &self,
+        retailer: RetailerId,
+        request: &Request,
+        until: Instant,
+    ) -> Result<Address, Tried<Response>> {
         let refused = |problem: Problem| Tried::Answered(Err(problem));
         if let Some(address) = self.addresses.get(retailer) {
             return Ok(address);
@@ -148,15 +177,7 @@ impl Host {
         // An identifier from outside must not make an actor, let alone a fence, for a retailer that is not there.
         let makes = matches!(request, Request::Create { id: EntityId::Retailer, .. });
         if !makes {
-            let exists = tokio::time::timeout_at(until.into(), self.tools.store.exists(retailer)).await;
-            match exists {
-                Ok(Ok(true)) => {}
-                Ok(Ok(false)) => {
-                    return Err(refused(Problem::new(ErrorCode::NotFound, "there is no such retailer")));
-                }
-                Ok(Err(error)) => return Err(refused(error.into())),
-                Err(_) => return Err(refused(ErrorCode::DeadlineExceeded.into())),
-            }
+            self.must_exist(retailer, until).await.map_err(refused)?;
         }
         let patience = until.saturating_duration_since(clock::now());
         match self.supervisor.ensure(self.spec(retailer), patience).await {
@@ -167,7 +188,39 @@ impl Host {
         }
     }
 
-    async fn try_ask(&self, retailer: RetailerId, request: &Request, until: Instant) -> Tried {
+    /// Something of store edges, for the actor that takes it in.
+    async fn try_edge(
+        &self,
+        retailer: RetailerId,
+        request: &Arc<EdgeRequest>,
+        until: Instant,
+    ) -> Tried<Response> {
+        let Some(ingest) = &self.ingest else { return Tried::Answered(Err(ErrorCode::Internal.into())) };
+        if !ingest.is_running(retailer)
+            && let Err(problem) = self.must_exist(retailer, until).await
+        {
+            return Tried::Answered(Err(problem));
+        }
+        match ingest.try_ask(retailer, request.clone(), until).await {
+            Tried::Answered(answer) => Tried::Answered(answer.map(Response::Edge)),
+            Tried::NotSent => Tried::NotSent,
+            Tried::Unknown(code) => Tried::Unknown(code),
+        }
+    }
+
+    async fn must_exist(&self, retailer: RetailerId, until: Instant) -> Result<(), Problem> {
+        match tokio::time::timeout_at(until.into(), self.tools.store.exists(retailer)).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(Problem::new(ErrorCode::NotFound, "there is no such retailer")),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(ErrorCode::DeadlineExceeded.into()),
+        }
+    }
+
+    async fn try_ask(&self, retailer: RetailerId, request: &Request, until: Instant) -> Tried<Response> {
+        if let Request::Edge(request) = request {
+            return self.try_edge(retailer, request, until).await;
+        }
         let Some(epoch) = (self.ownership)(retailer) else {
             return Tried::Answered(Err(ErrorCode::NotOwner.into()));
         };
@@ -208,14 +261,15 @@ fn child_id(retailer: RetailerId) -> String {
     format!("retailer:{retailer}")
 }
 
-enum Tried {
-    Answered(Result<Response, Problem>),
+/// What has come of one attempt.
+pub(crate) enum Tried<T> {
+    Answered(Result<T, Problem>),
     /// The actor was gone before it got the request.
     NotSent,
     Unknown(ErrorCode),
 }
 
-fn absent(error: EnsureError) -> Problem {
+pub(crate) fn absent(error: EnsureError) -> Problem {
     match error {
         EnsureError::Absent(Absent::GivenUp) => Problem::new(
             ErrorCode::Internal,

@@ -3,7 +3,8 @@
 //! ```text
 //! Hub ─┬─ StoreGuard             the database child process, when embedded
 //!      ├─ ShardHost ── Retailer(r)     one writer per retailer
-//!      │                  └─ JobRun(run)   watches one run
+//!      │                  ├─ JobRun(run)   watches one run
+//!      │                  └─ Ingest(r)     takes in what the retailer's store edges tell
 //!      ├─ Connections ─ AgentConn(c), LiveConn(c)
 //!      └─ LiveHub                topics → local sockets
 //! ```
@@ -18,12 +19,14 @@ pub mod clock;
 pub mod domain;
 pub mod failpoint;
 pub mod host;
+pub mod ingest;
 pub mod live_conn;
 pub mod live_hub;
 pub mod observe;
 pub mod ports;
 pub mod retailer;
 pub mod run;
+pub mod schedule;
 pub mod supervise;
 #[cfg(test)]
 mod testkit;

@@ -19,6 +19,7 @@ use messages::{
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Image, Run, Sealed, Write};
+use crate::ingest::model::{Changes, Known, Ledger, Wanted};
 
 /// Why the store did not do what it was asked to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +109,25 @@ pub trait TenantStore: Send + Sync + 'static {
 
     /// A run of any age.
     fn run(&self, retailer: RetailerId, run: RunId) -> BoxFuture<'_, Result<Option<Run>, StoreError>>;
+}
+
+/// What store edges brought. Fenced by a fence of its own beside the retailer's, with the same rules; every call ends by
+/// itself within seconds.
+pub trait LedgerStore: Send + Sync + 'static {
+    /// Raises the fence to `epoch`, then loads what is always needed. With a higher epoch there: [`StoreError::Fenced`].
+    fn open(&self, retailer: RetailerId, epoch: Epoch) -> BoxFuture<'_, Result<Ledger, StoreError>>;
+
+    /// What a round has to know. Read without the fence: whoever has been overtaken meanwhile cannot commit.
+    fn look(&self, retailer: RetailerId, wanted: Wanted) -> BoxFuture<'_, Result<Known, StoreError>>;
+
+    /// Writes all or nothing in one transaction that first advances the fence by one, to `expected`.
+    fn write(
+        &self,
+        retailer: RetailerId,
+        epoch: Epoch,
+        expected: Version,
+        changes: Arc<Changes>,
+    ) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
 /// Opens what is sealed. Sealing happens where secrets come in, before an actor sees them.
@@ -202,6 +222,9 @@ pub struct Today {
 pub trait Board: Send + Sync + 'static {
     /// Every retailer's row; agents count as away.
     fn summaries(&self) -> BoxFuture<'_, Result<Vec<RetailerSummary>, StoreError>>;
+
+    /// The retailers with a schedule that must be looked at by then: whoever owns them starts them.
+    fn due(&self, by: Timestamp) -> BoxFuture<'_, Result<Vec<RetailerId>, StoreError>>;
 
     /// The day so far of the retailers in scope.
     fn today(&self, scope: RetailerScope) -> BoxFuture<'_, Result<Today, StoreError>>;

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use agent_node::connector::{ForRun, registry};
+use agent_node::connector::{ForRun, Means, Numbered, registry};
 use messages::RunId;
 use messages::connector::{Credentials, DestinationConfig};
 use messages::item::Item;
@@ -44,7 +44,7 @@ fn run() -> anyhow::Result<()> {
 }
 
 async fn upload(order: &Order) -> anyhow::Result<u64> {
-    let connector = registry::destination(&order.destination, Some(&order.credentials));
+    let connector = registry::destination(&order.destination, Some(&order.credentials), &Means::default());
     let mut sink = connector.open(&ForRun::alone(RunId::new())).await?;
     let items = batch(order.row_bytes)?;
     while sink.write(&items).await? < order.bytes {}
@@ -52,13 +52,13 @@ async fn upload(order: &Order) -> anyhow::Result<u64> {
 }
 
 /// One batch as a source hands it over.
-fn batch(row_bytes: usize) -> anyhow::Result<Vec<Item>> {
+fn batch(row_bytes: usize) -> anyhow::Result<Vec<Numbered>> {
     /// What the other fields take.
     const SHORTEST: usize = 78;
     let filler = "Fresh from the farm. ".chars().cycle().take(row_bytes.saturating_sub(SHORTEST));
     let description = Some(filler.collect::<String>()).filter(|text| !text.is_empty());
-    let item = |at: usize| -> anyhow::Result<Item> {
-        Ok(Item {
+    let item = |at: usize| -> anyhow::Result<Numbered> {
+        let item = Item {
             sku: (100_000 + at).to_string(),
             name: "Harvest Lane Whole Milk 1 l".to_owned(),
             barcode: Some("5012345678900".to_owned()),
@@ -68,7 +68,8 @@ fn batch(row_bytes: usize) -> anyhow::Result<Vec<Item>> {
             unit: Some("pcs".to_owned()),
             category: Some("Dairy & Eggs".to_owned()),
             description: description.clone(),
-        })
+        };
+        Ok(Numbered { row: at as u64 + 2, item })
     };
     (0..agent_node::connector::BATCH_ROWS).map(item).collect()
 }

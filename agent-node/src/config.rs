@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::connector::means::Pace;
 use crate::net::address::{AddressError, HubAddress, ProxyAddress};
 use crate::spool::Limits;
 use crate::uplink::fallback::Setting;
@@ -65,6 +66,8 @@ pub struct Config {
     pub max_runs: usize,
     pub spool: Limits,
     pub grace: Duration,
+    /// How a shop platform is tried again; not to be set from outside.
+    pub pace: Pace,
     pub log: String,
 }
 
@@ -140,6 +143,7 @@ impl Given {
             max_runs: usize::try_from(max_runs).unwrap_or(1),
             spool: Limits { bytes: spool_mib << 20 },
             grace: Duration::from_secs(grace_s),
+            pace: Pace::default(),
             log,
         })
     }

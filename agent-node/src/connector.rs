@@ -4,16 +4,27 @@
 //! it decides. Its configuration lives in `messages::connector`, for the console draws it. [`registry`] is the only
 //! place that knows them all, [`conformance`] what all of them must hold to.
 //!
-//! A connector never shows half a result: a sink writes aside and commits in one step.
+//! Destinations are of two sorts. A file destination never shows half a result: it writes aside and commits in one
+//! step. A platform takes items a portion at a time, so there everything is staged on the agent's disk first, and
+//! sent only when the whole source was read and found good: the job's rules come before the first item is sent.
 
 pub mod conformance;
 pub mod csv;
 pub mod file_format;
 mod file_sink;
+mod files;
+pub mod http;
 pub mod leftovers;
 pub mod local_file;
+pub mod means;
 pub mod registry;
 pub mod sftp;
+pub mod shop;
+pub mod shopify;
+mod stage;
+mod staged_sink;
+pub mod webhook;
+pub mod woocommerce;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -21,8 +32,10 @@ use messages::ErrorCode;
 use messages::agent::RejectedItem;
 use messages::item::{Item, ItemField};
 use messages::run::RunFailure;
+use serde::{Deserialize, Serialize};
 
 pub use leftovers::ForRun;
+pub use means::Means;
 
 /// Why a connector could not go on: the code tells programs, the detail people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,10 +62,25 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, Failure>>;
 /// Rows of a batch: enough to make a hand-over cheap, few enough that some batches under way stay small.
 pub const BATCH_ROWS: usize = 512;
 
+/// An item, and the row of the source it stands in: whoever rejects it later must be able to say which it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Numbered {
+    pub row: u64,
+    pub item: Item,
+}
+
+impl Numbered {
+    /// A rejection of this item by the destination.
+    pub fn rejected(&self, reason: impl Into<String>) -> RejectedItem {
+        let raw = format!("{};{};{}", self.item.sku, self.item.name, self.item.price);
+        RejectedItem { row: self.row, column: None, field: None, reason: reason.into(), raw }
+    }
+}
+
 /// Some rows of a source, in order.
 #[derive(Debug, Default)]
 pub struct Batch {
-    pub rows: Vec<Result<Item, RejectedItem>>,
+    pub rows: Vec<Result<Numbered, RejectedItem>>,
     /// Bytes taken from the source so far.
     pub bytes_read: u64,
     /// What a technician should know of the source, beyond its rows.
@@ -64,6 +92,13 @@ pub struct Reading {
     /// Zero where it is not known.
     pub bytes_total: u64,
     pub batches: BoxStream<'static, Result<Batch, Failure>>,
+    /// What is to be done with the source once everything it held has arrived.
+    pub afterwards: Option<Box<dyn Afterwards>>,
+}
+
+/// Work at a source after a run that succeeded. It says what the technician should know, and cannot fail the run.
+pub trait Afterwards: Send {
+    fn succeeded(self: Box<Self>) -> BoxFuture<'static, Vec<String>>;
 }
 
 /// A column that was found, and the field it is read into.
@@ -102,12 +137,35 @@ pub struct Receipt {
     pub place: String,
 }
 
-/// A destination that is being written. Nothing is visible there before [`ItemSink::finish`].
+/// A portion that was sent, or what kept it from being sent for now.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// Items that the destination took.
+    pub sent: u64,
+    /// Bytes sent so far, in all.
+    pub bytes: u64,
+    /// Items that it did not take.
+    pub rejects: Vec<RejectedItem>,
+    pub notes: Vec<String>,
+}
+
+/// A destination that is being written. Nothing is visible there before [`ItemSink::deliver`] or, where nothing is
+/// held back, [`ItemSink::finish`].
 pub trait ItemSink: Send {
     /// Takes these items; returns the bytes written so far.
-    fn write<'a>(&'a mut self, items: &'a [Item]) -> Answer<'a, u64>;
+    fn write<'a>(&'a mut self, rows: &'a [Numbered]) -> Answer<'a, u64>;
 
-    /// Makes everything visible in one step.
+    /// Does it keep everything back until the whole source was read?
+    fn holds_back(&self) -> bool {
+        false
+    }
+
+    /// Sends the next portion of what was held back; none when everything is there. May be dropped at any time.
+    fn deliver(&mut self) -> Answer<'_, Option<Delivered>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Makes visible in one step what is not yet.
     fn finish(&mut self) -> Answer<'_, Receipt>;
 
     /// Leaves no trace, as far as the line still allows it. May be called after a call that failed or was dropped.

@@ -22,7 +22,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::connector::Failure;
+use crate::connector::{Failure, Means};
 use crate::held::Held;
 use crate::journal::entry::{Answer, End, Open, Recovery, judge, recover, to_begin};
 use crate::journal::{Entry, Journal, Stage};
@@ -44,6 +44,7 @@ pub struct RunnerArguments {
     pub folder: PathBuf,
     pub max_runs: usize,
     pub links: Arc<Links>,
+    pub means: Arc<Means>,
 }
 
 pub enum RunnerMsg {
@@ -76,6 +77,7 @@ pub struct RunnerState {
     journal: Held<Journal>,
     max_runs: usize,
     links: Arc<Links>,
+    means: Arc<Means>,
     /// Runs at work, and how to stop them.
     workers: HashMap<RunId, watch::Sender<Option<StopReason>>>,
     /// Set when no new work is begun.
@@ -94,7 +96,7 @@ impl Actor for Runner {
         myself: ActorRef<RunnerMsg>,
         arguments: RunnerArguments,
     ) -> Result<RunnerState, ActorProcessingErr> {
-        let RunnerArguments { folder, max_runs, links } = arguments;
+        let RunnerArguments { folder, max_runs, links, means } = arguments;
         links.spool.ready().await?;
         links.all_work_ended().await?;
         let journal = crate::disk::off_thread(move || Journal::open(folder)).await?;
@@ -102,6 +104,7 @@ impl Actor for Runner {
             journal: Held::new(journal),
             max_runs,
             links,
+            means,
             workers: HashMap::new(),
             draining: false,
             drained: Vec::new(),
@@ -357,6 +360,7 @@ impl RunnerState {
                 over: over.clone(),
                 links: Arc::clone(&self.links),
                 runner: myself.clone(),
+                means: Arc::clone(&self.means),
                 stop: stopped,
             };
             let worker = ChildSpec::new(run_id.to_string(), "run_worker", RestartPolicy::BOUND, move || {

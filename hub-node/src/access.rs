@@ -8,7 +8,7 @@
 //! directory                 what this node remembers of sessions; tells open sockets what has ended
 //! identity                  Caller, and whether they may
 //! login, accounts           the flows, on top of the store
-//! agent_token               what agents prove themselves with
+//! agent_token, edge_token   what agents and store edges prove themselves with
 //! ```
 //!
 //! Nothing here knows HTTP: addresses, cookies and headers are [`crate::http`]'s.
@@ -16,6 +16,7 @@
 mod accounts;
 pub mod agent_token;
 mod directory;
+pub mod edge_token;
 pub mod identity;
 pub mod keyring;
 mod login;

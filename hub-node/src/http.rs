@@ -5,7 +5,8 @@
 //! dispatch         request id, limits, who asks, may they, body, handler, answer
 //! table            every route: method, path, permission, bodies, handler. The only place that says so
 //! route, call, reply, body     what the table is made of
-//! setup, session, users, retailers, config, agents, runs, admin, health     handlers
+//! setup, session, users, retailers, config, agents, runs, edges, dead_letters, reports, admin, health
+//!                  handlers
 //! openapi          the table as an OpenAPI page
 //! origin, rate     pure: foreign pages, too many requests
 //! console          embedded files
@@ -20,15 +21,19 @@ mod body;
 mod call;
 mod config;
 mod console;
+mod dead_letters;
 mod dispatch;
+mod edges;
 mod health;
 mod openapi;
 mod origin;
 mod rate;
 mod reply;
+mod reports;
 mod retailers;
 mod route;
 mod runs;
+mod schedule;
 mod server;
 mod session;
 mod setup;

@@ -6,6 +6,7 @@
 //! | [`cluster`] | lease, shards, membership | [`store`] |
 //! | [`access`] | people, sessions, keys, secrets | [`store`] |
 //! | [`http`] | REST, the console's files, the accept loop | [`access`], [`store`], the router |
+//! | [`ingestion`] | store edges: enrolment, batches of events, the gRPC stream | [`access`], the router |
 //! | `sockets` | `/ws/agent`, `/ws/live` | [`access`], the actors |
 //! | [`open_files`] | the limit of open files | nothing |
 //! | `node` | the composition: what starts in which order | everything |
@@ -14,6 +15,7 @@ pub mod access;
 pub mod cluster;
 pub mod config;
 pub mod http;
+pub mod ingestion;
 mod node;
 pub mod open_files;
 pub mod shutdown;

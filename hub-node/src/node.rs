@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::host::{Addresses, Host};
+use actors::ingest::actor::Tools as IngestTools;
+use actors::ingest::host::IngestHost;
 use actors::observe::Register;
 use actors::ports::Board;
 use actors::retailer::actor::Tools;
@@ -26,6 +28,7 @@ use messages::ids::BootId;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use warp::Filter as _;
 
 use self::clustered::Place;
 use self::parts::Directory;
@@ -40,6 +43,7 @@ use crate::cluster::view::Overview;
 use crate::cluster::{DataDir, DataDirError, LeaseTerms};
 use crate::config::Config;
 use crate::http::{Server, ServerSettings, Settings, TlsError};
+use crate::ingestion::{Door, Streams};
 use crate::sockets::{Sockets, Strangers};
 use crate::store::{OpenError, OwnershipStore, Store};
 
@@ -166,7 +170,10 @@ async fn serve(
         settings: settings(config, public_url),
         draining: draining.clone(),
     };
-    let app = crate::http::app(state, crate::sockets::filter(sockets.clone()));
+    let door = Door::new(engine.router.clone(), sockets.strangers.clone());
+    let special = crate::sockets::filter(sockets.clone()).or(crate::ingestion::filter(door.clone()));
+    let app = crate::http::app(state, special.unify().boxed());
+    let server = server.with_streams(Streams::new(door, draining.clone()));
     let closing = CancellationToken::new();
     let serving = tokio::spawn(server.serve(app, closing.clone()));
     let ready = place.settled(config).await.and_then(|()| announce(data_dir.path(), &local_url));
@@ -274,14 +281,17 @@ impl Engine {
             feed: Arc::new(feed.clone()),
             watchers,
             clock: Timestamp::now,
+            longest_wait: actors::retailer::actor::LONGEST_WAIT,
         };
         let owned = place.ownership.clone();
-        let host = Arc::new(Host::new(
+        let ownership: actors::host::Ownership = Arc::new(move |retailer| owned.epoch_of(retailer));
+        let ingest = IngestHost::new(
             retailers.clone(),
-            addresses.clone(),
-            Arc::new(move |retailer| owned.epoch_of(retailer)),
-            tools,
-        ));
+            ownership.clone(),
+            IngestTools { store: Arc::new(store.clone()), clock: Timestamp::now },
+        );
+        let host =
+            Arc::new(Host::new(retailers.clone(), addresses.clone(), ownership, tools).with_ingest(ingest));
         let router = Arc::new(ClusterRouter::new(me, host.clone(), map, others, place.keeper.clone()));
         Ok(Self { host, router, addresses, fleet, board, feed, agents, retailers, runs, connections })
     }

@@ -7,6 +7,7 @@
 //! schema              schema version and migrations, under a lease
 //! tenant              TenantDb, ScopedDb: the only ways to documents of retailers
 //! take, commit        the fence: ownership of a retailer, and one transaction per commit
+//! ingest              what store edges brought, behind a fence of its own; letters and reports
 //! streams             logs and rejected items, appended outside the fence
 //! reads               lists for people: paged, searched, counted
 //! sweep               what a deleted retailer leaves behind
@@ -28,6 +29,7 @@ mod generations;
 mod guard;
 mod handle;
 mod identity;
+mod ingest;
 mod lifetime;
 mod ownership;
 mod reads;

@@ -1,7 +1,13 @@
 //! How a connector is configured: what the console edits, the hub stores and the agent acts on.
 //! Secrets are apart: they are sealed at rest and travel only with a run.
 
+pub mod platform;
+
 use serde::{Deserialize, Serialize};
+
+pub use platform::{
+    NewProducts, ShopifyDestination, UpdateFields, WebhookDestination, WooCommerceDestination,
+};
 
 use crate::Secret;
 use crate::item::ItemField;
@@ -20,8 +26,17 @@ pub enum SourceConfig {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct CsvSource {
-    /// Path on the agent's machine.
+    /// Path on the agent's machine. Its last part may hold `*` and `?` where the name of the file varies.
     pub path: String,
+    /// Which files are read, when several fit.
+    #[serde(skip_serializing_if = "is_default")]
+    pub pick: PickFiles,
+    /// For so many seconds a file must have stood still before it is read.
+    #[serde(skip_serializing_if = "is_usual_rest")]
+    pub settled_s: u32,
+    /// Folder into which the files are moved once a run has sent them; empty: they stay.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub archive: String,
     /// One character; `\t` for a tab.
     pub delimiter: String,
     pub encoding: TextEncoding,
@@ -35,12 +50,39 @@ impl Default for CsvSource {
     fn default() -> Self {
         Self {
             path: String::new(),
+            pick: PickFiles::default(),
+            settled_s: USUAL_REST_S,
+            archive: String::new(),
             delimiter: ",".into(),
             encoding: TextEncoding::default(),
             decimal_mark: DecimalMark::default(),
             columns: Vec::new(),
         }
     }
+}
+
+/// What most exports need: they write without longer pauses.
+const USUAL_REST_S: u32 = 2;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_usual_rest(seconds: &u32) -> bool {
+    *seconds == USUAL_REST_S
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Which of several files that fit a pattern are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PickFiles {
+    /// The one that was changed last.
+    #[default]
+    Newest,
+    /// All of them; an article that stands in several counts as the newest file has it.
+    All,
 }
 
 /// A field and the header under which the file has it.
@@ -99,6 +141,10 @@ pub enum FileFormat {
 pub enum DestinationConfig {
     Sftp(SftpDestination),
     LocalFile(LocalFileDestination),
+    Webhook(WebhookDestination),
+    #[serde(rename = "woocommerce")]
+    WooCommerce(WooCommerceDestination),
+    Shopify(ShopifyDestination),
 }
 
 /// A file on an SFTP server, written under a temporary name and renamed when complete.
@@ -146,6 +192,15 @@ pub enum Credentials {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         passphrase: Option<Secret>,
     },
+    /// One secret: what signs a webhook, or Shopify's access token.
+    Token {
+        token: Secret,
+    },
+    /// WooCommerce's consumer key and consumer secret.
+    KeyPair {
+        key: Secret,
+        secret: Secret,
+    },
 }
 
 impl DestinationConfig {
@@ -154,12 +209,56 @@ impl DestinationConfig {
         match self {
             Self::Sftp(_) => "sftp",
             Self::LocalFile(_) => "local_file",
+            Self::Webhook(_) => "webhook",
+            Self::WooCommerce(_) => "woocommerce",
+            Self::Shopify(_) => "shopify",
         }
     }
 
     #[must_use]
     pub const fn needs_credentials(&self) -> bool {
-        matches!(self, Self::Sftp(_))
+        !matches!(self, Self::LocalFile(_))
+    }
+
+    /// The credentials that open it, in words.
+    #[must_use]
+    pub const fn wanted_credentials(&self) -> &'static str {
+        match self {
+            Self::Sftp(_) => "a password or a private key",
+            Self::LocalFile(_) => "no credentials",
+            Self::Webhook(_) => "a signing secret of at least 16 characters",
+            Self::WooCommerce(_) => "a consumer key and a consumer secret",
+            Self::Shopify(_) => "an access token",
+        }
+    }
+
+    /// Are these of the kind that opens it?
+    #[must_use]
+    pub fn accepts(&self, credentials: &Credentials) -> bool {
+        match (self, credentials) {
+            (Self::Sftp(_), Credentials::Password { .. } | Credentials::PrivateKey { .. })
+            | (Self::WooCommerce(_), Credentials::KeyPair { .. })
+            | (Self::Shopify(_), Credentials::Token { .. })
+            | (Self::LocalFile(_), _) => true,
+            // A shorter one can be guessed from a single signed request.
+            (Self::Webhook(_), Credentials::Token { token }) => token.expose().len() >= 16,
+            _ => false,
+        }
+    }
+
+    /// Would credentials that were stored for `before` still go to the server they were meant for?
+    #[must_use]
+    pub fn keeps_credentials_of(&self, before: &Self) -> bool {
+        match (before, self) {
+            (Self::Sftp(a), Self::Sftp(b)) => {
+                (&a.host, a.port, &a.user) == (&b.host, b.port, &b.user)
+                    && host_key_parts(&a.host_key) == host_key_parts(&b.host_key)
+            }
+            (Self::Webhook(a), Self::Webhook(b)) => platform::same_origin(&a.url, &b.url),
+            (Self::WooCommerce(a), Self::WooCommerce(b)) => platform::same_origin(&a.url, &b.url),
+            (Self::Shopify(a), Self::Shopify(b)) => platform::same_origin(&a.url, &b.url),
+            _ => false,
+        }
     }
 
     /// Where it points to, in one line for lists.
@@ -171,6 +270,10 @@ impl DestinationConfig {
                 format!("{}@{}:{}{rooted}{}", to.user, to.host, to.port, to.path)
             }
             Self::LocalFile(to) => to.path.clone(),
+            // What follows "?" may be a secret of the receiver's.
+            Self::Webhook(to) => to.url.split('?').next().unwrap_or_default().to_owned(),
+            Self::WooCommerce(to) => to.url.clone(),
+            Self::Shopify(to) => to.url.clone(),
         }
     }
 }
@@ -223,6 +326,14 @@ impl Validate for CsvSource {
             "delimiter",
             "must be one ASCII character, or \\t for a tab",
         );
+        let folder = self.path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
+        check.ensure(
+            !folder.contains(['*', '?']),
+            "path",
+            "may hold * and ? in the name of the file only, not in its folder",
+        );
+        check.range("settled_s", &self.settled_s, &1, &3_600);
+        check.optional_text("archive", &self.archive, MAX_PATH);
         for (at, column) in self.columns.iter().enumerate() {
             check.text(&format!("columns.{at}.header"), &column.header, 200);
             let repeated = self.columns[..at].iter().any(|other| other.field == column.field);
@@ -257,6 +368,9 @@ impl Validate for DestinationConfig {
                 check.text("path", &to.path, MAX_PATH);
                 check.ensure(!to.path.ends_with(['/', '\\']), "path", "must name a file, not a folder");
             }
+            Self::Webhook(to) => to.check(check),
+            Self::WooCommerce(to) => to.check(check),
+            Self::Shopify(to) => to.check(check),
         }
     }
 }
@@ -295,8 +409,25 @@ impl Validate for Credentials {
                     "must have at most 16384 bytes",
                 );
             }
+            Self::Token { token } => key(check, "token", token),
+            Self::KeyPair { key: public, secret } => {
+                key(check, "key", public);
+                key(check, "secret", secret);
+            }
         }
     }
+}
+
+/// A secret that is sent, or could be, in a header.
+fn key(check: &mut Check, field: &str, secret: &Secret) {
+    check.ensure(!secret.is_empty(), field, "must not be empty");
+    check.ensure(secret.expose().len() <= 1_024, field, "must have at most 1024 bytes");
+    let printable = secret.expose().bytes().all(|byte| byte.is_ascii_graphic());
+    check.ensure(
+        printable,
+        field,
+        "must be letters, digits and signs without blanks, as it was shown when it was made",
+    );
 }
 
 #[cfg(test)]
@@ -323,6 +454,11 @@ mod tests {
         let SourceConfig::Csv(csv) = serde_json::from_str(json).unwrap();
         assert_eq!(csv.delimiter_byte(), Some(b';'));
         assert_eq!(csv.encoding, TextEncoding::Utf8);
+        // Agents that know no patterns refuse fields they do not know: what is usual is not said.
+        let said = serde_json::to_string(&SourceConfig::Csv(csv)).unwrap();
+        assert!(!said.contains("pick") && !said.contains("settled_s") && !said.contains("archive"), "{said}");
+        let woo = r#"{"kind":"woocommerce","url":"https://shop.example"}"#;
+        assert_eq!(serde_json::from_str::<DestinationConfig>(woo).unwrap().kind(), "woocommerce");
     }
 
     #[test]
@@ -337,5 +473,30 @@ mod tests {
         });
         let fields: Vec<_> = to.validate().unwrap_err().errors.into_iter().map(|e| e.field).collect();
         assert_eq!(fields, ["host", "port", "user", "path", "host_key"]);
+    }
+
+    #[test]
+    fn stored_credentials_stay_with_the_server_they_were_meant_for() {
+        let hook =
+            |url: &str| DestinationConfig::Webhook(WebhookDestination { url: url.into(), batch_items: 1 });
+        let woo = DestinationConfig::WooCommerce(WooCommerceDestination {
+            url: "https://shop.example".into(),
+            new_products: NewProducts::Draft,
+            update: UpdateFields::Everything,
+        });
+        assert!(hook("https://shop.example/b").keeps_credentials_of(&hook("https://shop.example/a")));
+        assert!(!hook("https://other.example/a").keeps_credentials_of(&hook("https://shop.example/a")));
+        assert!(!woo.keeps_credentials_of(&hook("https://shop.example/a")), "another kind");
+    }
+
+    #[test]
+    fn credentials_are_of_the_kind_that_opens_the_destination() {
+        let hook = DestinationConfig::Webhook(WebhookDestination { url: String::new(), batch_items: 1 });
+        let token = |token: &str| Credentials::Token { token: token.into() };
+        assert!(hook.accepts(&token("0123456789abcdef")));
+        assert!(!hook.accepts(&token("short")));
+        assert!(!hook.accepts(&Credentials::Password { password: "0123456789abcdef".into() }));
+        assert!(token("two words").validate().is_err());
+        assert_eq!(format!("{:?}", token("0123456789abcdef")), "Token { token: *** }");
     }
 }

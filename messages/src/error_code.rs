@@ -126,11 +126,13 @@ codes! {
     HostKeyMismatch       "host_key_mismatch"        502 false "The server shows another host key than the pinned one"
     DestinationFull       "destination_full"         502 true  "The destination has no room"
     DestinationFailed     "destination_failed"       502 true  "The destination failed while receiving"
+    DestinationRejected   "destination_rejected"     502 false "The destination does not take what is sent"
     DiskFull              "disk_full"                507 true  "The disk is full"
     RunTimeout            "run_timeout"              504 true  "The run took longer than allowed"
     RunCancelled          "run_cancelled"            409 false "The run was cancelled"
     AgentLost             "agent_lost"               504 true  "The agent did not come back"
     AgentRefused          "agent_refused"            409 false "The agent refused the run"
+    RunExpired            "run_expired"              409 false "The run waited too long"
     Unsupported           "unsupported"              422 false "The agent has no such connector"
 }
 

@@ -91,6 +91,8 @@ id! {
     BootId
     /// One life of an agent's spool directory: sequence numbers count within it.
     SpoolId
+    /// A place for one device of a store, as the hub knows it: it has a credential.
+    EdgeId
     /// A machine in a store that sells: its database has its own.
     DeviceId
     /// One life of a device's outbox: sequence numbers count within it.

@@ -23,6 +23,7 @@ pub mod permission;
 pub mod problem;
 pub mod quantity;
 pub mod run;
+pub mod schedule;
 pub mod secret;
 pub mod time;
 pub mod validate;
@@ -30,8 +31,8 @@ pub mod version;
 
 pub use error_code::ErrorCode;
 pub use ids::{
-    AgentId, CommandId, ConnId, DestinationId, DeviceId, EventId, JobId, MsgId, PaymentId, RetailerId, RunId,
-    SessionId, StoreId, StreamId, TransactionId, UserId,
+    AgentId, CommandId, ConnId, DestinationId, DeviceId, EdgeId, EventId, JobId, MsgId, PaymentId,
+    RetailerId, RunId, SessionId, StoreId, StreamId, TransactionId, UserId,
 };
 pub use problem::{FieldError, Problem};
 pub use secret::Secret;

@@ -62,9 +62,16 @@ impl RunState {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Actor {
-    User { id: UserId, name: String },
-    Agent { id: AgentId },
+    User {
+        id: UserId,
+        name: String,
+    },
+    Agent {
+        id: AgentId,
+    },
     Hub,
+    /// The job's own schedule.
+    Schedule,
 }
 
 /// One change of state, recorded once.

@@ -5,12 +5,13 @@ use messages::http::agents::{AgentView, Enrolment};
 use messages::http::destinations::DestinationView;
 use messages::http::jobs::JobView;
 use messages::http::retailers::{RetailerView, RunBrief};
-use messages::http::runs::RunView;
+use messages::http::runs::{Moved, RunView};
 use messages::http::stores::StoreView;
-use messages::run::Presence;
+use messages::run::{Presence, RunState};
+use messages::schedule::ScheduleView;
 use messages::time::Timestamp;
 
-use super::{Agent, Destination, Job, Retailer, Run, Store};
+use super::{Agent, Cadence, Destination, Job, Retailer, Run, Store};
 
 impl Retailer {
     #[must_use]
@@ -104,9 +105,19 @@ impl Job {
             rev: self.stamp.rev,
             spec: self.spec.clone(),
             last_run: self.last_run.clone(),
+            standing: self.standing(),
             created_at: self.stamp.created_at,
             updated_at: self.stamp.updated_at,
         }
+    }
+}
+
+impl Job {
+    fn standing(&self) -> ScheduleView {
+        let Cadence { next_at, missed_slots, failures_in_row, ref paused, .. } = self.cadence;
+        let limit = self.spec.timing.pause_after;
+        let warning = limit > 0 && failures_in_row >= limit.div_ceil(2);
+        ScheduleView { next_at, missed_slots, failures_in_row, warning, paused: paused.clone() }
     }
 }
 
@@ -128,10 +139,27 @@ impl Run {
             failure: self.failure.clone(),
             transitions: self.transitions.clone(),
             timeout_s: self.plan.timeout_s,
+            slot: self.wait.slot,
+            retry_of: self.wait.retry_of,
+            try_no: self.wait.try_no,
+            not_before: self.wait.not_before.filter(|_| self.state == RunState::Queued),
+            expires_at: self.wait.expires_at.filter(|_| self.state == RunState::Queued),
+            moved: self.moved(),
             created_at: self.stamp.created_at,
             started_at: self.started_at,
             finished_at: self.finished_at,
         }
+    }
+
+    /// A run that moved part of its items is another matter than one that moved none.
+    #[must_use]
+    pub fn moved(&self) -> Option<Moved> {
+        let whole = self.state == RunState::Succeeded && self.progress.rejected == 0;
+        self.state.is_over().then_some(match self.progress.sent {
+            _ if whole => Moved::All,
+            0 => Moved::Nothing,
+            _ => Moved::Part,
+        })
     }
 
     /// The least that tells how it went.

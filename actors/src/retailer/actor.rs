@@ -10,6 +10,7 @@ mod read;
 mod recall;
 #[cfg(test)]
 mod tests;
+mod timer;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -51,7 +52,13 @@ pub struct Tools {
     pub feed: Arc<dyn LiveFeed>,
     pub watchers: Watchers,
     pub clock: fn() -> Timestamp,
+    /// The wall clock is asked again at least this often while something is to come by itself: so late a clock that
+    /// was set forward is noticed.
+    pub longest_wait: Duration,
 }
+
+/// [`Tools::longest_wait`] of a real node.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 pub struct Arguments {
     pub retailer: RetailerId,
@@ -78,6 +85,8 @@ pub enum RetailerMsg {
     /// Look at an open run again.
     Review(RunId),
     PresenceDue,
+    /// Something is due by itself.
+    Due,
     Observe(RpcReplyPort<Value>),
 }
 
@@ -93,6 +102,8 @@ impl Observable for RetailerMsg {
 enum Work {
     Asked(Box<Asked>),
     Review(RunId),
+    /// Schedules and waiting runs.
+    Tick,
     /// The run cannot be sent.
     Impossible(RunId, RunFailure),
 }
@@ -113,6 +124,7 @@ pub struct State {
     /// When the next look at the agents' presence is due.
     presence_due: Option<Instant>,
     commits: u64,
+    timer: timer::Timer,
 }
 
 impl Actor for Retailer {
@@ -132,11 +144,13 @@ impl Actor for Retailer {
             Err(StoreError::Fenced) => return Err(not_owner().into()),
             taken => taken?,
         };
+        let mut documents = Documents::of(image);
+        decide::foresee(&mut documents, (tools.clock)());
         Ok(State {
             retailer,
             epoch,
             tools,
-            documents: Documents::of(image),
+            documents,
             connections: Connections::starting(clock::now()),
             history: History::default(),
             queue: VecDeque::new(),
@@ -145,6 +159,7 @@ impl Actor for Retailer {
             recalled: Recalled::default(),
             presence_due: None,
             commits: 0,
+            timer: timer::Timer::default(),
         })
     }
 
@@ -159,6 +174,7 @@ impl Actor for Retailer {
         state.tools.downlink.announce(state.retailer);
         effects::publish_summary(state);
         tell_presence(&me, state);
+        timer::arm(&me, state);
         Ok(())
     }
 
@@ -178,6 +194,12 @@ impl Actor for Retailer {
                 if state.presence_due.take_if(|due| *due <= clock::now()).is_some() {
                     tell_presence(&me, state);
                 }
+            }
+            RetailerMsg::Due => {
+                state.timer.went_off();
+                state.queue.push_back(Work::Tick);
+                batch::begin(&me, state);
+                timer::arm(&me, state);
             }
             RetailerMsg::Observe(reply) => drop(reply.send(snapshot(state))),
         }
@@ -208,6 +230,7 @@ fn snapshot(state: &State) -> Value {
         "retailer": state.retailer, "epoch": state.epoch, "version": state.documents.version,
         "commits": state.commits, "waiting": state.queue.len(), "committing": state.committing.is_some(),
         "agents_online": state.connections.online(clock::now()), "open_runs": state.documents.open_runs().count(),
+        "next_due": decide::next_wake(&state.documents, (state.tools.clock)()),
     })
 }
 

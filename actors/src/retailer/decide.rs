@@ -4,7 +4,9 @@
 
 mod agents;
 mod config;
+mod queue;
 mod runs;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -100,6 +102,9 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
             repeated(state, idempotency.as_deref(), id, || runs::start(state, *job, *run, author, cx), cx)
         }
         Request::CancelRun { run, author } => runs::cancel(state, *run, author, cx),
+        Request::SetPaused { job, paused, author } => schedule::set_paused(state, *job, *paused, author, cx),
+        Request::OrderQueue { runs, .. } => queue::reorder(state, runs, cx),
+        Request::PurgeQueue { query, author } => Ok(queue::purge(state, query, author, cx)),
         Request::OfferEnrolment { agent, token, expires_at, .. } => {
             agents::offer(state, *agent, *token, *expires_at, cx)
         }
@@ -122,9 +127,11 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
         Request::Reports { conn, reports, .. } => runs::reports(state, conn.agent, reports, cx),
         Request::Get(_)
         | Request::List { .. }
+        | Request::Queue(_)
         | Request::Watch { .. }
         | Request::Authenticate { .. }
-        | Request::Alive { .. } => Ok(Decision::default()),
+        | Request::Alive { .. }
+        | Request::Edge(_) => Ok(Decision::default()),
     }
 }
 
@@ -132,6 +139,19 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
 pub fn review(state: &State, run: RunId, cx: Context<'_>) -> Option<Decision> {
     runs::review(state, run, cx)
 }
+
+/// Serves what happens by itself: schedules, expiries, runs whose turn has come.
+pub fn tick(state: &State, cx: Context<'_>) -> Decision {
+    schedule::tick(state, cx)
+}
+
+/// Sends the waiting runs for which there is room after what was decided before.
+pub fn refill(state: &State, cx: Context<'_>) -> Decision {
+    queue::refill(state, cx)
+}
+
+pub use queue::waiting;
+pub use schedule::{foresee, next_wake};
 
 /// Ends a run that cannot even be sent.
 pub fn impossible(state: &State, run: RunId, failure: RunFailure, cx: Context<'_>) -> Option<Decision> {

@@ -6,6 +6,7 @@ use messages::http::agents::{AgentSpec, Machine};
 use messages::http::jobs::JobSpec;
 use messages::http::paging::{ListQuery, Page};
 use messages::http::retailers::RetailerSpec;
+use messages::http::runs::QueueQuery;
 use messages::http::stores::StoreSpec;
 use messages::ids::SpoolId;
 use messages::live::{Change, Entity, Tick, Topic};
@@ -16,6 +17,7 @@ use messages::{
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{EntityId, Sealed, SecretHash};
+use crate::ingest::request::{EdgeReply, EdgeRequest};
 use crate::ports::ConnAddr;
 
 /// Who asks, for the record.
@@ -103,6 +105,25 @@ pub enum Request {
         author: Author,
     },
 
+    /// Have a job's schedule stand still, or go on. Answer: [`Response::Entity`] with the job.
+    SetPaused {
+        job: JobId,
+        paused: bool,
+        author: Author,
+    },
+    /// The runs that wait, in the order in which they go out. Answer: [`Response::Page`].
+    Queue(QueueQuery),
+    /// Have these waiting runs go first, in this order. Answer: [`Response::Done`].
+    OrderQueue {
+        runs: Vec<RunId>,
+        author: Author,
+    },
+    /// Cancel what waits. Answer: [`Response::Done`].
+    PurgeQueue {
+        query: QueueQuery,
+        author: Author,
+    },
+
     /// Let an agent enrol with a token of this hash. Answer: [`Response::Done`].
     OfferEnrolment {
         agent: AgentId,
@@ -171,6 +192,9 @@ pub enum Request {
         reports: Vec<Report>,
     },
 
+    /// Something of store edges, for the actor that takes it in beside the retailer's own. Answer: [`Response::Edge`].
+    Edge(std::sync::Arc<EdgeRequest>),
+
     /// The state of a topic, or what has changed since a version. Answer: [`Response::Watched`].
     Watch {
         topic: Topic,
@@ -188,6 +212,7 @@ pub enum Response {
     Attached,
     Acknowledged { through: u64 },
     Watched(Watched),
+    Edge(EdgeReply),
 }
 
 /// How a watcher catches up.
@@ -217,7 +242,14 @@ impl Request {
     /// Only reads: may be answered before the commits under way are done.
     #[must_use]
     pub const fn is_read(&self) -> bool {
-        matches!(self, Self::Get(_) | Self::List { .. } | Self::Authenticate { .. } | Self::Watch { .. })
+        matches!(
+            self,
+            Self::Get(_)
+                | Self::List { .. }
+                | Self::Queue(_)
+                | Self::Authenticate { .. }
+                | Self::Watch { .. }
+        )
     }
 }
 
@@ -225,13 +257,19 @@ impl Request {
     /// Carried out twice, it has the effect of once: things are made under identifiers that the caller minted, and
     /// agents' reports are numbered.
     #[must_use]
-    pub const fn is_repeatable(&self) -> bool {
+    pub fn is_repeatable(&self) -> bool {
+        if let Self::Edge(request) = self {
+            return request.is_repeatable();
+        }
         matches!(
             self,
             Self::Create { .. }
                 | Self::Reseal { .. }
                 | Self::StartRun { .. }
                 | Self::CancelRun { .. }
+                | Self::SetPaused { .. }
+                | Self::OrderQueue { .. }
+                | Self::PurgeQueue { .. }
                 | Self::Attach { .. }
                 | Self::Detach { .. }
                 | Self::Alive { .. }

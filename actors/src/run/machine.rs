@@ -48,6 +48,8 @@ pub enum Event {
         by: Actor,
         command: CommandId,
     },
+    /// It has waited too long to be begun.
+    Expired,
     /// A connected agent has not reported in time.
     Overdue,
     /// The agent has been away for too long.
@@ -76,6 +78,14 @@ pub fn apply(run: &Run, event: Event, now: Timestamp) -> Option<Run> {
         }
         Event::Finished { agent, progress, outcome } => finished(&mut next, agent, progress, outcome, now),
         Event::Cancel { by, command } => cancel(&mut next, by, command, now),
+        Event::Expired => {
+            let failure = RunFailure {
+                code: ErrorCode::RunExpired,
+                detail: "its agent did not come for it in time; run it again, or give it longer".into(),
+            };
+            let waiting = next.state == RunState::Queued;
+            waiting && end(&mut next, RunState::Cancelled, Actor::Hub, Some(failure), now)
+        }
         Event::Overdue => {
             let failure = RunFailure {
                 code: ErrorCode::RunTimeout,

@@ -63,6 +63,7 @@ impl Bench {
             feed: world.clone(),
             watchers: Watchers::new(runs.clone(), world.clone(), review),
             clock: wall,
+            longest_wait: crate::retailer::actor::LONGEST_WAIT,
         };
         let epoch = Arc::new(AtomicU64::new(1));
         let owned = epoch.clone();
@@ -168,7 +169,7 @@ impl Bench {
 }
 
 /// Wall time that moves with the runtime's clock, so that a paused test can let days pass.
-fn wall() -> Timestamp {
+pub(crate) fn wall() -> Timestamp {
     static START: OnceLock<(Instant, Timestamp)> = OnceLock::new();
     let (instant, at) = START.get_or_init(|| (crate::clock::now(), Timestamp::now()));
     *at + crate::clock::now().duration_since(*instant)

@@ -9,7 +9,7 @@ use messages::connector::Credentials;
 use messages::http::retailers::RetailerSummary;
 use messages::live::{Tick, Topic};
 use messages::permission::RetailerScope;
-use messages::{DestinationId, ErrorCode, Problem, RetailerId, Secret};
+use messages::{DestinationId, ErrorCode, Problem, RetailerId, Secret, Timestamp};
 
 use crate::domain::Sealed;
 use crate::ports::{
@@ -134,6 +134,10 @@ impl Figures {
 impl Board for Figures {
     fn summaries(&self) -> BoxFuture<'_, Result<Vec<RetailerSummary>, StoreError>> {
         Box::pin(async { Ok(self.rows.lock().unwrap().clone()) })
+    }
+
+    fn due(&self, _: Timestamp) -> BoxFuture<'_, Result<Vec<RetailerId>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn today(&self, _: RetailerScope) -> BoxFuture<'_, Result<Today, StoreError>> {

@@ -45,6 +45,8 @@ pub(crate) fn retailer_spec() -> RetailerSpec {
         contact: String::new(),
         notes: String::new(),
         enabled: true,
+        maintenance: Vec::new(),
+        most_runs: messages::http::retailers::most_runs(),
     }
 }
 
@@ -60,7 +62,7 @@ pub(crate) fn store_spec(code: &str) -> StoreSpec {
 }
 
 pub(crate) fn agent_spec(name: &str) -> AgentSpec {
-    AgentSpec { name: name.into(), store_id: None, enabled: true }
+    AgentSpec { name: name.into(), store_id: None, enabled: true, most_runs: 8 }
 }
 
 pub(crate) fn local_file(name: &str) -> Draft {
@@ -94,6 +96,7 @@ pub(crate) fn job_spec(name: &str, agent_id: AgentId, destination_id: Destinatio
         reject_rule: RejectRule::Continue,
         timeout_s: 60,
         enabled: true,
+        timing: messages::schedule::Timing::default(),
     }
 }
 

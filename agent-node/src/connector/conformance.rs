@@ -4,7 +4,7 @@ use futures_util::StreamExt as _;
 use messages::RunId;
 use messages::item::Item;
 
-use super::{DestinationConnector, ForRun, PosConnector};
+use super::{DestinationConnector, ForRun, Numbered, PosConnector};
 
 /// Rules that were broken; empty is good.
 pub type Breaches = Vec<String>;
@@ -17,8 +17,8 @@ pub trait Outside {
     fn leftovers(&self) -> Vec<String>;
 }
 
-fn item(number: usize) -> Option<Item> {
-    Some(Item {
+fn row(number: usize) -> Option<Numbered> {
+    let item = Item {
         sku: number.to_string(),
         name: format!("Article {number}"),
         barcode: None,
@@ -28,7 +28,8 @@ fn item(number: usize) -> Option<Item> {
         unit: None,
         category: None,
         description: Some("x".repeat(200)),
-    })
+    };
+    Some(Numbered { row: number as u64 + 2, item })
 }
 
 /// Tries a destination whose place is empty.
@@ -39,7 +40,7 @@ pub async fn destination(connector: &dyn DestinationConnector, outside: &dyn Out
             breaches.push(rule.to_owned());
         }
     };
-    let items: Vec<_> = (0..5_000).filter_map(item).collect();
+    let items: Vec<_> = (0..5_000).filter_map(row).collect();
     must(connector.check().await.is_ok(), "check passes when the destination is there");
     must(outside.finished().is_none() && outside.leftovers().is_empty(), "check changes nothing");
 
@@ -96,7 +97,7 @@ pub async fn source(connector: &dyn PosConnector, sound: usize, rejected: usize)
             must(false, "a source can be opened again");
             continue;
         };
-        let (mut items, mut rejects, mut last_bytes) = (0, Vec::new(), 0);
+        let (mut items, mut rejects, mut last_bytes, mut last_row) = (0, Vec::new(), 0, 0);
         while let Some(batch) = reading.batches.next().await {
             let Ok(batch) = batch else {
                 must(false, "a sound source reads to its end");
@@ -107,8 +108,10 @@ pub async fn source(connector: &dyn PosConnector, sound: usize, rejected: usize)
             last_bytes = batch.bytes_read;
             for row in batch.rows {
                 match row {
-                    Ok(item) => {
+                    Ok(Numbered { row, item }) => {
                         items += 1;
+                        must(row > last_row, "rows are numbered in their order");
+                        last_row = row;
                         must(item.check().is_ok(), "every item is sound");
                     }
                     Err(reject) => rejects.push(reject),

@@ -5,10 +5,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use messages::ErrorCode;
 use messages::connector::FileFormat;
-use messages::item::Item;
 
 use super::file_format::ItemWriter;
-use super::{Answer, Failure, ItemSink, Receipt};
+use super::{Answer, Failure, ItemSink, Numbered, Receipt};
 
 /// Handed over at once: large enough that disk and line are asked seldom, small enough to hold a few of.
 pub(super) const CHUNK: usize = 256 * 1024;
@@ -44,9 +43,9 @@ impl<T: FileTarget> FileSink<T> {
 }
 
 impl<T: FileTarget> ItemSink for FileSink<T> {
-    fn write<'a>(&'a mut self, items: &'a [Item]) -> Answer<'a, u64> {
+    fn write<'a>(&'a mut self, rows: &'a [Numbered]) -> Answer<'a, u64> {
         async move {
-            for item in items {
+            for Numbered { item, .. } in rows {
                 let pushed = self.writer.push(item);
                 pushed.map_err(|error| {
                     Failure::new(ErrorCode::Internal, format!("an item could not be written: {error}"))

@@ -16,7 +16,7 @@ use tokio::time::{sleep_until, timeout};
 
 use super::reporter::{Reporter, cut};
 use super::worker::{StopReason, WorkerEnd};
-use crate::connector::{Batch, Failure, ForRun, ItemSink, Receipt, registry};
+use crate::connector::{Afterwards, Batch, Delivered, Failure, ForRun, ItemSink, Means, Receipt, registry};
 use crate::journal::entry::End;
 
 /// A server may have to write out what it cached.
@@ -39,6 +39,9 @@ struct Work<'c> {
     began: Instant,
     progress: Progress,
     milestone: Instant,
+    afterwards: Option<Box<dyn Afterwards>>,
+    /// Items are leaving: what is sent cannot be taken back.
+    delivering: bool,
 }
 
 /// Works at the run until it ends one way or another.
@@ -47,14 +50,17 @@ pub async fn run(
     run: &ForRun,
     attempt: u32,
     reporter: Reporter,
+    means: &Means,
     mut stopped: watch::Receiver<Option<StopReason>>,
 ) -> WorkerEnd {
     let began = Instant::now();
     let deadline = began + Duration::from_secs(command.timeout_s.into());
-    let mut work = Work { command, reporter, began, progress: Progress::default(), milestone: began };
+    let progress = Progress::default();
+    let mut work =
+        Work { command, reporter, began, progress, milestone: began, afterwards: None, delivering: false };
     let mut sink = None;
     let transfer = tokio::select! {
-        done = work.transfer(run, attempt, &mut sink) => done.map_or_else(Transfer::Failed, |()| Transfer::Complete),
+        done = work.transfer(run, attempt, means, &mut sink) => done.map_or_else(Transfer::Failed, |()| Transfer::Complete),
         () = sleep_until(deadline.into()) => Transfer::TimedOut,
         reason = stop_asked(&mut stopped) => Transfer::Stopped(reason),
     };
@@ -73,8 +79,12 @@ pub async fn run(
     };
     if outcome != RunOutcome::Succeeded {
         abort(command.run_id, sink.as_mut()).await;
-        // Nothing of it is visible there.
-        (work.progress.sent, work.progress.bytes_sent) = (0, 0);
+        if !sink.as_ref().is_some_and(|sink| sink.holds_back()) {
+            // Nothing of it is visible there. What a platform has taken, it has.
+            (work.progress.sent, work.progress.bytes_sent) = (0, 0);
+        }
+    } else if let Some(afterwards) = work.afterwards.take() {
+        work.end_of_source(afterwards).await;
     }
     WorkerEnd::Finished(work.end(outcome).await)
 }
@@ -100,6 +110,7 @@ impl Work<'_> {
         &mut self,
         run: &ForRun,
         attempt: u32,
+        means: &Means,
         slot: &mut Option<Box<dyn ItemSink>>,
     ) -> Result<(), Failure> {
         let RunCommand { source, destination, credentials, .. } = self.command;
@@ -109,13 +120,42 @@ impl Work<'_> {
         }
         let mut reading = registry::source(source).open().await?;
         self.progress.bytes_total = reading.bytes_total;
+        self.afterwards = reading.afterwards.take();
         self.say(LogLevel::Info, format!("reading {} ({})", source.summary(), size(reading.bytes_total)));
-        let sink = slot.insert(registry::destination(destination, credentials.as_ref()).open(run).await?);
+        let sink =
+            slot.insert(registry::destination(destination, credentials.as_ref(), means).open(run).await?);
         self.say(LogLevel::Info, format!("sending to {}", destination.summary()));
         while let Some(batch) = reading.batches.next().await {
             self.take(batch?, sink.as_mut()).await?;
         }
+        self.delivering = sink.holds_back();
+        while let Some(portion) = sink.deliver().await? {
+            self.portion(portion)?;
+            self.reporter.pace(&self.progress).await?;
+        }
         self.reporter.flush().await
+    }
+
+    /// A portion that the destination took, or did not.
+    fn portion(&mut self, portion: Delivered) -> Result<(), Failure> {
+        for note in portion.notes {
+            self.say(LogLevel::Warn, note);
+        }
+        self.progress.sent += portion.sent;
+        self.progress.bytes_sent = portion.bytes;
+        self.progress.elapsed_ms = millis(self.began);
+        for reject in portion.rejects {
+            self.progress.rejected += 1;
+            self.reporter.reject(reject);
+        }
+        self.hold_to_the_rule()
+    }
+
+    async fn end_of_source(&mut self, afterwards: Box<dyn Afterwards>) {
+        match timeout(COMMIT_DEADLINE, afterwards.succeeded()).await {
+            Ok(notes) => notes.into_iter().for_each(|note| self.say(LogLevel::Warn, note)),
+            Err(_) => self.say(LogLevel::Warn, "the source could not be put away in time".to_owned()),
+        }
     }
 
     async fn take(&mut self, batch: Batch, sink: &mut dyn ItemSink) -> Result<(), Failure> {
@@ -129,7 +169,7 @@ impl Work<'_> {
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             match row {
-                Ok(item) => items.push(item),
+                Ok(row) => items.push(row),
                 Err(reject) => {
                     self.progress.rejected += 1;
                     self.reporter.reject(reject);
@@ -137,8 +177,11 @@ impl Work<'_> {
             }
         }
         self.hold_to_the_rule()?;
-        self.progress.bytes_sent = sink.write(&items).await?;
-        self.progress.sent += items.len() as u64;
+        let bytes = sink.write(&items).await?;
+        if !sink.holds_back() {
+            self.progress.bytes_sent = bytes;
+            self.progress.sent += items.len() as u64;
+        }
         self.progress.elapsed_ms = millis(self.began);
         if self.milestone.elapsed() >= MILESTONE {
             self.milestone = Instant::now();
@@ -152,9 +195,14 @@ impl Work<'_> {
         let rejected = self.progress.rejected;
         match self.command.reject_rule {
             RejectRule::StopAbove { items } if rejected > items => {
+                let Progress { read, sent, .. } = self.progress;
+                let so_far = if self.delivering {
+                    format!("{sent} items had been sent by then")
+                } else {
+                    "nothing was sent".to_owned()
+                };
                 let detail = format!(
-                    "{rejected} of the first {} items were rejected, and the job allows {items}; nothing was sent",
-                    self.progress.read
+                    "{rejected} of the first {read} items were rejected, and the job allows {items}; {so_far}"
                 );
                 Err(Failure::new(ErrorCode::RejectLimit, detail))
             }
@@ -167,13 +215,14 @@ impl Work<'_> {
         let done = done.unwrap_or_else(|_| {
             Err(Failure::new(
                 ErrorCode::DestinationFailed,
-                "the destination did not complete the file in time",
+                "the destination did not complete the run in time",
             ))
         });
         match done {
             Ok(Receipt { bytes, place }) => {
                 self.progress.bytes_sent = bytes;
-                self.say(LogLevel::Info, format!("the file is complete: {place} ({})", size(bytes)));
+                let what = if sink.holds_back() { "everything was sent" } else { "the file is complete" };
+                self.say(LogLevel::Info, format!("{what}: {place} ({})", size(bytes)));
                 RunOutcome::Succeeded
             }
             Err(failure) => RunOutcome::Failed(failure.into()),

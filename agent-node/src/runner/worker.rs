@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::pipeline;
 use super::{RunnerMsg, reporter::Reporter};
-use crate::connector::ForRun;
+use crate::connector::{ForRun, Means};
 use crate::journal::entry::End;
 use crate::links::Links;
 
@@ -27,6 +27,7 @@ pub struct WorkerArguments {
     pub over: Vec<RunId>,
     pub links: Arc<Links>,
     pub runner: ActorRef<RunnerMsg>,
+    pub means: Arc<Means>,
     /// Why to stop, once there is a reason; a runner that is gone counts as an interruption.
     pub stop: watch::Receiver<Option<StopReason>>,
 }
@@ -77,7 +78,7 @@ impl Actor for RunWorker {
         myself: ActorRef<WorkerMsg>,
         arguments: WorkerArguments,
     ) -> Result<WorkerState, ActorProcessingErr> {
-        let WorkerArguments { command, attempt, over, links, runner, stop } = arguments;
+        let WorkerArguments { command, attempt, over, links, runner, means, stop } = arguments;
         let run_id = command.run_id;
         let run = ForRun { run_id, over };
         let (show, shown) = watch::channel(Progress::default());
@@ -85,7 +86,7 @@ impl Actor for RunWorker {
         let work = tokio::spawn(async move {
             let _at_work = at_work;
             let reporter = Reporter::new(run_id, links, show);
-            Box::pin(pipeline::run(&command, &run, attempt, reporter, stop)).await
+            Box::pin(pipeline::run(&command, &run, attempt, reporter, &means, stop)).await
         });
         let abort = work.abort_handle();
         tokio::spawn(async move {

@@ -7,8 +7,11 @@
     reason = "helpers of tests fail and speak as tests do; clippy's own exemption covers test functions only"
 )]
 
+mod conformance;
+mod deliveries;
 mod enrolment;
 mod hub;
+mod platform;
 mod process;
 mod protocol;
 mod runs;

@@ -4,10 +4,11 @@ use messages::http::admin::ActorList;
 use messages::http::agents::EnrolmentToken;
 use messages::http::cluster::ClusterView;
 use messages::http::paging::{ListQuery, Page};
-use messages::http::runs::{LogQuery, RunView};
+use messages::http::runs::{LogQuery, QueueOrder, RunView};
 use messages::ids::BootId;
 use messages::live::Totals;
 use messages::run::{LogLine, Reject};
+use messages::schedule::{Preview, PreviewRequest};
 use messages::{AgentId, JobId, RetailerId, RunId};
 
 use super::client::{Api, Call};
@@ -22,6 +23,29 @@ impl Api {
         key: String,
     ) -> Result<RunView, ApiError> {
         self.fetch(Call::post(format!("/retailers/{retailer}/jobs/{job}/runs")).once(key)).await
+    }
+
+    pub async fn next_times(&self, request: &PreviewRequest) -> Result<Preview, ApiError> {
+        self.fetch(Call::post("/schedule/preview").json(request)).await
+    }
+
+    pub async fn resume_job(&self, retailer: RetailerId, job: JobId) -> Result<(), ApiError> {
+        self.perform(Call::post(format!("/retailers/{retailer}/jobs/{job}/resume"))).await
+    }
+
+    /// What waits, in its order.
+    pub async fn queue(&self, retailer: RetailerId) -> Result<Page<RunView>, ApiError> {
+        self.page(Call::get(format!("/retailers/{retailer}/queue"))).await
+    }
+
+    pub async fn put_first(&self, retailer: RetailerId, run: RunId) -> Result<(), ApiError> {
+        let order = QueueOrder { runs: vec![run] };
+        self.perform(Call::put(format!("/retailers/{retailer}/queue")).json(&order)).await
+    }
+
+    /// Cancels all that waits.
+    pub async fn purge(&self, retailer: RetailerId) -> Result<(), ApiError> {
+        self.perform(Call::delete(format!("/retailers/{retailer}/queue"))).await
     }
 
     pub async fn cancel_run(&self, retailer: RetailerId, run: RunId) -> Result<RunView, ApiError> {

@@ -25,7 +25,10 @@ mod enrolment;
 mod job_form;
 mod jobs;
 mod overview;
+mod platform_fields;
+mod queue;
 mod runs;
+mod schedule_fields;
 mod stores;
 
 #[derive(Properties, PartialEq)]
@@ -111,7 +114,12 @@ fn panel(props: &Props, topic: &std::rc::Rc<TopicState>) -> Html {
         Tab::Agents => html! { { draw!(agents::Agents { id, topic }) } },
         Tab::Destinations => html! { { draw!(destinations::Destinations { id, topic }) } },
         Tab::Jobs => html! { { draw!(jobs::Jobs { id, topic }) } },
-        Tab::Runs => html! { { draw!(runs::Runs { id, topic }) } },
+        Tab::Runs => html! {
+            <>
+                { draw!(queue::Queue { id, topic: topic.clone() }) }
+                { draw!(runs::Runs { id, topic }) }
+            </>
+        },
     }
 }
 

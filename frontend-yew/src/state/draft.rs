@@ -1,15 +1,11 @@
 //! From a filled form to the document that is sent, for each kind of thing. Pure.
 //! Faults found here carry the same field names as those the hub finds.
 
-use messages::connector::{
-    ColumnName, Credentials, CsvSource, DestinationConfig, LocalFileDestination, SftpDestination,
-    SourceConfig,
-};
+use messages::connector::{ColumnName, CsvSource, SourceConfig};
 use messages::http::access::UserSpec;
-use messages::http::agents::AgentSpec;
-use messages::http::destinations::DestinationSpec;
+use messages::http::agents::{self, AgentSpec};
 use messages::http::jobs::{JobSpec, RejectRule};
-use messages::http::retailers::RetailerSpec;
+use messages::http::retailers::{self, RetailerSpec};
 use messages::http::stores::StoreSpec;
 use messages::item::ItemField;
 use messages::permission::{RetailerScope, Role};
@@ -17,7 +13,12 @@ use messages::validate::Validate;
 use messages::{FieldError, RetailerId, Secret};
 
 use super::form::{FormValues, fault};
-use super::words::{DECIMAL_MARKS, ENCODINGS, FORMATS};
+use super::words::{DECIMAL_MARKS, ENCODINGS, PICKS};
+
+mod destination;
+pub mod timing;
+
+pub use destination::destination;
 
 /// A document, or what is wrong with the form.
 pub type Draft<T> = Result<T, Vec<FieldError>>;
@@ -34,7 +35,9 @@ fn one_of<T: Copy + Default>(choices: &[(T, &str, &str)], name: &str) -> T {
 }
 
 pub fn retailer(form: &FormValues) -> Draft<RetailerSpec> {
-    checked(RetailerSpec {
+    let maintenance = timing::windows(&form.text("maintenance"));
+    let most_runs = limit(form, retailers::most_runs());
+    let spec = checked(RetailerSpec {
         code: form.text("code"),
         name: form.text("name"),
         currency: form.text("currency").to_uppercase(),
@@ -42,7 +45,10 @@ pub fn retailer(form: &FormValues) -> Draft<RetailerSpec> {
         contact: form.text("contact"),
         notes: form.text("notes"),
         enabled: form.ticked("enabled"),
-    })
+        maintenance: maintenance.clone().unwrap_or_default(),
+        most_runs: most_runs.clone().unwrap_or_default(),
+    });
+    with_early(maintenance.err().into_iter().chain(most_runs.err()).collect(), spec)
 }
 
 pub fn store(form: &FormValues) -> Draft<StoreSpec> {
@@ -56,59 +62,18 @@ pub fn store(form: &FormValues) -> Draft<StoreSpec> {
 }
 
 pub fn agent(form: &FormValues) -> Draft<AgentSpec> {
-    checked(AgentSpec {
+    let most_runs = limit(form, agents::most_runs());
+    let spec = checked(AgentSpec {
         name: form.text("name"),
         store_id: form.text("store_id").parse().ok(),
         enabled: form.ticked("enabled"),
-    })
+        most_runs: most_runs.clone().unwrap_or_default(),
+    });
+    with_early(most_runs.err().into_iter().collect(), spec)
 }
 
-/// Credentials left blank keep the stored ones; `stored` says whether there are any.
-pub fn destination(form: &FormValues, stored: bool) -> Draft<DestinationSpec> {
-    let format = one_of(&FORMATS, &form.text("config.format"));
-    let mut early = Vec::new();
-    let config = if form.text("config.kind") == "local_file" {
-        DestinationConfig::LocalFile(LocalFileDestination { path: form.text("config.path"), format })
-    } else {
-        DestinationConfig::Sftp(SftpDestination {
-            host: form.text("config.host"),
-            port: form.number("config.port").unwrap_or_else(|error| {
-                early.push(error);
-                22
-            }),
-            user: form.text("config.user"),
-            path: form.text("config.path"),
-            host_key: form.text("config.host_key"),
-            format,
-        })
-    };
-    let credentials = if config.needs_credentials() { credentials(form) } else { None };
-    if config.needs_credentials() && credentials.is_none() && !stored {
-        let field = if form.text("auth") == "private_key" {
-            "credentials.private_key"
-        } else {
-            "credentials.password"
-        };
-        early.push(fault(field, "must not be empty"));
-    }
-    let spec =
-        DestinationSpec { name: form.text("name"), config, enabled: form.ticked("enabled"), credentials };
-    with_early(early, checked(spec))
-}
-
-fn credentials(form: &FormValues) -> Option<Credentials> {
-    if form.text("auth") == "private_key" {
-        let private_key = form.text("credentials.private_key");
-        let passphrase = form.raw("credentials.passphrase");
-        (!private_key.is_empty()).then(|| Credentials::PrivateKey {
-            // An OpenSSH key without its last line end is refused by some readers.
-            private_key: Secret::new(private_key + "\n"),
-            passphrase: (!passphrase.is_empty()).then(|| Secret::new(passphrase)),
-        })
-    } else {
-        let password = form.raw("credentials.password");
-        (!password.is_empty()).then(|| Credentials::Password { password: Secret::new(password) })
-    }
+fn limit(form: &FormValues, usual: u32) -> Result<u32, FieldError> {
+    if form.text("most_runs").is_empty() { Ok(usual) } else { form.number("most_runs") }
 }
 
 pub fn job(form: &FormValues) -> Draft<JobSpec> {
@@ -125,29 +90,46 @@ pub fn job(form: &FormValues) -> Draft<JobSpec> {
         .map(|field| ColumnName { field, header: form.text(&column_field(field)) })
         .filter(|column| !column.header.is_empty())
         .collect();
+    let usual = CsvSource::default().settled_s;
+    let settled_s = if form.text("source.settled_s").is_empty() {
+        usual
+    } else {
+        form.number("source.settled_s").unwrap_or_else(|error| {
+            early.push(error);
+            usual
+        })
+    };
     let source = SourceConfig::Csv(CsvSource {
         path: form.text("source.path"),
+        pick: one_of(&PICKS, &form.text("source.pick")),
+        settled_s,
+        archive: form.text("source.archive"),
         delimiter: form.raw("source.delimiter"),
         encoding: one_of(&ENCODINGS, &form.text("source.encoding")),
         decimal_mark: one_of(&DECIMAL_MARKS, &form.text("source.decimal_mark")),
         columns,
     });
+    let timing = timing::timing(form, &mut early);
     match (agent_id, destination_id, timeout, reject_rule) {
-        (Ok(agent_id), Ok(destination_id), Ok(minutes), Ok(reject_rule)) => checked(JobSpec {
-            name: form.text("name"),
-            agent_id,
-            destination_id,
-            source,
-            reject_rule,
-            timeout_s: minutes.saturating_mul(60),
-            enabled: form.ticked("enabled"),
-        })
-        .map_err(|mut errors| {
-            for error in errors.iter_mut().filter(|error| error.field == "timeout_s") {
-                *error = fault("timeout_min", "must lie between 1 and 1440 minutes");
-            }
-            errors
-        }),
+        (Ok(agent_id), Ok(destination_id), Ok(minutes), Ok(reject_rule)) if early.is_empty() => {
+            checked(JobSpec {
+                name: form.text("name"),
+                agent_id,
+                destination_id,
+                source,
+                reject_rule,
+                timeout_s: minutes.saturating_mul(60),
+                enabled: form.ticked("enabled"),
+                timing,
+            })
+            .map_err(|mut errors| {
+                timing::rename(&mut errors);
+                for error in errors.iter_mut().filter(|error| error.field == "timeout_s") {
+                    *error = fault("timeout_min", "must lie between 1 and 1440 minutes");
+                }
+                errors
+            })
+        }
         (agent, destination, timeout, rule) => {
             early.extend(agent.err());
             early.extend(destination.err());

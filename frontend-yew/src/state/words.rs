@@ -1,7 +1,7 @@
 //! What codes and states are called on the page, and what to do about them. Pure. One place, so that the same
 //! thing has the same name everywhere.
 
-use messages::connector::{DecimalMark, FileFormat, TextEncoding};
+use messages::connector::{DecimalMark, FileFormat, NewProducts, PickFiles, TextEncoding, UpdateFields};
 use messages::http::admin::ActorStatus;
 use messages::http::agents::Enrolment;
 use messages::item::ItemField;
@@ -96,6 +96,7 @@ pub fn who(actor: &Actor) -> &str {
         Actor::User { name, .. } => name,
         Actor::Agent { .. } => "the agent",
         Actor::Hub => "the hub",
+        Actor::Schedule => "the schedule",
     }
 }
 
@@ -129,6 +130,26 @@ pub const FORMATS: [(FileFormat, &str, &str); 2] = [
     (FileFormat::Csv, "csv", "CSV with a header line"),
     (FileFormat::Jsonl, "jsonl", "JSON, one item a line"),
 ];
+pub const PICKS: [(PickFiles, &str, &str); 2] = [
+    (PickFiles::Newest, "newest", "The newest file"),
+    (PickFiles::All, "all", "All files, the newest counts"),
+];
+pub const NEW_PRODUCTS: [(NewProducts, &str, &str); 2] = [
+    (NewProducts::Draft, "draft", "As drafts, to be looked at first"),
+    (NewProducts::Published, "published", "For sale at once"),
+];
+pub const UPDATES: [(UpdateFields, &str, &str); 2] = [
+    (UpdateFields::Everything, "everything", "Everything"),
+    (UpdateFields::PriceAndStock, "price_and_stock", "Price and stock only"),
+];
+/// Kinds of destinations, as people call them.
+pub const DESTINATIONS: [(&str, &str); 5] = [
+    ("sftp", "SFTP server"),
+    ("local_file", "Local file"),
+    ("woocommerce", "WooCommerce"),
+    ("shopify", "Shopify"),
+    ("webhook", "Webhook"),
+];
 
 /// What to do when a run ended with this code, or a request was refused with it.
 #[must_use]
@@ -156,6 +177,9 @@ pub fn advice(code: ErrorCode) -> &'static str {
             "If the server was replaced on purpose, enter its new host key. If not, somebody may be in between: do not run."
         }
         E::DestinationFull => "Free some room on the server, then run again.",
+        E::DestinationRejected => {
+            "The log says what was not taken. Correct the destination or the items; running again alone does not help."
+        }
         E::DestinationFailed => "Run again; if it stays, look at the server's own log.",
         E::DiskFull => "Free some room on the agent's machine, then run again.",
         E::RunTimeout => "Raise the job's time limit, or find out in the log what took so long.",
@@ -203,6 +227,15 @@ mod tests {
         }
         for (mark, name, _) in DECIMAL_MARKS {
             assert_eq!(serde_json::to_value(mark).unwrap(), name);
+        }
+        for (pick, name, _) in PICKS {
+            assert_eq!(serde_json::to_value(pick).unwrap(), name);
+        }
+        for (new, name, _) in NEW_PRODUCTS {
+            assert_eq!(serde_json::to_value(new).unwrap(), name);
+        }
+        for (update, name, _) in UPDATES {
+            assert_eq!(serde_json::to_value(update).unwrap(), name);
         }
         for (format, name, _) in FORMATS {
             assert_eq!(serde_json::to_value(format).unwrap(), name);

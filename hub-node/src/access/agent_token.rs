@@ -33,24 +33,24 @@ pub struct Minted {
 
 #[must_use]
 pub fn mint_enrolment(retailer: RetailerId, agent: AgentId) -> Minted {
-    mint(ENROLMENT, retailer, agent)
+    mint(ENROLMENT, retailer, agent.as_uuid())
 }
 
 #[must_use]
 pub fn mint_credential(retailer: RetailerId, agent: AgentId) -> Minted {
-    mint(CREDENTIAL, retailer, agent)
+    mint(CREDENTIAL, retailer, agent.as_uuid())
 }
 
 /// Reads an enrolment token; nothing, when the text is not of that form.
 #[must_use]
 pub fn parse_enrolment(text: &str) -> Option<AgentProof> {
-    parse(ENROLMENT, text)
+    parse(ENROLMENT, text).map(of_agent)
 }
 
 /// Reads an agent's credential; nothing, when the text is not of that form.
 #[must_use]
 pub fn parse_credential(text: &str) -> Option<AgentProof> {
-    parse(CREDENTIAL, text)
+    parse(CREDENTIAL, text).map(of_agent)
 }
 
 #[must_use]
@@ -64,17 +64,20 @@ pub fn same(a: &SecretHash, b: &SecretHash) -> bool {
     a.0.ct_eq(&b.0).into()
 }
 
-fn mint(prefix: &str, retailer: RetailerId, agent: AgentId) -> Minted {
+fn of_agent((retailer, agent, hash): (RetailerId, Uuid, SecretHash)) -> AgentProof {
+    AgentProof { retailer, agent: AgentId::from_uuid(agent), hash }
+}
+
+pub(super) fn mint(prefix: &str, retailer: RetailerId, of: Uuid) -> Minted {
     let secret: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
-    let bytes = Zeroizing::new(
-        [retailer.as_uuid().as_bytes().as_slice(), agent.as_uuid().as_bytes(), secret.as_slice()].concat(),
-    );
+    let bytes =
+        Zeroizing::new([retailer.as_uuid().as_bytes().as_slice(), of.as_bytes(), secret.as_slice()].concat());
     let text = format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes.as_slice()));
     let hash = hash_of(&text);
     Minted { text: Secret::new(text), hash }
 }
 
-fn parse(prefix: &str, text: &str) -> Option<AgentProof> {
+pub(super) fn parse(prefix: &str, text: &str) -> Option<(RetailerId, Uuid, SecretHash)> {
     let encoded = text.strip_prefix(prefix)?;
     // Four characters hold three bytes; a longer text is not decoded at all.
     if encoded.len() != BYTES.div_ceil(3) * 4 - 2 {
@@ -82,12 +85,9 @@ fn parse(prefix: &str, text: &str) -> Option<AgentProof> {
     }
     let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(encoded).ok()?);
     let (retailer, rest) = bytes.split_first_chunk::<16>()?;
-    let (agent, secret) = rest.split_first_chunk::<16>()?;
-    (secret.len() == 32).then(|| AgentProof {
-        retailer: RetailerId::from_uuid(Uuid::from_bytes(*retailer)),
-        agent: AgentId::from_uuid(Uuid::from_bytes(*agent)),
-        hash: hash_of(text),
-    })
+    let (of, secret) = rest.split_first_chunk::<16>()?;
+    (secret.len() == 32)
+        .then(|| (RetailerId::from_uuid(Uuid::from_bytes(*retailer)), Uuid::from_bytes(*of), hash_of(text)))
 }
 
 #[cfg(test)]

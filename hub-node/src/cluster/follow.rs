@@ -7,7 +7,7 @@ use std::time::Duration;
 use actors::live_hub::Those;
 use actors::ports::Board;
 use futures_util::StreamExt as _;
-use messages::RetailerId;
+use messages::{RetailerId, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -24,6 +24,10 @@ const WAKING: usize = 16;
 const WAKE: Duration = Duration::from_secs(15);
 /// Shards arrive one after the other; the store is asked once for a row of them.
 const SETTLE: Duration = Duration::from_millis(300);
+/// How often the store is asked whose schedule comes next, and how far ahead: a retailer is up before its slot, also
+/// when its first start fails.
+const LOOK_AHEAD_EVERY: Duration = Duration::from_secs(20);
+const LOOK_AHEAD: Duration = Duration::from_secs(70);
 /// How often each node tells the others what it watches.
 const WATCHING_EVERY: Duration = Duration::from_secs(30);
 /// What a retailer of a lost shard may take to finish: its writes are refused already.
@@ -35,6 +39,7 @@ pub fn follow(inbox: &Inbox, ownership: &Ownership, board: &Arc<dyn Board>) -> J
     let mut tasks = JoinSet::new();
     tasks.spawn(the_map(inbox.clone()));
     tasks.spawn(own_shards(inbox.clone(), ownership.clone(), Arc::clone(board)));
+    tasks.spawn(schedules(inbox.clone(), ownership.clone(), Arc::clone(board)));
     tasks.spawn(endings(inbox.clone()));
     tasks.spawn(watching(inbox.clone()));
     tasks
@@ -126,6 +131,31 @@ async fn wake_busy(inbox: &Inbox, board: &Arc<dyn Board>, shards: BTreeSet<Shard
         }
         Err(error) => {
             tracing::error!(%error, "retailers with open runs are not known; they start when first asked");
+        }
+    }
+    wake_scheduled(inbox, board, &|retailer| shards.contains(&shard_of(retailer))).await;
+}
+
+/// Starts the retailers of own shards whose schedules come next, before they do. One that lives keeps its own clock.
+async fn schedules(inbox: Inbox, ownership: Ownership, board: Arc<dyn Board>) {
+    let claims = ownership.changed();
+    let mut ticks = tokio::time::interval(LOOK_AHEAD_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let mine = claims.borrow().clone();
+        wake_scheduled(&inbox, &board, &|retailer| mine.epoch(shard_of(retailer)).is_some()).await;
+    }
+}
+
+async fn wake_scheduled(inbox: &Inbox, board: &Arc<dyn Board>, mine: &(dyn Fn(RetailerId) -> bool + Sync)) {
+    match board.due(Timestamp::now() + LOOK_AHEAD).await {
+        Ok(due) => {
+            let absent = |retailer: &RetailerId| mine(*retailer) && !inbox.host.lives_here(*retailer);
+            wake(inbox, due.into_iter().filter(absent).collect());
+        }
+        Err(error) => {
+            tracing::warn!(%error, "whose schedule comes next is not known; it is asked again shortly")
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::ingest::request::{EdgeReply, EdgeRequest};
 use actors::retailer::request::{Request, Response};
 use http::HeaderMap;
 use http::header::{COOKIE, IF_MATCH};
@@ -101,6 +102,14 @@ impl Call {
         }
     }
 
+    /// Asks what takes in the events of store edges.
+    pub async fn ask_edge(&self, retailer: RetailerId, request: EdgeRequest) -> Result<EdgeReply, Problem> {
+        match self.ask(retailer, Request::Edge(Arc::new(request))).await? {
+            Response::Edge(reply) => Ok(reply),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Asks for something whose answer is that it is done.
     pub async fn ask_done(&self, retailer: RetailerId, request: Request) -> Result<(), Problem> {
         match self.ask(retailer, request).await? {
@@ -120,6 +129,7 @@ pub(super) fn unexpected(response: &Response) -> Problem {
         Response::Attached => "attached",
         Response::Acknowledged { .. } => "acknowledged",
         Response::Watched(_) => "watched",
+        Response::Edge(_) => "edge",
     };
     tracing::error!(kind, "a retailer answered with something that was not asked for");
     ErrorCode::Internal.into()

@@ -153,7 +153,7 @@ pub(super) async fn delete<K: Kind>(call: Call) -> Result<Reply, Problem> {
 }
 
 /// An entity as its own view, without the tag that live frames have.
-struct View(Entity);
+pub(super) struct View(pub(super) Entity);
 
 impl serde::Serialize for View {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

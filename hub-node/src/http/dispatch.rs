@@ -121,7 +121,7 @@ where
 }
 
 fn is_api(path: &str) -> bool {
-    ["/api/", "/health/", "/ws/", "/agent/"].iter().any(|prefix| path.starts_with(prefix))
+    ["/api/", "/health/", "/ws/", "/agent/", "/v1/"].iter().any(|prefix| path.starts_with(prefix))
 }
 
 async fn serve<S, B, E>(app: &App, head: Head, body: S) -> Response

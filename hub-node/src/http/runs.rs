@@ -86,7 +86,7 @@ fn csv_line(text: &mut String, reject: &Reject) {
 
 /// Quoted always. What a spreadsheet would take for a formula gets a quote before it: the rows come from files that
 /// anybody may have written.
-fn csv_value(text: &mut String, value: &str) {
+pub(super) fn csv_value(text: &mut String, value: &str) {
     text.push('"');
     if value.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         text.push('\'');

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,8 +23,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
+
+use crate::ingestion::Streams;
 
 /// Ten thousand agents and a thousand consoles on three nodes, with one node down, and half as many again. A
 /// connection costs 6 to 60 KiB, so this is well below a gibibyte.
@@ -66,6 +70,7 @@ impl Default for ServerSettings {
 pub struct Server {
     listener: TcpListener,
     settings: ServerSettings,
+    streams: Option<Streams>,
 }
 
 /// How serving ended.
@@ -77,7 +82,14 @@ pub struct Drained {
 
 impl Server {
     pub async fn bind(address: SocketAddr, settings: ServerSettings) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, settings })
+        Ok(Self { listener: TcpListener::bind(address).await?, settings, streams: None })
+    }
+
+    /// Serves gRPC beside everything else. Asked before the filter is: its answers end with trailers, which the filter's
+    /// bodies do not have.
+    #[must_use]
+    pub fn with_streams(self, streams: Streams) -> Self {
+        Self { streams: Some(streams), ..self }
     }
 
     /// Where it listens, with the real port.
@@ -88,10 +100,11 @@ impl Server {
     /// Serves until `stop`, then lets requests under way finish. Sockets that were upgraded are not waited for:
     /// whoever upgraded them closes them.
     pub async fn serve(self, app: BoxedFilter<(Response,)>, stop: CancellationToken) -> Drained {
-        let Self { listener, settings } = self;
+        let Self { listener, settings, streams } = self;
         let places = Arc::new(Semaphore::new(settings.max_connections));
         let edge = Edge {
             app,
+            streams,
             builder: Arc::new(builder(settings.header_timeout)),
             tls: settings.tls.map(TlsAcceptor::from),
         };
@@ -151,6 +164,7 @@ fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {
 #[derive(Clone)]
 struct Edge {
     app: BoxedFilter<(Response,)>,
+    streams: Option<Streams>,
     builder: Arc<Builder<TokioExecutor>>,
     tls: Option<TlsAcceptor>,
 }
@@ -175,9 +189,13 @@ impl Edge {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let warp = TowerToHyperService::new(warp::service(self.app));
+        let streams = self.streams;
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            warp.call(request)
+            match &streams {
+                Some(streams) if Streams::is_for(request.uri().path()) => streams.clone().call(request),
+                _ => warp.call(request).map_ok(|answer| answer.map(Body::new)).boxed(),
+            }
         });
         let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(io), service).into_owned();
         if let Err(failure) = watcher.watch(connection).await {

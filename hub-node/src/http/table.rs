@@ -8,15 +8,21 @@ use messages::http::access::{
 use messages::http::admin::ActorList;
 use messages::http::agents::{AgentView, EnrolGrant, EnrolRequest, EnrolmentToken};
 use messages::http::cluster::ClusterView;
+use messages::http::dead_letters::{LetterEdit, LetterQuery, LetterView};
 use messages::http::destinations::DestinationView;
+use messages::http::edges::{EdgeSpec, EdgeToken, EdgeView};
 use messages::http::jobs::JobView;
 use messages::http::paging::ListQuery;
+use messages::http::reports::{
+    InventoryQuery, ProductQuery, ProductReport, SaleListQuery, SaleView, SalesQuery, SalesReport, StockRow,
+};
 use messages::http::retailers::{RetailerSpec, RetailerSummary, RetailerView};
-use messages::http::runs::{LogQuery, RunView};
+use messages::http::runs::{LogQuery, QueueOrder, QueueQuery, RunView};
 use messages::http::stores::StoreView;
 use messages::live::Totals;
 use messages::permission::Permission as P;
 use messages::run::{LogLine, Reject};
+use messages::schedule::{Preview, PreviewRequest};
 use messages::validate::Validate;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -25,7 +31,10 @@ use super::config::{Agents, Destinations, Jobs, Kind, Stores};
 use super::health::Health;
 use super::route::Route;
 use super::runs::RunQuery;
-use super::{admin, agents, config, health, openapi, retailers, runs, session, setup, users};
+use super::{
+    admin, agents, config, dead_letters, edges, health, openapi, reports, retailers, runs, schedule, session,
+    setup, users,
+};
 
 /// The table.
 #[must_use]
@@ -35,6 +44,8 @@ pub fn routes() -> Vec<Route> {
     table.extend(user_routes());
     table.extend(retailer_routes());
     table.extend(run_routes());
+    table.extend(edge_routes());
+    table.extend(report_routes());
     table
 }
 
@@ -77,6 +88,14 @@ fn public() -> Vec<Route> {
 
 fn own_account() -> Vec<Route> {
     vec![
+        Route::post(
+            "/api/v1/schedule/preview",
+            P::OwnAccount,
+            "the next times of a schedule that is not saved yet",
+        )
+        .takes::<PreviewRequest>()
+        .answers::<Preview>(200)
+        .by_body(schedule::next_times),
         Route::get("/api/v1/me", P::OwnAccount, "who is signed in").answers::<Me>(200).by(session::me),
         Route::post("/api/v1/me/password", P::OwnAccount, "change one's password; ends all other sessions")
             .takes::<PasswordChange>()
@@ -229,11 +248,37 @@ where
 fn run_routes() -> Vec<Route> {
     const ALL: &str = "/api/v1/retailers/{retailer}/runs";
     const ONE: &str = "/api/v1/retailers/{retailer}/runs/{run}";
+    const QUEUE: &str = "/api/v1/retailers/{retailer}/queue";
     vec![
         Route::post("/api/v1/retailers/{retailer}/jobs/{job}/runs", P::RunControl, "start a run of a job")
             .answers::<RunView>(201)
             .repeatable()
             .by(runs::start),
+        Route::post(
+            "/api/v1/retailers/{retailer}/jobs/{job}/pause",
+            P::RunControl,
+            "have a schedule stand still",
+        )
+        .answers::<JobView>(200)
+        .by(schedule::pause),
+        Route::post(
+            "/api/v1/retailers/{retailer}/jobs/{job}/resume",
+            P::RunControl,
+            "have a paused schedule go on, its failures forgotten",
+        )
+        .answers::<JobView>(200)
+        .by(schedule::resume),
+        Route::get(QUEUE, P::RunRead, "runs that wait, in the order in which they go out")
+            .query::<QueueQuery>()
+            .answers_page::<RunView>()
+            .by(schedule::queue),
+        Route::put(QUEUE, P::RunControl, "have waiting runs go first, in this order")
+            .takes::<QueueOrder>()
+            .status(204)
+            .by_body(schedule::reorder),
+        Route::delete(QUEUE, P::RunControl, "cancel the runs that wait")
+            .query::<QueueQuery>()
+            .by(schedule::purge),
         Route::get(ALL, P::RunRead, "list runs, newest first")
             .query::<RunQuery>()
             .answers_page::<RunView>()
@@ -264,6 +309,109 @@ fn run_routes() -> Vec<Route> {
     ]
 }
 
+fn edge_routes() -> Vec<Route> {
+    const OFFER: &str = "/api/v1/retailers/{retailer}/edges/{edge}/enrolment";
+    const LETTERS: &str = "/api/v1/retailers/{retailer}/dead-letters";
+    const LETTER: &str = "/api/v1/retailers/{retailer}/dead-letters/{event}";
+    vec![
+        Route::get("/api/v1/retailers/{retailer}/edges", P::ConfigRead, "list store edges")
+            .query::<edges::EdgeQuery>()
+            .answers_page::<EdgeView>()
+            .by(edges::list),
+        Route::post(
+            "/api/v1/retailers/{retailer}/stores/{store}/edges",
+            P::AgentEnrol,
+            "make a place for a device of the store, and a one-time token with which it enrols",
+        )
+        .takes::<EdgeSpec>()
+        .answers::<EdgeToken>(201)
+        .by_body(edges::make),
+        Route::post(OFFER, P::AgentEnrol, "make another one-time token")
+            .answers::<EdgeToken>(201)
+            .by(edges::offer),
+        Route::delete(OFFER, P::AgentEnrol, "void the store edge's token and credential").by(edges::revoke),
+        Route::delete(
+            "/api/v1/retailers/{retailer}/edges/{edge}",
+            P::AgentEnrol,
+            "delete the place of a store edge that was revoked or never enrolled; its sales stay",
+        )
+        .by(edges::remove),
+        Route::get(LETTERS, P::ConfigRead, "events that were set aside, newest first")
+            .query::<LetterQuery>()
+            .answers_page::<LetterView>()
+            .by(dead_letters::list),
+        Route::get(LETTER, P::ConfigRead, "one event that was set aside")
+            .answers::<LetterView>(200)
+            .guarded()
+            .by(dead_letters::get),
+        Route::put(LETTER, P::ConfigWrite, "change the data of an event that was set aside")
+            .takes::<LetterEdit>()
+            .answers::<LetterView>(200)
+            .guarded()
+            .by_body(dead_letters::edit),
+        Route::post(
+            "/api/v1/retailers/{retailer}/dead-letters/{event}/retry",
+            P::ConfigWrite,
+            "apply an event that was set aside; the answer says whether it went through",
+        )
+        .answers::<LetterView>(200)
+        .guarded()
+        .by(dead_letters::retry),
+        Route::post(
+            "/api/v1/retailers/{retailer}/dead-letters/{event}/discard",
+            P::ConfigWrite,
+            "decide that an event does not count",
+        )
+        .answers::<LetterView>(200)
+        .guarded()
+        .by(dead_letters::discard),
+    ]
+}
+
+fn report_routes() -> Vec<Route> {
+    vec![
+        Route::get("/api/v1/retailers/{retailer}/sales", P::RetailerRead, "sales and refunds, newest first")
+            .query::<SaleListQuery>()
+            .answers_page::<SaleView>()
+            .by(reports::sale_list),
+        Route::get(
+            "/api/v1/retailers/{retailer}/sales/{transaction}",
+            P::RetailerRead,
+            "one sale or refund with its lines",
+        )
+        .answers::<SaleView>(200)
+        .by(reports::sale),
+        Route::get(
+            "/api/v1/retailers/{retailer}/reports/sales",
+            P::RetailerRead,
+            "sums of sales by day or hour of the store's clock",
+        )
+        .query::<SalesQuery>()
+        .answers::<SalesReport>(200)
+        .by(reports::sales),
+        Route::get(
+            "/api/v1/retailers/{retailer}/reports/products",
+            P::RetailerRead,
+            "what was sold best or least",
+        )
+        .query::<ProductQuery>()
+        .answers::<ProductReport>(200)
+        .by(reports::products),
+        Route::get("/api/v1/retailers/{retailer}/reports/inventory", P::RetailerRead, "stock of a store")
+            .query::<InventoryQuery>()
+            .answers_page::<StockRow>()
+            .by(reports::inventory),
+        Route::get("/v1/reports/sales", P::RetailerRead, "sums of a store's sales, by the store alone")
+            .query::<SalesQuery>()
+            .answers::<SalesReport>(200)
+            .by(reports::sales_by_store),
+        Route::get("/v1/reports/inventory", P::RetailerRead, "stock of a store, by the store alone")
+            .query::<InventoryQuery>()
+            .answers_page::<StockRow>()
+            .by(reports::inventory_by_store),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -279,10 +427,11 @@ mod tests {
                 route.permission,
                 P::Public | P::OwnAccount | P::UserAdmin | P::SystemRead | P::SystemWrite
             );
-            let is_list_of_retailers = matches!(route.path, "/api/v1/retailers" | "/api/v1/dashboard");
+            let is_list_of_retailers = matches!(route.path, "/api/v1/retailers" | "/api/v1/dashboard")
+                || route.path.starts_with("/v1/reports/");
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);
         }
-        assert_eq!(seen.len(), 59);
+        assert_eq!(seen.len(), 82);
     }
 }

@@ -25,14 +25,14 @@ impl Strangers {
     }
 
     /// Refused while this address has failed too often: nobody is asked then.
-    pub(super) fn check(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) fn check(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Problem> {
         let Some(address) = client_address(peer, headers, &self.trusted) else { return Ok(()) };
         let rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         rates.check(address, Instant::now()).map_err(too_many)
     }
 
     /// Counts a refusal. One that is the hub's own trouble does not count.
-    pub(super) fn refused(&self, peer: Option<IpAddr>, headers: &HeaderMap, problem: &Problem) {
+    pub(crate) fn refused(&self, peer: Option<IpAddr>, headers: &HeaderMap, problem: &Problem) {
         if problem.status >= 500 {
             return;
         }

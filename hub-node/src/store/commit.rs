@@ -4,7 +4,7 @@
 //! whoever lags behind, writes nothing. A commit whose answer is lost is repeated: the fence names the digest of the
 //! batch that led to its version, so the repetition finds out that it is done, and it happens once.
 
-mod plan;
+pub(super) mod plan;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +28,7 @@ use super::documents::value::{bytes, date, long};
 use super::failure;
 use super::handle::Store;
 use super::retry::{WRITE, waits};
-use super::tenant::{Refusal, TenantDb};
+use super::tenant::{Fence, Refusal, TenantDb};
 
 /// How long a commit is tried. Longer than a restart of the embedded server or an election takes, shorter than
 /// clients wait.
@@ -55,7 +55,7 @@ impl TenantStore for Store {
         Box::pin(async move {
             let plan = plan(retailer, epoch, expected, &writes)?;
             let tenant = TenantDb::new(self, retailer);
-            Commit { tenant, epoch, expected, plan }.carry_out().await
+            Commit { tenant, fence: Fence::Retailer, epoch, expected, plan }.carry_out().await
         })
     }
 
@@ -94,11 +94,13 @@ impl TenantStore for Store {
     }
 }
 
-struct Commit {
-    tenant: TenantDb,
-    epoch: Epoch,
-    expected: Version,
-    plan: Plan,
+/// One commit, behind either fence.
+pub(super) struct Commit {
+    pub(super) tenant: TenantDb,
+    pub(super) fence: Fence,
+    pub(super) epoch: Epoch,
+    pub(super) expected: Version,
+    pub(super) plan: Plan,
 }
 
 /// Why an attempt did not end well.
@@ -128,7 +130,7 @@ enum Verdict {
 }
 
 impl Commit {
-    async fn carry_out(&self) -> Result<(), StoreError> {
+    pub(super) async fn carry_out(&self) -> Result<(), StoreError> {
         let deadline = Instant::now() + DEADLINE;
         let mut waits = waits();
         let mut in_doubt = None;
@@ -192,7 +194,8 @@ impl Commit {
             )));
         };
         let wanted = doc! { "epoch": long(self.epoch.0), "version": long(start) };
-        let moved = self.tenant.move_fence(wanted, self.fence_change(), false, Some(session)).await;
+        let moved =
+            self.tenant.move_fence(self.fence, wanted, self.fence_change(), false, Some(session)).await;
         moved.map_err(before_commit)?.map(|_| ()).ok_or(Trouble::FenceElsewhere)
     }
 
@@ -214,6 +217,7 @@ impl Commit {
     async fn step(&self, step: &Step, session: &mut ClientSession) -> Result<(), Trouble> {
         let reply = match &step.action {
             Action::Update(updates, _) => self.tenant.update(step.collection, updates, Some(session)).await,
+            Action::Insert(documents) => self.tenant.insert(step.collection, documents, Some(session)).await,
             Action::Delete(filters) => self.tenant.delete(step.collection, filters, Some(session)).await,
         };
         match reply {
@@ -244,7 +248,7 @@ impl Commit {
     }
 
     async fn verdict(&self) -> Result<Verdict, Error> {
-        let Some(fence) = self.tenant.fence().await? else {
+        let Some(fence) = self.tenant.fence(self.fence).await? else {
             return Ok(Verdict::Fenced);
         };
         let ours = fence.last_commit.as_ref().is_some_and(|digest| digest.bytes == self.plan.digest);
@@ -281,7 +285,7 @@ fn refused(step: &Step, refusal: &Refusal) -> Trouble {
         failure::WRITE_CONFLICT => Trouble::Passing(refusal.message.clone()),
         failure::DUPLICATE_KEY => {
             let Action::Update(_, claims) = &step.action else {
-                return Trouble::Refused(StoreError::Unavailable(refusal.message.clone()));
+                return Trouble::Refused(StoreError::Corrupt(refusal.message.clone()));
             };
             let named = claims.get(refusal.index).map_or(claims.as_slice(), std::slice::from_ref);
             let taken = named.iter().flatten().find(|(index, _, _)| refusal.message.contains(index));

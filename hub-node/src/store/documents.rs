@@ -18,6 +18,7 @@ pub(super) mod reject;
 pub(super) mod retailer;
 pub(super) mod run;
 pub(super) mod shop;
+pub(super) mod timing;
 pub(super) mod value;
 
 #[cfg(test)]
@@ -31,6 +32,11 @@ use mongodb::options::IndexOptions;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::ingest::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
+use super::ingest::letter_doc::LetterDoc;
+use super::ingest::sale_doc::{PaymentDoc, SaleDoc, VoidDoc};
+use super::ingest::sums_doc::{ArticleDoc, SlotDoc, StockDoc};
+use super::tenant::Fence;
 use value::Unreadable;
 
 /// A stored shape.
@@ -72,6 +78,17 @@ pub(super) fn declared() -> Vec<(&'static str, Vec<IndexModel>)> {
         of::<generation::GenerationDoc>(),
         of::<node::NodeDoc>(),
         of::<node::ShardDoc>(),
+        (Fence::Ledger.collection(), Vec::new()),
+        of::<EdgeDoc>(),
+        of::<StreamDoc>(),
+        of::<InboxDoc>(),
+        of::<LetterDoc>(),
+        of::<SaleDoc>(),
+        of::<PaymentDoc>(),
+        of::<VoidDoc>(),
+        of::<StockDoc>(),
+        of::<SlotDoc>(),
+        of::<ArticleDoc>(),
         of::<super::users::UserDoc>(),
         of::<super::sessions::SessionDoc>(),
     ]

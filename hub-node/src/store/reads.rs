@@ -7,7 +7,7 @@
 //! [`TenantDb`]: super::TenantDb
 //! [`ScopedDb`]: super::ScopedDb
 
-mod cursor;
+pub(super) mod cursor;
 mod logs;
 mod rejects;
 mod retailers;

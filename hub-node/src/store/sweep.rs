@@ -1,5 +1,5 @@
 //! Takes away what deleted retailers have left behind: runs, receipts, logs, rejected items, numbers of
-//! sockets.
+//! sockets, and all that its store edges brought.
 //!
 //! The deletion itself is one small transaction; what may be many documents goes here, in pieces, found through the
 //! tombstone in the fence. Any node may sweep, at any time, as often as it likes.
@@ -18,8 +18,9 @@ use super::documents::reject::RejectDoc;
 use super::documents::run::RunDoc;
 use super::documents::value::{StoredId as _, time};
 use super::handle::Store;
+use super::ingest;
 use super::retry::persist;
-use super::tenant::{TenantDb, tombstones};
+use super::tenant::{Fence, TenantDb, tombstones};
 
 /// Retailers of one sweep; the rest waits for the next.
 const AT_ONCE: i64 = 20;
@@ -49,8 +50,10 @@ impl Store {
             if Timestamp::now().since(time(deleted_at)) > LAST_WORDS {
                 let still_deleted = doc! { "deleted_at": deleted_at };
                 let done = doc! { "$set": { "swept": true } };
-                persist(PATIENCE, || tenant.move_fence(still_deleted.clone(), done.clone(), false, None))
-                    .await?;
+                persist(PATIENCE, || {
+                    tenant.move_fence(Fence::Retailer, still_deleted.clone(), done.clone(), false, None)
+                })
+                .await?;
                 swept.finished += 1;
             }
         }
@@ -60,6 +63,12 @@ impl Store {
 
 impl TenantDb {
     async fn clear(&self) -> Result<(), StoreError> {
+        // Nobody has this epoch: no sale that is still on its way comes in after this.
+        let nobody = doc! { "$set": { "epoch": i64::MAX } };
+        persist(PATIENCE, || self.move_fence(Fence::Ledger, doc! {}, nobody.clone(), false, None)).await?;
+        for collection in ingest::COLLECTIONS {
+            self.clear_one(collection).await?;
+        }
         for collection in [
             RunDoc::COLLECTION,
             ReceiptDoc::COLLECTION,
@@ -67,10 +76,14 @@ impl TenantDb {
             RejectDoc::COLLECTION,
             GenerationDoc::COLLECTION,
         ] {
-            let everything = [doc! {}];
-            let reply = persist(PATIENCE, || self.delete(collection, &everything, None)).await?;
-            reply.map_err(|refusal| StoreError::Unavailable(refusal.message))?;
+            self.clear_one(collection).await?;
         }
         Ok(())
+    }
+
+    async fn clear_one(&self, collection: &str) -> Result<(), StoreError> {
+        let everything = [doc! {}];
+        let reply = persist(PATIENCE, || self.delete(collection, &everything, None)).await?;
+        reply.map_err(|refusal| StoreError::Unavailable(refusal.message))
     }
 }

@@ -19,7 +19,7 @@ use super::documents::value::{StoredId as _, Unreadable, count, date, long};
 use super::documents::{Stored as _, check_shape};
 use super::failure;
 use super::retry::{WRITE, persist};
-use super::tenant::TenantDb;
+use super::tenant::{Fence, TenantDb};
 
 /// A load that a commit has got in between is repeated. Only a commit of this same epoch that was under way can do
 /// so, and that is one: more than a few repetitions mean that something is wrong.
@@ -31,11 +31,11 @@ const RECEIPTS: usize = 14_400;
 
 impl TenantDb {
     pub(super) async fn take(&self, epoch: Epoch) -> Result<Image, StoreError> {
-        let mut fence = self.raise(epoch).await?;
+        let mut fence = self.raise(Fence::Retailer, epoch).await?;
         for _ in 0..LOADS {
             // Boxed: eight questions at once make a large future.
             let image = Box::pin(self.load(Version(count(fence.version, "version")?))).await?;
-            let now = persist(WRITE, || self.fence()).await?.ok_or(StoreError::Fenced)?;
+            let now = persist(WRITE, || self.fence(Fence::Retailer)).await?.ok_or(StoreError::Fenced)?;
             if now.epoch != long(epoch.0) {
                 return Err(StoreError::Fenced);
             }
@@ -48,7 +48,7 @@ impl TenantDb {
     }
 
     /// From the answer on, nobody with a lower epoch can write.
-    async fn raise(&self, epoch: Epoch) -> Result<FenceDoc, StoreError> {
+    pub(super) async fn raise(&self, of: Fence, epoch: Epoch) -> Result<FenceDoc, StoreError> {
         let mine = long(epoch.0);
         let wanted = doc! { "epoch": { "$lte": mine } };
         let change = doc! {
@@ -56,7 +56,7 @@ impl TenantDb {
             "$setOnInsert": { "sv": FenceDoc::SHAPE, "version": 0_i64, "swept": false },
         };
         let raised = persist(WRITE, || {
-            let raise = self.move_fence(wanted.clone(), change.clone(), true, None);
+            let raise = self.move_fence(of, wanted.clone(), change.clone(), true, None);
             async {
                 match raise.await {
                     // There is a fence that is not as wanted, so the server tried to make a second one.
@@ -68,7 +68,7 @@ impl TenantDb {
         let fence = match raised.await? {
             Some(fence) => fence,
             // Also when two raise a new fence at once: then it is there now, at whoever's epoch.
-            None => persist(WRITE, || self.move_fence(wanted.clone(), change.clone(), false, None))
+            None => persist(WRITE, || self.move_fence(of, wanted.clone(), change.clone(), false, None))
                 .await?
                 .ok_or(StoreError::Fenced)?,
         };

@@ -42,6 +42,24 @@ pub struct ScopedDb {
     scope: RetailerScope,
 }
 
+/// Which of a retailer's two fences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fence {
+    /// Of what people configure and what agents report.
+    Retailer,
+    /// Of what store edges bring.
+    Ledger,
+}
+
+impl Fence {
+    pub(super) const fn collection(self) -> &'static str {
+        match self {
+            Self::Retailer => FenceDoc::COLLECTION,
+            Self::Ledger => "ledger_fences",
+        }
+    }
+}
+
 /// One statement of an `update` command; the retailer is added when it is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Update {
@@ -121,6 +139,22 @@ impl TenantDb {
         .await
     }
 
+    /// Groups of the documents that `wanted` finds; the stages come after the filter.
+    pub(super) async fn aggregate<T: TenantDocument>(
+        &self,
+        wanted: Document,
+        stages: Vec<Document>,
+    ) -> Result<Vec<Document>, StoreError> {
+        let collection = self.store.tenants_untyped(&KEY, T::COLLECTION);
+        let mut pipeline = vec![doc! { "$match": self.filter(wanted) }];
+        pipeline.extend(stages);
+        persist(READ, || {
+            let aggregate = collection.aggregate(pipeline.clone());
+            async { aggregate.await?.try_collect().await }
+        })
+        .await
+    }
+
     /// Documents one by one, for lists too long to hold.
     pub(super) async fn stream<T: TenantDocument>(
         &self,
@@ -155,6 +189,22 @@ impl TenantDb {
             Err(error) if only_duplicates(&error) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Inserts documents that are not there; one that is, is refused.
+    pub(super) async fn insert(
+        &self,
+        collection: &str,
+        documents: &[Document],
+        session: Option<&mut ClientSession>,
+    ) -> Result<Result<(), Refusal>, Error> {
+        let owned = |document: &Document| {
+            let mut document = document.clone();
+            document.insert(OWNER, self.retailer.stored());
+            Bson::from(document)
+        };
+        let documents: Vec<Bson> = documents.iter().map(owned).collect();
+        self.write(doc! { "insert": collection, "documents": documents }, session).await
     }
 
     /// Carries out updates in their order, within `session`'s transaction if there is one; without, each by itself.
@@ -221,6 +271,7 @@ impl TenantDb {
     /// Changes the fence if it is as `wanted`; answers with what it is then. With `make`, it is made if absent.
     pub(super) async fn move_fence(
         &self,
+        of: Fence,
         wanted: Document,
         change: Document,
         make: bool,
@@ -228,7 +279,7 @@ impl TenantDb {
     ) -> Result<Option<FenceDoc>, Error> {
         let mut wanted = self.filter(wanted);
         wanted.insert("_id", self.retailer.stored());
-        let fences = self.store.tenants::<FenceDoc>(&KEY);
+        let fences = self.fences(of);
         let action =
             fences.find_one_and_update(wanted, change).upsert(make).return_document(ReturnDocument::After);
         match session {
@@ -251,11 +302,12 @@ impl TenantDb {
         })
     }
 
-    pub(super) async fn fence(&self) -> Result<Option<FenceDoc>, Error> {
-        self.store
-            .tenants::<FenceDoc>(&KEY)
-            .find_one(self.filter(doc! { "_id": self.retailer.stored() }))
-            .await
+    fn fences(&self, of: Fence) -> mongodb::Collection<FenceDoc> {
+        self.store.tenants_untyped(&KEY, of.collection()).clone_with_type()
+    }
+
+    pub(super) async fn fence(&self, of: Fence) -> Result<Option<FenceDoc>, Error> {
+        self.fences(of).find_one(self.filter(doc! { "_id": self.retailer.stored() })).await
     }
 }
 

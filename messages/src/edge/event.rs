@@ -82,15 +82,20 @@ macro_rules! kinds {
 
             /// Reads the `data` of an event.
             pub fn read(event: &Event) -> Result<Self, EventFault> {
-                if !Self::KINDS.contains(&event.kind.as_str()) {
-                    return Err(EventFault::UnknownType(event.kind.clone()));
+                Self::decode(&event.kind, event.version, event.data.get())
+            }
+
+            /// The same from its parts: `data` is JSON text.
+            pub fn decode(kind: &str, version: u16, data: &str) -> Result<Self, EventFault> {
+                if !Self::KINDS.contains(&kind) {
+                    return Err(EventFault::UnknownType(kind.to_owned()));
                 }
-                if event.version != EVENT_VERSION {
-                    return Err(EventFault::UnknownVersion(event.kind.clone(), event.version));
+                if version != EVENT_VERSION {
+                    return Err(EventFault::UnknownVersion(kind.to_owned(), version));
                 }
-                match event.kind.as_str() {
-                    $($text => Ok(Self::$variant(decode(&event.data)?)),)*
-                    _ => Err(EventFault::UnknownType(event.kind.clone())),
+                match kind {
+                    $($text => Ok(Self::$variant(decode(data)?)),)*
+                    _ => Err(EventFault::UnknownType(kind.to_owned())),
                 }
             }
         }
@@ -106,8 +111,8 @@ kinds! {
     Withheld "withheld"
 }
 
-fn decode<T: DeserializeOwned>(data: &RawValue) -> Result<T, EventFault> {
-    serde_json::from_str(data.get()).map_err(|error| EventFault::Malformed(error.to_string()))
+fn decode<T: DeserializeOwned>(data: &str) -> Result<T, EventFault> {
+    serde_json::from_str(data).map_err(|error| EventFault::Malformed(error.to_string()))
 }
 
 /// A finished sale with its receipt.

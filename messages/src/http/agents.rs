@@ -18,6 +18,15 @@ pub struct AgentSpec {
     /// While disabled, it stays connected but gets no work.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Runs that may be out with it at once; further ones wait at the hub.
+    #[serde(default = "most_runs")]
+    pub most_runs: u32,
+}
+
+/// As many commands as may be on their way to one agent.
+#[must_use]
+pub const fn most_runs() -> u32 {
+    8
 }
 
 /// Whether an agent has swapped its token for a secret of its own.
@@ -126,6 +135,7 @@ pub struct EnrolGrant {
 impl Validate for AgentSpec {
     fn check(&self, check: &mut Check) {
         check.text("name", &self.name, 120);
+        check.range("most_runs", &self.most_runs, &1, &50);
     }
 }
 

@@ -41,6 +41,9 @@ impl Validate for DestinationSpec {
         check.nested("config", |c| self.config.check(c));
         if let Some(credentials) = &self.credentials {
             check.nested("credentials", |c| credentials.check(c));
+            if !self.config.accepts(credentials) {
+                check.fail("credentials", format!("must be {}", self.config.wanted_credentials()));
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::access::yes;
 use super::retailers::RunBrief;
 use crate::connector::SourceConfig;
+use crate::schedule::{ScheduleView, Timing};
 use crate::validate::{Check, Validate};
 use crate::{AgentId, DestinationId, JobId, RetailerId, Timestamp, Version};
 
@@ -23,6 +24,9 @@ pub struct JobSpec {
     pub timeout_s: u32,
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// When it runs by itself, and what becomes of runs that could not.
+    #[serde(flatten)]
+    pub timing: Timing,
 }
 
 const fn default_timeout_s() -> u32 {
@@ -51,6 +55,8 @@ pub struct JobView {
     pub spec: JobSpec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<RunBrief>,
+    #[serde(default)]
+    pub standing: ScheduleView,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -60,5 +66,6 @@ impl Validate for JobSpec {
         check.text("name", &self.name, 120);
         check.nested("source", |c| self.source.check(c));
         check.range("timeout_s", &self.timeout_s, &10, &86_400);
+        self.timing.check(check);
     }
 }

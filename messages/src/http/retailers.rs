@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::yes;
 use crate::run::RunState;
+use crate::schedule::{MaintenanceWindow, check_windows};
 use crate::validate::{Check, Validate};
 use crate::{RetailerId, RunId, Timestamp, Version};
 
@@ -25,6 +26,18 @@ pub struct RetailerSpec {
     /// While disabled, no run starts.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Times during which nothing starts by itself.
+    #[serde(default)]
+    pub maintenance: Vec<MaintenanceWindow>,
+    /// Runs that may be out with the retailer's agents at once; further ones wait.
+    #[serde(default = "most_runs")]
+    pub most_runs: u32,
+}
+
+/// Ten agents with a full hand each: no real retailer comes near it.
+#[must_use]
+pub const fn most_runs() -> u32 {
+    80
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +91,8 @@ impl Validate for RetailerSpec {
         check_time_zone(check, &self.time_zone);
         check.optional_text("contact", &self.contact, 500);
         check.optional_text("notes", &self.notes, 4_000);
+        check_windows(check, &self.maintenance);
+        check.range("most_runs", &self.most_runs, &1, &200);
     }
 }
 

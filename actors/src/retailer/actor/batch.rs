@@ -9,6 +9,7 @@ use super::super::decide::{self, Answer, Context, Decision, Effect};
 use super::super::request::Response;
 use super::super::state::{State as Documents, entity};
 use super::effects;
+use super::timer;
 use super::{Asked, MOST_IN_BATCH, Reply, RetailerMsg, State, Work};
 use crate::clock;
 use crate::domain::Write;
@@ -87,6 +88,16 @@ fn gather(state: &mut State) -> Batch {
             Err(problem) => refuse(work, problem),
         }
     }
+    // Whatever was decided, a run that is over has made room, and an agent that came is waiting.
+    let cx = Context { retailer: state.retailer, version, now, instant, connections: &state.connections };
+    let refill = decide::refill(&staged, cx);
+    if !refill.writes.is_empty() {
+        for write in &refill.writes {
+            staged.apply(write);
+        }
+        writes.extend(refill.writes);
+        members.push(Member { work: Work::Tick, answer: refill.answer, effects: refill.effects });
+    }
     if !writes.is_empty() {
         staged.version = version;
     }
@@ -97,6 +108,7 @@ fn judge(documents: &Documents, work: &Work, cx: Context<'_>) -> Result<Option<D
     match work {
         Work::Asked(asked) if asked.deadline <= cx.instant => Err(ErrorCode::DeadlineExceeded.into()),
         Work::Asked(asked) => decide::decide(documents, &asked.request, cx).map(Some),
+        Work::Tick => Ok(Some(decide::tick(documents, cx))),
         Work::Review(run) => Ok(decide::review(documents, *run, cx)),
         Work::Impossible(run, failure) => Ok(decide::impossible(documents, *run, failure.clone(), cx)),
     }
@@ -132,6 +144,7 @@ pub(super) fn settle(
         Err(error) => return give_up(me, state, batch, error),
     }
     begin(me, state);
+    timer::arm(me, state);
     Ok(())
 }
 
@@ -197,7 +210,9 @@ fn give_up(
     }
     match error {
         StoreError::Taken { .. } | StoreError::Unavailable(_) => {
+            state.timer.hold_off();
             begin(me, state);
+            timer::arm(me, state);
             Ok(())
         }
         StoreError::Fenced => {

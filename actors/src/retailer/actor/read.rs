@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use messages::http::paging::{ListQuery, Page};
+use messages::http::runs::QueueQuery;
 use messages::live::{Entity, Topic};
 use messages::{ErrorCode, Problem, RetailerId, RunId, Version};
 use tokio::sync::OwnedSemaphorePermit;
@@ -42,6 +43,7 @@ pub(super) fn answer(state: &State, asked: Asked) {
                 .ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("there is no such {}", id.kind())))
         }
         Request::List { of, query } => list(state, of, &query).map(Response::Page),
+        Request::Queue(query) => Ok(Response::Page(queue(state, &query))),
         Request::Authenticate { agent, credential } => {
             decide::authenticate(&state.documents, agent, credential).map(|()| Response::Done)
         }
@@ -79,6 +81,13 @@ fn later(
 async fn old_run(store: &dyn TenantStore, retailer: RetailerId, id: RunId) -> Result<Arc<Run>, Problem> {
     let missing = || Problem::new(ErrorCode::NotFound, "there is no such run; it may have been deleted");
     Ok(Arc::new(store.run(retailer, id).await?.ok_or_else(missing)?))
+}
+
+/// Whole: what waits is bounded by the runs that may be open.
+fn queue(state: &State, query: &QueueQuery) -> Page<Entity> {
+    let runs = decide::waiting(&state.documents, query);
+    let items: Vec<_> = runs.into_iter().map(|run| Entity::Run(run.view(state.retailer))).collect();
+    Page { total: items.len() as u64, items, next: None }
 }
 
 fn list(state: &State, of: ListOf, query: &ListQuery) -> Result<Page<Entity>, Problem> {

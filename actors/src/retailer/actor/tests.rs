@@ -7,6 +7,8 @@ mod faults;
 mod life;
 mod presence;
 mod runs;
+mod schedule;
+mod week;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use messages::run::RunState;
 use messages::{AgentId, ErrorCode, Problem, RunId, Secret, Timestamp};
 
 use super::super::state::State;
-use super::{Context, Decision, Effect, not_found, runs};
+use super::{Context, Decision, Effect, not_found, queue, runs};
 use crate::domain::{Agent, AgentAccess, EnrolToken, EntityId, SecretHash, Write};
 
 fn find(state: &State, id: AgentId) -> Result<&Agent, Problem> {
@@ -161,7 +161,8 @@ pub(super) fn gets_work(state: &State, agent: &Agent) -> bool {
 
 /// Sends an agent what has waited for it.
 fn dispatch_queued(state: &State, id: AgentId, cx: Context<'_>, decision: &mut Decision) {
-    for run in state.open_runs().filter(|run| run.agent_id == id && run.state == RunState::Queued) {
+    let ready = queue::ready(state, cx);
+    for run in ready.iter().filter_map(|run| state.runs.get(run)).filter(|run| run.agent_id == id) {
         runs::dispatch(run, cx, decision);
     }
 }

@@ -1,14 +1,16 @@
 //! Making, changing and deleting what people configure. Pure.
 
-use messages::connector::{DestinationConfig, host_key_parts};
 use messages::http::agents::AgentSpec;
 use messages::http::jobs::JobSpec;
 use messages::{DestinationId, ErrorCode, FieldError, Problem, Version};
 
 use super::super::request::Draft;
 use super::super::state::{self, State};
-use super::{Context, Decision, Effect, agents, not_found};
-use crate::domain::{Agent, AgentAccess, Destination, EntityId, Job, Retailer, Sealed, Store, Write};
+use super::{Context, Decision, Effect, agents, not_found, schedule};
+use crate::domain::{
+    Agent, AgentAccess, Cadence, Destination, EntityId, Job, Retailer, Sealed, Store, Write,
+};
+use crate::schedule::preview;
 
 pub(super) fn create(
     state: &State,
@@ -40,7 +42,11 @@ pub(super) fn create(
         (EntityId::Destination(id), Draft::Destination { name, config, enabled, credentials }) => {
             Write::Destination(Destination { id, stamp, name, config, enabled, credentials })
         }
-        (EntityId::Job(id), Draft::Job(spec)) => Write::Job(Job { id, stamp, spec, last_run: None }),
+        (EntityId::Job(id), Draft::Job(spec)) => {
+            let retailer = state.retailer.as_deref().ok_or_else(|| not_found(EntityId::Retailer))?;
+            let job = Job { id, stamp, spec, last_run: None, cadence: Cadence::default() };
+            Write::Job(schedule::changed(retailer, None, job, cx.now))
+        }
         _ => return Err(mismatch()),
     };
     Ok(Decision::entity(id, vec![write]))
@@ -70,7 +76,11 @@ pub(super) fn update(
         }
         (EntityId::Destination(key), Draft::Destination { name, config, enabled, credentials }) => {
             let old = state.destinations.get(&key).ok_or_else(|| not_found(id))?;
-            if credentials.is_none() && config.needs_credentials() && !same_server(&old.config, &config) {
+            // Who may edit a destination must not be able to have a shop's password sent to a server of their own.
+            if credentials.is_none()
+                && config.needs_credentials()
+                && !config.keeps_credentials_of(&old.config)
+            {
                 let detail = "the server or the user has changed: enter the password or key again";
                 return Err(field("credentials", detail));
             }
@@ -80,27 +90,20 @@ pub(super) fn update(
         }
         (EntityId::Job(key), Draft::Job(spec)) => {
             let old = state.jobs.get(&key).ok_or_else(|| not_found(id))?;
-            Write::Job(Job { spec, stamp: cx.touched(old.stamp), ..(**old).clone() })
+            let retailer = state.retailer.as_deref().ok_or_else(|| not_found(id))?;
+            let job = Job { spec, stamp: cx.touched(old.stamp), ..(**old).clone() };
+            Write::Job(schedule::changed(retailer, Some(old), job, cx.now))
         }
         _ => return Err(mismatch()),
     };
     let mut after = state.clone();
     after.apply(&write);
-    let mut decision = Decision::entity(id, vec![write]);
+    let mut decision = Decision::entity(id, vec![write.clone()]);
+    if let (Write::Retailer(now), Some(before)) = (&write, &state.retailer) {
+        decision.writes.extend(schedule::moved(state, before, now, cx));
+    }
     agents::resume(state, &after, cx, &mut decision);
     Ok(decision)
-}
-
-/// Stored credentials go only where they were meant for: who may edit a destination must not be able to have a
-/// shop's password sent to a server of their own.
-fn same_server(before: &DestinationConfig, after: &DestinationConfig) -> bool {
-    match (before, after) {
-        (DestinationConfig::Sftp(a), DestinationConfig::Sftp(b)) => {
-            (&a.host, a.port, &a.user) == (&b.host, b.port, &b.user)
-                && host_key_parts(&a.host_key) == host_key_parts(&b.host_key)
-        }
-        _ => false,
-    }
 }
 
 /// The content stays, so the revision does too: nobody's edit is made stale. Changed since, it is sealed under the new
@@ -205,7 +208,7 @@ fn unchanged_since(state: &State, id: EntityId, expected: Version, cx: Context<'
 /// References and uniqueness.
 fn check(state: &State, id: EntityId, draft: &Draft) -> Result<(), Problem> {
     match draft {
-        Draft::Retailer(_) => Ok(()),
+        Draft::Retailer(spec) => preview::check_windows(&spec.time_zone, &spec.maintenance),
         Draft::Store(spec) => {
             let other = |x: &&std::sync::Arc<Store>| EntityId::Store(x.id) != id && x.spec.code == spec.code;
             taken(state.stores.values().find(other).is_some(), "code", &spec.code)
@@ -225,10 +228,8 @@ fn check(state: &State, id: EntityId, draft: &Draft) -> Result<(), Problem> {
                 _ => None,
             };
             if config.needs_credentials() && credentials.is_none() && stored.is_none() {
-                return Err(field(
-                    "credentials",
-                    "this kind of destination needs a password or a private key",
-                ));
+                let detail = format!("this kind of destination needs {}", config.wanted_credentials());
+                return Err(field("credentials", &detail));
             }
             Ok(())
         }
@@ -236,7 +237,9 @@ fn check(state: &State, id: EntityId, draft: &Draft) -> Result<(), Problem> {
             let other =
                 |x: &&std::sync::Arc<Job>| EntityId::Job(x.id) != id && same(&x.spec.name, &spec.name);
             taken(state.jobs.values().find(other).is_some(), "name", &spec.name)?;
-            job_references(state, spec)
+            job_references(state, spec)?;
+            let zone = state.retailer.as_ref().map_or("UTC", |retailer| retailer.spec.time_zone.as_str());
+            preview::check_timing(&spec.timing, zone)
         }
     }
 }

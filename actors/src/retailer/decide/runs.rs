@@ -1,14 +1,17 @@
 //! Starting, cancelling and following runs. Pure; the states themselves are in [`crate::run::machine`].
 
+use std::time::Duration;
+
 use messages::agent::{Fact, Report};
 use messages::http::runs::Trigger;
 use messages::run::{Actor, Progress, RunFailure, RunState, Transition};
-use messages::{AgentId, CommandId, ErrorCode, JobId, Problem, RunId};
+use messages::schedule::RetryRule;
+use messages::{AgentId, CommandId, ErrorCode, JobId, Problem, RunId, Timestamp};
 
 use super::super::request::Author;
 use super::super::state::{self, State};
-use super::{Context, Decision, Effect, not_found};
-use crate::domain::{EntityId, Job, Run, RunPlan, Write};
+use super::{Context, Decision, Effect, not_found, queue, schedule};
+use crate::domain::{EntityId, Job, Run, RunPlan, Wait, Write};
 use crate::run::machine::{self, Event};
 
 pub(super) fn start(
@@ -22,7 +25,56 @@ pub(super) fn start(
         // The caller minted the id, so this is the same request again.
         return Ok(Decision::entity(EntityId::Run(run), Vec::new()));
     }
+    let by = Actor::User { id: author.id, name: author.name.clone() };
+    let mut decision = Decision::entity(EntityId::Run(run), Vec::new());
+    make(state, job, run, Origin::of(Trigger::Manual, by, None), cx, &mut decision)?;
+    Ok(decision)
+}
+
+/// Why a run is made, and what it has to wait for.
+pub(super) struct Origin {
+    trigger: Trigger,
+    by: Actor,
+    note: Option<String>,
+    slot: Option<Timestamp>,
+    retry_of: Option<RunId>,
+    try_no: u32,
+    not_before: Option<Timestamp>,
+}
+
+impl Origin {
+    pub(super) const fn of(trigger: Trigger, by: Actor, note: Option<String>) -> Self {
+        Self { trigger, by, note, slot: None, retry_of: None, try_no: 1, not_before: None }
+    }
+
+    pub(super) fn at(self, slot: Timestamp) -> Self {
+        Self { slot: Some(slot), ..self }
+    }
+}
+
+/// Makes a run, and sends it if it may go at once.
+pub(super) fn make(
+    state: &State,
+    job: JobId,
+    id: RunId,
+    origin: Origin,
+    cx: Context<'_>,
+    decision: &mut Decision,
+) -> Result<(), Problem> {
     let job = state.jobs.get(&job).ok_or_else(|| not_found(EntityId::Job(job)))?;
+    let run = made(state, job, id, origin, cx)?;
+    let mut after = state.clone();
+    after.apply(&Write::Run(run.clone()));
+    if queue::ready(&after, cx).contains(&id) {
+        dispatch(&run, cx, decision);
+    } else {
+        decision.writes.push(Write::Run(run.clone()));
+    }
+    decision.writes.push(Write::Job(with_last_run(job, &run)));
+    Ok(())
+}
+
+fn made(state: &State, job: &Job, id: RunId, origin: Origin, cx: Context<'_>) -> Result<Run, Problem> {
     let destination_id = job.spec.destination_id;
     let destination = state
         .destinations
@@ -46,20 +98,23 @@ pub(super) fn start(
         let detail = format!("{} runs are waiting or at work already; cancel some", state::MOST_OPEN_RUNS);
         return Err(Problem::new(ErrorCode::LimitReached, detail));
     }
-    let by = Actor::User { id: author.id, name: author.name.clone() };
-    let run = Run {
-        id: run,
+    let Origin { trigger, by, note, slot, retry_of, try_no, not_before } = origin;
+    let timing = &job.spec.timing;
+    let expires_at = Some(not_before.unwrap_or(cx.now) + Duration::from_secs(timing.expiry_s.into()));
+    Ok(Run {
+        id,
         stamp: cx.born(),
         job_id: job.id,
         job_name: job.spec.name.clone(),
         agent_id,
         destination_id,
-        trigger: Trigger::Manual,
+        trigger,
         plan: RunPlan {
             source: job.spec.source.clone(),
             destination: destination.config.clone(),
             reject_rule: job.spec.reject_rule,
             timeout_s: job.spec.timeout_s,
+            retries: timing.retries,
         },
         state: RunState::Queued,
         command_id: CommandId::new(),
@@ -67,18 +122,11 @@ pub(super) fn start(
         attempt: 0,
         progress: Progress::default(),
         failure: None,
-        transitions: vec![Transition { state: RunState::Queued, at: cx.now, actor: by, note: None }],
+        transitions: vec![Transition { state: RunState::Queued, at: cx.now, actor: by, note }],
         started_at: None,
         finished_at: None,
-    };
-    let mut decision = Decision::entity(EntityId::Run(run.id), Vec::new());
-    if cx.connections.conn(agent_id).is_some() {
-        dispatch(&run, cx, &mut decision);
-    } else {
-        decision.writes.push(Write::Run(run.clone()));
-    }
-    decision.writes.push(last_run(job, &run));
-    Ok(decision)
+        wait: Wait { slot, retry_of, try_no, not_before, expires_at, place: 0 },
+    })
 }
 
 /// Records that the run goes out, and sends it.
@@ -190,21 +238,73 @@ pub(super) fn impossible(state: &State, id: RunId, failure: RunFailure, cx: Cont
     step(state, run, Event::Refused { by: Actor::Hub, failure }, cx, &mut decision).then_some(decision)
 }
 
-/// Applies an event, and keeps the job's last run in step.
+/// Applies an event, and keeps the job in step: its last run, its failures in a row, the next try.
 fn step(state: &State, run: &Run, event: Event, cx: Context<'_>, decision: &mut Decision) -> bool {
     let Some(next) = machine::apply(run, event, cx.now) else { return false };
     let next = Run { stamp: cx.touched(run.stamp), ..next };
-    if next.state != run.state
-        && let Some(job) = state.jobs.get(&run.job_id)
-        && job.last_run.as_ref().is_none_or(|last| last.id <= run.id)
-    {
-        decision.writes.push(last_run(job, &next));
+    decision.writes.push(Write::Run(next.clone()));
+    if next.state == run.state {
+        return true;
     }
+    let Some(job) = state.jobs.get(&run.job_id) else { return true };
+    let latest = job.last_run.as_ref().is_none_or(|last| last.id <= run.id);
+    let mut after = if latest { with_last_run(job, &next) } else { (**job).clone() };
+    let failed = matches!(next.state, RunState::Failed | RunState::TimedOut | RunState::Lost);
+    if next.state == RunState::Succeeded {
+        after.cadence.failures_in_row = 0;
+    } else if failed && !run.state.is_over() && !try_again(state, &next, &mut after, cx, decision) {
+        after.cadence = schedule::after_failure(&after, cx.now);
+    }
+    if after != **job {
+        decision.writes.push(Write::Job(after));
+    }
+    true
+}
+
+/// Cancels a run, or ends it as expired, and tells its agent if it is out.
+pub(super) fn cancel_by(state: &State, run: &Run, event: Event, cx: Context<'_>, decision: &mut Decision) {
+    if step(state, run, event, cx, decision) && run.state != RunState::Queued {
+        decision.effects.push(Effect::SendCancel(run.id));
+    }
+}
+
+/// Makes the next try of a run that failed for a reason that may pass. Each try is a run of its own, so that its log,
+/// its rejected items and its counts stay what they were.
+fn try_again(state: &State, failed: &Run, job: &mut Job, cx: Context<'_>, decision: &mut Decision) -> bool {
+    let passing = failed.failure.as_ref().is_some_and(|failure| failure.code.retry_helps());
+    // The agent's word only: of a run that the hub gave up, nobody knows whether it is still at work.
+    let told = failed.transitions.last().is_some_and(|last| matches!(last.actor, Actor::Agent { .. }));
+    let left = failed.wait.try_no <= failed.plan.retries.attempts;
+    if !passing || !told || !left || failed.cancel_id.is_some() {
+        return false;
+    }
+    let id = RunId::new();
+    let wait = retry_wait(&failed.plan.retries, failed.wait.try_no, id);
+    let note = format!("try {} of {}", failed.wait.try_no + 1, failed.plan.retries.attempts + 1);
+    let origin = Origin {
+        slot: failed.wait.slot,
+        retry_of: Some(failed.wait.retry_of.unwrap_or(failed.id)),
+        try_no: failed.wait.try_no + 1,
+        not_before: Some(cx.now + wait),
+        ..Origin::of(Trigger::Retry, Actor::Hub, Some(note))
+    };
+    // Disabled meanwhile, or too much waits already: then it has failed.
+    let Ok(next) = made(state, job, id, origin, cx) else { return false };
+    *job = with_last_run(job, &next);
     decision.writes.push(Write::Run(next));
     true
 }
 
+/// Twice as long each time, up to the longest; the later half of it at random, by the new run's identifier.
+fn retry_wait(rule: &RetryRule, tries: u32, id: RunId) -> Duration {
+    let longest = u64::from(rule.longest_wait_s) * 1_000;
+    let doubled = 1_u64.checked_shl(tries.saturating_sub(1)).unwrap_or(u64::MAX);
+    let wait = (u64::from(rule.first_wait_s) * 1_000).saturating_mul(doubled).min(longest);
+    let chance = id.as_uuid().into_bytes()[12..].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    Duration::from_millis(wait - chance % (wait / 2 + 1))
+}
+
 /// The job with this run as its last. Its revision stays: nobody's edit is made stale by a run.
-fn last_run(job: &Job, run: &Run) -> Write {
-    Write::Job(Job { last_run: Some(run.brief()), ..job.clone() })
+fn with_last_run(job: &Job, run: &Run) -> Job {
+    Job { last_run: Some(run.brief()), ..job.clone() }
 }

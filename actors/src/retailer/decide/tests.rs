@@ -4,6 +4,7 @@ mod agents;
 mod config;
 mod keys;
 mod runs;
+mod schedule;
 mod sequences;
 
 use std::time::{Duration, Instant};

@@ -28,6 +28,7 @@ pub(crate) fn queued() -> Run {
             }),
             reject_rule: RejectRule::Continue,
             timeout_s: 60,
+            retries: messages::schedule::RetryRule::default(),
         },
         state: RunState::Queued,
         command_id: CommandId::new(),
@@ -38,6 +39,7 @@ pub(crate) fn queued() -> Run {
         transitions: vec![Transition { state: RunState::Queued, at: Timestamp(0), actor: by, note: None }],
         started_at: None,
         finished_at: None,
+        wait: crate::domain::Wait::default(),
     }
 }
 

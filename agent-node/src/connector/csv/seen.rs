@@ -48,14 +48,37 @@ impl Hasher for Same {
 }
 
 impl Seen {
+    /// An empty one, whose numbers can be compared with those of this one.
+    pub(super) fn sibling(&self) -> Self {
+        Self { hash: self.hash.clone(), ..Self::default() }
+    }
+
+    pub(super) fn contains(&self, sku: &str) -> bool {
+        let hash = self.hash.hash_one(sku);
+        self.shares.get(share(hash)).is_some_and(|set| set.contains(&hash))
+    }
+
+    /// Takes in the numbers of a sibling, as many as there is room for.
+    pub(super) fn absorb(&mut self, other: Self) {
+        if self.shares.is_empty() {
+            *self = other;
+            return;
+        }
+        for (set, more) in self.shares.iter_mut().zip(other.shares) {
+            for hash in more {
+                if self.count < MAX_SEEN {
+                    self.count += usize::from(set.insert(hash));
+                }
+            }
+        }
+    }
+
     pub(super) fn note(&mut self, sku: &str) -> Known {
         let hash = self.hash.hash_one(sku);
         if self.shares.is_empty() {
             self.shares.resize_with(SHARES, HashSet::default);
         }
-        // Bits from the middle: the set itself uses the lowest and the highest.
-        let share = usize::try_from((hash >> 40) % SHARES as u64).unwrap_or(0);
-        let set = &mut self.shares[share];
+        let set = &mut self.shares[share(hash)];
         if self.count == MAX_SEEN {
             return if set.contains(&hash) { Known::Repeated } else { Known::Unchecked };
         }
@@ -68,9 +91,28 @@ impl Seen {
     }
 }
 
+/// Bits from the middle: the set itself uses the lowest and the highest.
+fn share(hash: u64) -> usize {
+    usize::try_from((hash >> 40) % SHARES as u64).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_siblings_are_gathered() {
+        let mut all = Seen::default();
+        for file in ["a", "b"] {
+            let mut one = all.sibling();
+            for n in 0..1_000 {
+                assert_eq!(one.note(&format!("{file}{n}")), Known::New);
+            }
+            all.absorb(one);
+        }
+        assert!((0..1_000).all(|n| all.contains(&format!("a{n}")) && all.contains(&format!("b{n}"))));
+        assert!(!all.contains("c1"));
+    }
 
     #[test]
     fn each_number_is_new_once() {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::StreamExt as _;
 use messages::ErrorCode;
 use messages::agent::RejectedItem;
-use messages::connector::{ColumnName, CsvSource, DecimalMark, TextEncoding};
+use messages::connector::{ColumnName, CsvSource, DecimalMark, PickFiles, TextEncoding};
 use messages::item::{Item, ItemField};
 use proptest::prelude::*;
 
@@ -37,7 +37,7 @@ async fn read_with(bytes: &[u8], change: impl Fn(&mut CsvSource)) -> Result<(Row
     let (mut rows, mut notes) = (Vec::new(), Vec::new());
     while let Some(batch) = reading.batches.next().await {
         let Batch { rows: more, notes: said, .. } = batch?;
-        rows.extend(more);
+        rows.extend(more.into_iter().map(|row| row.map(|row| row.item)));
         notes.extend(said);
     }
     Ok((rows, notes))
@@ -365,4 +365,106 @@ proptest! {
         let decoded = String::from_utf8(decoded).unwrap();
         prop_assert_eq!(decoded, text.strip_prefix('\u{FEFF}').unwrap_or(&text).to_owned());
     }
+}
+
+/// Files with their age in minutes, and what is read of them.
+async fn read_folder(
+    files: &[(&str, u64, &str)],
+    change: impl Fn(&mut CsvSource),
+) -> (tempfile::TempDir, Result<(Rows, Vec<String>), Failure>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, minutes, rows) in files {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("{HEAD}{rows}")).unwrap();
+        let then = SystemTime::now() - Duration::from_secs(60 * minutes);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+    }
+    let path = folder.path().join("items-*.csv").to_str().unwrap().to_owned();
+    let mut config = CsvSource { path, ..CsvSource::default() };
+    change(&mut config);
+    let read = async {
+        let mut reading = CsvConnector::new(config).open().await?;
+        let (mut rows, mut notes) = (Vec::new(), Vec::new());
+        while let Some(batch) = reading.batches.next().await {
+            let batch = batch?;
+            rows.extend(batch.rows.into_iter().map(|row| row.map(|row| row.item)));
+            notes.extend(batch.notes);
+        }
+        if let Some(afterwards) = reading.afterwards {
+            notes.extend(afterwards.succeeded().await);
+        }
+        Ok((rows, notes))
+    };
+    let read = read.await;
+    (folder, read)
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+const SEVERAL: [(&str, u64, &str); 4] = [
+    ("items-1.csv", 30, "1,Old milk,1,1\n2,Bread,x,1\n3,Tea,1,1\n"),
+    ("items-2.csv", 10, "1,Milk,2,1\n4,Jam,1,1\n4,Jam,1,1\n"),
+    ("items-3.csv.tmp", 1, "9,Half,1,1\n"),
+    ("other.csv", 1, "8,Other,1,1\n"),
+];
+
+#[tokio::test]
+async fn the_newest_file_that_fits_is_read() {
+    let (_folder, read) = read_folder(&SEVERAL, |_| {}).await;
+    assert_eq!(
+        told(&read.unwrap().0),
+        ["1", "4", "4 sku: \"4\" stands in an earlier row already; that one is kept"]
+    );
+    let (_folder, read) = read_folder(&SEVERAL, |config| config.path.push('x')).await;
+    let failure = read.unwrap_err();
+    assert_eq!(failure.code, ErrorCode::SourceMissing);
+    assert!(failure.detail.contains("no file fits"), "{}", failure.detail);
+}
+
+#[tokio::test]
+async fn of_all_files_the_newest_counts_and_places_name_their_file() {
+    let (_folder, read) = read_folder(&SEVERAL, |config| config.pick = PickFiles::All).await;
+    let (rows, notes) = read.unwrap();
+    assert_eq!(rows[0].as_ref().unwrap().name, "Milk");
+    let told = told(&rows);
+    assert_eq!((told.len(), told[0].as_str(), told[1].as_str(), told[4].as_str()), (5, "1", "4", "3"));
+    assert!(told[2].contains("items-2.csv: ") && told[3].starts_with("3 price: items-1.csv: "), "{told:?}");
+    assert_eq!(notes, ["1 rows of older files were left out: a newer one has the article, too"]);
+}
+
+#[tokio::test]
+async fn files_that_were_sent_are_put_away_and_none_is_lost() {
+    let (folder, read) = read_folder(&SEVERAL, |config| {
+        config.pick = PickFiles::All;
+        config.archive = "done".into();
+        let done = Path::new(&config.path).with_file_name("done");
+        fs::create_dir(&done).unwrap();
+        fs::write(done.join("items-1.csv"), "of yesterday").unwrap();
+    })
+    .await;
+    read.unwrap();
+    assert_eq!(names_in(folder.path()), ["done", "items-3.csv.tmp", "other.csv"]);
+    let done = names_in(&folder.path().join("done"));
+    assert_eq!(done.len(), 3, "{done:?}");
+    assert_eq!(fs::read_to_string(folder.path().join("done/items-1.csv")).unwrap(), "of yesterday");
+    // A folder that cannot be is told, and the file stays.
+    let (folder, read) = read_folder(&SEVERAL[..1], |config| config.archive = "items-1.csv".into()).await;
+    let notes = read.unwrap().1;
+    assert!(notes[0].contains("could not be moved"), "{notes:?}");
+    assert_eq!(names_in(folder.path()), ["items-1.csv"]);
+}
+
+#[tokio::test]
+async fn a_file_has_to_stand_still_for_as_long_as_was_set() {
+    let (_folder, read) = read_folder(&SEVERAL[..1], |config| config.settled_s = 3_600).await;
+    assert_eq!(read.unwrap_err().code, ErrorCode::SourceChanging);
+    let (_folder, read) = read_folder(&SEVERAL[..1], |config| config.settled_s = 1_700).await;
+    assert_eq!(read.unwrap().0.len(), 3);
 }

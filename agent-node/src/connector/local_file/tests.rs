@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use messages::connector::{FileFormat, LocalFileDestination};
-use messages::item::Item;
 use messages::{ErrorCode, RunId};
 
 use super::LocalFileConnector;
 use crate::connector::conformance::{self, Outside};
-use crate::connector::{Answer, DestinationConnector, ForRun, ItemSink, Receipt, leftovers};
+use crate::connector::{Answer, DestinationConnector, ForRun, ItemSink, Numbered, Receipt, leftovers};
 
 struct Folder(PathBuf);
 
@@ -102,8 +101,8 @@ impl DestinationConnector for Careless {
 }
 
 impl ItemSink for CarelessSink {
-    fn write<'a>(&'a mut self, items: &'a [Item]) -> Answer<'a, u64> {
-        self.1 += items.len() as u64;
+    fn write<'a>(&'a mut self, rows: &'a [Numbered]) -> Answer<'a, u64> {
+        self.1 += rows.len() as u64;
         fs::write(&self.0, "x").unwrap();
         async { Ok(1) }.boxed()
     }

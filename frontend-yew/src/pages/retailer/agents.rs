@@ -1,6 +1,6 @@
 //! The agents of a retailer: presence in words, enrolment, revoking and rotating their secret.
 
-use messages::http::agents::{AgentView, Enrolment, TransportKind};
+use messages::http::agents::{AgentView, Enrolment, TransportKind, most_runs};
 use messages::permission::Permission;
 use messages::{RetailerId, Timestamp};
 use yew::prelude::*;
@@ -242,6 +242,7 @@ fn use_agent_form(props: &FormProps) -> Html {
             { draw!(FormDialog { title, action, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: html! { <>
     { draw!(TextField { name: "name", label: "Name", required: true, autofocus: true, value: spec.map(|s| s.name.clone()).unwrap_or_default(), placeholder: "Back office PC", testid: "agent-name" }) }
                 { draw!(SelectField { name: "store_id", label: "Store", choices, value: chosen, hint: html! { "Where it stands, if it serves one store only." } }) }
+                { draw!(TextField { name: "most_runs", label: "Runs out with it at once", required: true, value: spec.map_or(most_runs(), |s| s.most_runs).to_string() }) }
                 { draw!(CheckField { name: "enabled", label: "Enabled", checked: spec.is_none_or(|s| s.enabled), hint: "While disabled, it stays connected but gets no work." }) }
     </> } }) }
         }

@@ -1,17 +1,19 @@
-//! The form of a destination: SFTP or a local file. Credentials go in and never come back.
+//! The form of a destination. Credentials go in and never come back. The kinds that are spoken to over HTTP have
+//! their fields in `platform_fields`.
 
 use messages::RetailerId;
 use messages::connector::{DestinationConfig, FileFormat};
 use messages::http::destinations::DestinationView;
 use yew::prelude::*;
 
+use super::platform_fields::PlatformFields;
 use crate::api::resource::Destination;
 use crate::components::field::{CheckField, Choice, RadioRow, SelectField, TextField};
 use crate::components::form_dialog::FormDialog;
 use crate::hooks::{json, use_save};
 use crate::state::draft;
 use crate::state::form::FormValues;
-use crate::state::words::FORMATS;
+use crate::state::words::{DESTINATIONS, FORMATS};
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct Props {
@@ -31,6 +33,11 @@ pub(super) fn chosen<T: PartialEq>(all: &[(T, &'static str, &'static str)], valu
     all.iter().find(|(choice, ..)| choice == value).map_or("", |(_, name, _)| name)
 }
 
+/// What becomes of a secret that is entered, or not.
+pub(super) const fn kept(stored: bool) -> &'static str {
+    if stored { "Leave blank to keep the stored one." } else { "Sealed at rest; nobody can read it back." }
+}
+
 part!(pub(crate) DestinationForm(Props) kept by use_destination_form);
 
 #[hook]
@@ -39,7 +46,8 @@ fn use_destination_form(props: &Props) -> Html {
         use_save::<Destination>(Some(props.retailer), props.existing.clone(), props.on_close.reform(|_| ()));
     let existing = props.existing.as_ref();
     let kind = use_state_eq(|| existing.map_or("sftp", |view| view.config.kind()).to_owned());
-    let stored = existing.is_some_and(|view| view.has_credentials);
+    // Those of one kind do not open another.
+    let stored = existing.is_some_and(|view| view.has_credentials && view.config.kind() == kind.as_str());
     let on_submit = save.submit.reform(move |form: FormValues| json(draft::destination(&form, stored)));
     let on_kind = {
         let kind = kind.clone();
@@ -48,7 +56,7 @@ fn use_destination_form(props: &Props) -> Html {
     let (format, path) = match existing.map(|view| &view.config) {
         Some(DestinationConfig::Sftp(to)) => (to.format, to.path.clone()),
         Some(DestinationConfig::LocalFile(to)) => (to.format, to.path.clone()),
-        None => (FileFormat::Csv, String::new()),
+        _ => (FileFormat::Csv, String::new()),
     };
     let (title, action) = if existing.is_some() {
         ("Edit destination", "Save")
@@ -56,17 +64,22 @@ fn use_destination_form(props: &Props) -> Html {
         ("New destination", "Create destination")
     };
     let kinds: Vec<Choice> =
-        vec![("sftp".into(), "SFTP server".into()), ("local_file".into(), "Local file".into())];
+        DESTINATIONS.iter().map(|(kind, word)| (AttrValue::Static(kind), AttrValue::Static(word))).collect();
+    let to_file = matches!(kind.as_str(), "sftp" | "local_file");
     html! {
             { draw!(FormDialog { title, action, wide: true, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: html! { <>
     { draw!(TextField { name: "name", label: "Name", required: true, autofocus: true, value: existing.map(|v| v.name.clone()).unwrap_or_default(), placeholder: "Web shop import", testid: "destination-name" }) }
                 { draw!(RadioRow { name: "config.kind", legend: "Kind", choices: kinds, value: (*kind).clone(), onchange: on_kind }) }
                 if *kind == "sftp" {
                     { draw!(Sftp { existing: props.existing.clone(), path }) }
+                } else if !to_file {
+                    { draw!(key = (*kind).clone(); PlatformFields { kind: (*kind).clone(), existing: props.existing.clone() }) }
                 } else {
                     { draw!(TextField { name: "config.path", label: "File", required: true, mono: true, value: path, placeholder: "/srv/export/items.csv", hint: html! { "On the agent's machine. It is replaced in one step when the export is complete." }, testid: "destination-path" }) }
                 }
-                { draw!(SelectField { name: "config.format", label: "Format", choices: choices(&FORMATS), value: chosen(&FORMATS, &format) }) }
+                if to_file {
+                    { draw!(SelectField { name: "config.format", label: "Format", choices: choices(&FORMATS), value: chosen(&FORMATS, &format) }) }
+                }
                 { draw!(CheckField { name: "enabled", label: "Enabled", checked: existing.is_none_or(|v| v.enabled) }) }
     </> } }) }
         }
@@ -106,11 +119,7 @@ fn use_sftp(props: &SftpProps) -> Html {
             { " and paste the line, or ask the server's administrator for it." }
         </>
     };
-    let kept = if stored {
-        "Leave blank to keep the stored one."
-    } else {
-        "Sealed at rest; nobody can read it back."
-    };
+    let kept = kept(stored);
     let ways: Vec<Choice> =
         vec![("password".into(), "Password".into()), ("private_key".into(), "Private key".into())];
     html! {

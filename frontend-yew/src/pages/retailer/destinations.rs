@@ -14,7 +14,7 @@ use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
 use crate::components::time::Time;
 use crate::hooks::use_console;
-use crate::state::words::Hue;
+use crate::state::words::{DESTINATIONS, Hue};
 
 part!(pub(crate) Destinations(TabProps) kept by use_destinations);
 
@@ -62,7 +62,8 @@ fn use_destinations(props: &TabProps) -> Html {
 }
 
 fn row(view: &DestinationView, actions: Html) -> Html {
-    let kind = if view.config.needs_credentials() { "SFTP" } else { "Local file" };
+    let kind =
+        DESTINATIONS.iter().find(|(kind, _)| *kind == view.config.kind()).map_or("", |(_, word)| *word);
     let credentials = match (view.config.needs_credentials(), view.has_credentials) {
         (false, _) => html! { <span class="dim">{ "not needed" }</span> },
         (true, true) => {

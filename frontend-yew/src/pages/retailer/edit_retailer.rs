@@ -1,6 +1,6 @@
 //! The form of a retailer, new or known.
 
-use messages::http::retailers::RetailerView;
+use messages::http::retailers::{RetailerView, most_runs};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::components::form_dialog::FormDialog;
 use crate::components::icon::Icon;
 use crate::hooks::{json, use_save};
 use crate::route::Route;
-use crate::state::draft;
+use crate::state::draft::{self, timing::windows_text};
 use crate::state::form::FormValues;
 
 #[derive(Properties, PartialEq)]
@@ -80,6 +80,8 @@ fn use_retailer_form(props: &Props) -> Html {
                 </div>
                 { draw!(TextField { name: "contact", label: "Contact", value: value(|s| &s.contact), placeholder: "Name, telephone, mail" }) }
                 { draw!(TextField { name: "notes", label: "Notes", rows: 3, value: value(|s| &s.notes) }) }
+                { draw!(TextField { name: "maintenance", label: "Maintenance windows", rows: 2, mono: true, value: spec.as_ref().map(|s| windows_text(&s.maintenance)).unwrap_or_default(), placeholder: "0 2 * * sun | 90 min # stock taking", hint: html! { "One a line: when it starts (cron), how long. Nothing starts by itself meanwhile." }, testid: "retailer-maintenance" }) }
+                { draw!(TextField { name: "most_runs", label: "Runs out with agents at once", required: true, value: spec.as_ref().map_or(most_runs(), |s| s.most_runs).to_string() }) }
                 { draw!(CheckField { name: "enabled", label: "Enabled", checked: spec.as_ref().is_none_or(|s| s.enabled), hint: "While disabled, no run starts." }) }
                 <datalist id="zones">{ for ZONES.map(|zone| html! { <option value={zone} /> }) }</datalist>
                 <datalist id="currencies">{ for CURRENCIES.map(|currency| html! { <option value={currency} /> }) }</datalist>

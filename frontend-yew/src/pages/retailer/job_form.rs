@@ -9,6 +9,7 @@ use messages::item::ItemField;
 use yew::prelude::*;
 
 use super::destination_form::{choices, chosen};
+use super::schedule_fields::ScheduleFields;
 use crate::api::resource::Job;
 use crate::components::field::{CheckField, Choice, RadioRow, SelectField, TextField};
 use crate::components::form_dialog::FormDialog;
@@ -16,7 +17,7 @@ use crate::hooks::{json, use_save};
 use crate::state::draft::{self, column_field};
 use crate::state::form::FormValues;
 use crate::state::topic::TopicState;
-use crate::state::words::{self, DECIMAL_MARKS, ENCODINGS};
+use crate::state::words::{self, DECIMAL_MARKS, ENCODINGS, PICKS};
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct Props {
@@ -53,6 +54,7 @@ fn use_job_form(props: &Props) -> Html {
                 </div>
                 { draw!(CsvFields { source: spec.as_ref().map(|s| s.source.clone()) }) }
                 { draw!(Rejects { rule: spec.as_ref().map(|s: &JobSpec| s.reject_rule).unwrap_or_default() }) }
+                { draw!(ScheduleFields { topic: props.topic.clone(), timing: spec.as_ref().map(|s| s.timing.clone()) }) }
                 { draw!(TextField { name: "timeout_min", label: "Longest time a run may take, in minutes", required: true, value: minutes, testid: "job-timeout" }) }
                 { draw!(CheckField { name: "enabled", label: "Enabled", checked: spec.as_ref().is_none_or(|s| s.enabled), hint: "While disabled, it cannot be run." }) }
     </> } }) }
@@ -75,6 +77,8 @@ fn draw_csv_fields(props: &CsvProps) -> Html {
         Some(SourceConfig::Csv(csv)) => csv.clone(),
         None => CsvSource::default(),
     };
+    let usual = CsvSource::default();
+    let several = (csv.pick, csv.settled_s, &csv.archive) != (usual.pick, usual.settled_s, &usual.archive);
     let header = |field: ItemField| {
         csv.columns
             .iter()
@@ -85,12 +89,20 @@ fn draw_csv_fields(props: &CsvProps) -> Html {
     html! {
         <fieldset class="group">
             <legend>{ "Source: CSV file" }</legend>
-            { draw!(TextField { name: "source.path", label: "Path on the agent's machine", required: true, mono: true, value: csv.path.clone(), placeholder: "/pos/export/items.csv", testid: "job-path" }) }
+            { draw!(TextField { name: "source.path", label: "Path on the agent's machine", required: true, mono: true, value: csv.path.clone(), placeholder: "/pos/export/items.csv", hint: html! { <>{ "Where the name varies, write " }<code>{ "*" }</code>{ " in it, as in " }<code>{ "items-*.csv" }</code>{ "." }</>  }, testid: "job-path" }) }
             <div class="fields-3">
                 { draw!(TextField { name: "source.delimiter", label: "Delimiter", required: true, mono: true, value: csv.delimiter.clone(), hint: html! { <>{ "One character; " }<code>{ "\\t" }</code>{ " for a tab." }</> }, testid: "job-delimiter" }) }
                 { draw!(SelectField { name: "source.encoding", label: "Encoding", choices: choices(&ENCODINGS), value: chosen(&ENCODINGS, &csv.encoding) }) }
                 { draw!(SelectField { name: "source.decimal_mark", label: "Decimal mark", choices: choices(&DECIMAL_MARKS), value: chosen(&DECIMAL_MARKS, &csv.decimal_mark) }) }
             </div>
+            <details class="more" open={several}>
+                <summary>{ "Files" }</summary>
+                <div class="fields-3 tight">
+                    { draw!(SelectField { name: "source.pick", label: "When several files fit", choices: choices(&PICKS), value: chosen(&PICKS, &csv.pick) }) }
+                    { draw!(TextField { name: "source.settled_s", label: "Seconds without change", required: true, value: csv.settled_s.to_string(), hint: html! { "A file that is still being written is not read." } }) }
+                    { draw!(TextField { name: "source.archive", label: "Move to this folder when sent", mono: true, value: csv.archive.clone(), placeholder: "/pos/export/done" }) }
+                </div>
+            </details>
             <details class="more" open={!csv.columns.is_empty()}>
                 <summary>{ "Columns" }</summary>
                 <p class="hint">{ "Which header holds which field. A field left blank is looked up under its own name." }</p>

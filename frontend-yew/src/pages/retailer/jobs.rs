@@ -13,6 +13,7 @@ use super::job_form::JobForm;
 use super::{Open, TabProps, enabled_badge, opener, row_actions};
 use crate::api::resource::Job;
 use crate::api::{ApiError, browser};
+use crate::components::badge::Badge;
 use crate::components::button::{Button, Tone};
 use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
@@ -23,7 +24,7 @@ use crate::route::{Route, Tab};
 use crate::state::format::count;
 use crate::state::toasts::Tone as Say;
 use crate::state::topic::TopicState;
-use crate::state::words;
+use crate::state::words::{self, Hue};
 
 part!(pub(crate) Jobs(TabProps) kept by use_jobs);
 
@@ -44,6 +45,9 @@ fn use_jobs(props: &TabProps) -> Html {
         html! {
             <>
                 if console.may(Permission::RunControl) {
+                    if job.standing.paused.is_some() {
+                        { draw!(ResumeButton { retailer: props.id, job: job.clone(), presence: None }) }
+                    }
                     { draw!(RunButton { retailer: props.id, job: job.clone(), presence: presence_of(&props.topic, job) }) }
                 }
                 if may {
@@ -99,7 +103,7 @@ fn table(jobs: &[&JobView], topic: &TopicState, actions: impl Fn(&JobView) -> Ht
     html! {
         <div class="table-box">
             <table class="table cards">
-                <thead><tr><th>{ "Job" }</th><th>{ "From" }</th><th>{ "To" }</th><th>{ "Latest run" }</th><th class="num">{ "Sent" }</th><th>{ "State" }</th><th><span class="visually-hidden">{ "Actions" }</span></th></tr></thead>
+                <thead><tr><th>{ "Job" }</th><th>{ "From" }</th><th>{ "To" }</th><th>{ "Next run" }</th><th>{ "Latest run" }</th><th class="num">{ "Sent" }</th><th>{ "State" }</th><th><span class="visually-hidden">{ "Actions" }</span></th></tr></thead>
                 <tbody>
                     { for jobs.iter().map(|job| row(job, topic, actions(job))) }
                 </tbody>
@@ -120,6 +124,7 @@ fn row(job: &JobView, topic: &TopicState, actions: Html) -> Html {
                 <td data-label="Job" class="strong">{ &job.spec.name }</td>
                 <td data-label="From">{ agent }<small class="mono dim">{ job.spec.source.summary() }</small></td>
                 <td data-label="To">{ destination }</td>
+                <td data-label="Next run">{ next_run(job) }</td>
                 <td data-label="Latest run">
                     if let Some(run) = &job.last_run {
                         { draw!(NavLink { to: Route::Run { id: job.retailer_id, run: run.id }, class: "run-brief", children: html! { <>
@@ -131,10 +136,59 @@ fn row(job: &JobView, topic: &TopicState, actions: Html) -> Html {
                     }
                 </td>
                 <td data-label="Sent" class="num">{ job.last_run.as_ref().map_or_else(|| "—".to_owned(), |run| count(run.sent)) }</td>
-                <td data-label="State">{ enabled_badge(job.spec.enabled) }</td>
+                <td data-label="State">{ state(job) }</td>
                 <td class="actions">{ actions }</td>
             </tr>
         }
+}
+
+/// When it runs by itself next, and what it has missed.
+fn next_run(job: &JobView) -> Html {
+    let standing = &job.standing;
+    html! {
+        <>
+            { match standing.next_at {
+                Some(at) => html! { { draw!(Time { at, exact: true }) } },
+                None if job.spec.timing.schedule.is_manual() => html! { <span class="dim">{ "by hand" }</span> },
+                None => html! { <span class="dim">{ "—" }</span> },
+            } }
+            if standing.missed_slots > 0 {
+                <small class="dim">{ format!("{} missed", count(standing.missed_slots)) }</small>
+            }
+        </>
+    }
+}
+
+fn state(job: &JobView) -> Html {
+    let standing = &job.standing;
+    match &standing.paused {
+        Some(paused) => html! {
+            { draw!(Badge { word: "Paused", hue: Hue::Warn, title: AttrValue::from(paused.reason.clone()), testid: "job-paused" }) }
+        },
+        None if standing.warning => html! {
+            { draw!(Badge { word: format!("{} failures", standing.failures_in_row), hue: Hue::Warn, title: "It pauses itself if it goes on failing." }) }
+        },
+        None => enabled_badge(job.spec.enabled),
+    }
+}
+
+part!(ResumeButton(RunProps) kept by use_resume_button);
+
+#[hook]
+fn use_resume_button(props: &RunProps) -> Html {
+    let console = use_console();
+    let (retailer, job) = (props.retailer, props.job.id);
+    let resume = use_action(move |()| {
+        let console = console.clone();
+        async move {
+            console.api.resume_job(retailer, job).await?;
+            console.live.touched(Topic::Retailer(retailer));
+            Ok(())
+        }
+    });
+    html! {
+        { draw!(Button { label: "Resume", small: true, busy: resume.busy, name: format!("Resume {}", props.job.spec.name), onclick: resume.run, testid: "resume-job" }) }
+    }
 }
 
 #[derive(Properties, PartialEq)]

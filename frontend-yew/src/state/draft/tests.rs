@@ -1,5 +1,7 @@
 //! Forms and the documents that come of them.
 
+use messages::connector::Credentials;
+
 use super::*;
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -53,6 +55,38 @@ fn a_destination_needs_credentials_unless_they_are_stored() {
 }
 
 #[test]
+fn a_shop_platform_needs_its_own_credentials() {
+    let shop = |kind: &str, url: &str, extra: &[(&str, &str)]| {
+        let mut pairs = vec![("name", "Shop"), ("config.kind", kind), ("config.url", url), ("enabled", "on")];
+        pairs.extend(extra);
+        destination(&form(&pairs), false)
+    };
+    let url = "https://shop.example";
+    assert_eq!(fields(shop("woocommerce", url, &[])), ["credentials.key"]);
+    assert_eq!(fields(shop("woocommerce", url, &[("credentials.key", "ck_1")])), ["credentials.secret"]);
+    let spec = shop(
+        "woocommerce",
+        url,
+        &[
+            ("credentials.key", " ck_1 "),
+            ("credentials.secret", "cs_1"),
+            ("config.update", "price_and_stock"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(spec.credentials, Some(Credentials::KeyPair { key: "ck_1".into(), secret: "cs_1".into() }));
+    assert_eq!(spec.config.kind(), "woocommerce");
+    assert_eq!(fields(shop("shopify", url, &[])), ["credentials.token"]);
+    assert!(shop("shopify", url, &[("credentials.token", "shpat_1")]).is_ok());
+    let hook = [("credentials.token", "0123456789abcdef"), ("config.batch_items", "0")];
+    assert_eq!(fields(shop("webhook", url, &hook)), ["config.batch_items"]);
+    assert_eq!(
+        fields(shop("webhook", "http://shop.example", &[("config.batch_items", "5")])),
+        ["credentials.token", "config.url"]
+    );
+}
+
+#[test]
 fn a_private_key_is_sent_with_its_last_line_end() {
     let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----";
     let spec =
@@ -80,6 +114,9 @@ fn a_job_is_put_together_from_its_fields() {
         ("agent_id", ID),
         ("destination_id", ID),
         ("source.path", "/pos/items.csv"),
+        ("source.pick", "all"),
+        ("source.settled_s", "30"),
+        ("source.archive", "/pos/done"),
         ("source.delimiter", ";"),
         ("source.encoding", "windows1252"),
         ("source.decimal_mark", "comma"),
@@ -92,6 +129,7 @@ fn a_job_is_put_together_from_its_fields() {
     ];
     let spec = job(&form(&pairs)).unwrap();
     let SourceConfig::Csv(csv) = &spec.source;
+    assert_eq!((csv.settled_s, csv.archive.as_str()), (30, "/pos/done"));
     assert_eq!((csv.columns.len(), csv.columns[0].field), (1, ItemField::Price));
     assert_eq!((spec.timeout_s, spec.reject_rule), (1_800, RejectRule::StopAbove { items: 10 }));
 }
@@ -125,4 +163,52 @@ fn a_user_is_limited_to_the_chosen_retailers() {
     assert_eq!(spec.scope.allow.unwrap().len(), 1);
     assert_eq!(fields(user(&form(&pairs), true)), ["password"]);
     assert_eq!(user(&form(&pairs[..3]), false).unwrap().scope, RetailerScope::default());
+}
+
+#[test]
+fn a_schedule_is_put_together_from_its_fields() {
+    use messages::schedule::{MissedRule, OverlapRule, Schedule, Timing};
+    let mut early = Vec::new();
+    let nothing = timing::timing(&form(&[]), &mut early);
+    assert_eq!((nothing, early.len()), (Timing::default(), 0));
+    let filled = form(&[
+        ("schedule.kind", "cron"),
+        ("schedule.expression", " 0 2 * * mon "),
+        ("schedule.time_zone", ""),
+        ("missed", "all"),
+        ("missed_window_h", "2"),
+        ("overlap", "cancel"),
+        ("jitter_s", "30"),
+        ("retries.attempts", "3"),
+        ("expiry_h", "x"),
+    ]);
+    let timing = timing::timing(&filled, &mut early);
+    let expression = "0 2 * * mon".to_owned();
+    assert_eq!(timing.schedule, Schedule::Cron { expression, time_zone: None });
+    assert_eq!((timing.missed, timing.overlap), (MissedRule::All, OverlapRule::Cancel));
+    assert_eq!((timing.missed_window_s, timing.jitter_s, timing.retries.attempts), (7_200, 30, 3));
+    assert_eq!(early.into_iter().map(|error| error.field).collect::<Vec<_>>(), ["expiry_h"]);
+}
+
+#[test]
+fn intervals_are_told_in_the_largest_unit_that_fits() {
+    use messages::schedule::Schedule;
+    for (seconds, told) in [(5, (5, "s")), (90, (90, "s")), (900, (15, "min")), (7_200, (2, "h"))] {
+        let (every, unit) = timing::in_units(seconds);
+        assert_eq!((every, unit), told);
+        let back = timing::schedule("interval", &every.to_string(), unit, "", "");
+        assert_eq!(back, Schedule::Interval { every_s: seconds });
+    }
+}
+
+#[test]
+fn maintenance_windows_are_lines_that_read_back() {
+    let text = "0 2 * * sun | 90 min # stock taking\n30 22 * * * | 15 min Europe/Berlin";
+    let windows = timing::windows(text).unwrap();
+    assert_eq!((windows[0].length_min, windows[0].note.as_str()), (90, "stock taking"));
+    assert_eq!(windows[1].time_zone.as_deref(), Some("Europe/Berlin"));
+    assert_eq!(timing::windows_text(&windows), text);
+    for wrong in ["0 2 * * sun", "0 2 * * sun | soon"] {
+        assert_eq!(timing::windows(wrong).unwrap_err().field, "maintenance");
+    }
 }

@@ -110,3 +110,85 @@ fn what_only_a_later_version_knows_is_refused_by_name() {
     assert_eq!(decode::<Question>(later).unwrap_err().code, ErrorCode::UnsupportedProtocol);
     assert_eq!(decode::<Notice>(b"\xff\xff").unwrap_err().code, ErrorCode::UnsupportedProtocol);
 }
+
+#[test]
+fn what_store_edges_ask_and_are_told_survives() {
+    use actors::ingest::request::{Device, EdgeReply, EdgeRequest, LetterAct, Parcel, Sent};
+    use messages::edge::ingest::{EventError, IngestAnswer};
+    use messages::{DeviceId, EdgeId, EventId, StoreId, StreamId};
+
+    let author = actors::retailer::request::Author { id: messages::UserId::new(), name: "Ann".into() };
+    let (edge, event, hash) = (EdgeId::new(), EventId::new(), SecretHash([9; 32]));
+    let sent = Sent {
+        event_id: event,
+        seq: 1 << 40,
+        kind: "sale_recorded".into(),
+        version: 1,
+        occurred_at: Timestamp(-1),
+        data: "{\"name\":\"Sữa\"}".into(),
+    };
+    let parcel = Parcel {
+        edge,
+        credential: hash,
+        device: DeviceId::new(),
+        stream: StreamId::new(),
+        oldest_seq: 1,
+        events: vec![sent],
+    };
+    let device = Device { id: DeviceId::new(), name: "shop".into(), version: "1".into() };
+    for request in [
+        EdgeRequest::Batch(Arc::new(parcel)),
+        EdgeRequest::Enrol { edge, token: hash, credential: hash, device },
+        EdgeRequest::Letter {
+            event,
+            expected: Version(3),
+            act: LetterAct::Edit { data: "{}".into() },
+            author,
+        },
+        EdgeRequest::Admit { edge, credential: hash },
+    ] {
+        let request = Request::Edge(Arc::new(request));
+        there_and_back(&Question::Retailer { retailer: RetailerId::new(), request });
+    }
+    let error = EventError { event_id: event, seq: 7, code: ErrorCode::EventRefused, detail: "no".into() };
+    let answer = IngestAnswer {
+        errors: vec![error],
+        settled_seq: 7,
+        expected_seq: Some(8),
+        ..IngestAnswer::default()
+    };
+    for reply in [
+        EdgeReply::Ingested(answer),
+        EdgeReply::Letter(Box::new(letter(event, edge))),
+        EdgeReply::Enrolled { store: StoreId::new() },
+    ] {
+        there_and_back(&Answer::Retailer(Ok(Response::Edge(reply))));
+    }
+}
+
+fn letter(event: messages::EventId, edge: messages::EdgeId) -> messages::http::dead_letters::LetterView {
+    use messages::http::dead_letters::{LetterState, LetterView};
+    use messages::{DeviceId, StoreId, StreamId};
+
+    LetterView {
+        event_id: event,
+        rev: Version(2),
+        state: LetterState::Applied,
+        store_id: StoreId::new(),
+        edge_id: edge,
+        device_id: DeviceId::new(),
+        stream_id: StreamId::new(),
+        seq: 7,
+        kind: "sale_recorded".into(),
+        version: 1,
+        occurred_at: Timestamp(1),
+        received_at: Timestamp(2),
+        code: ErrorCode::EventMalformed,
+        detail: "no".into(),
+        retries: 1,
+        data: serde_json::json!({"lines": [{"line": 1, "barcode": null}], "rate": -3}),
+        edited: true,
+        decided_at: None,
+        decided_by: Some("Ann".into()),
+    }
+}

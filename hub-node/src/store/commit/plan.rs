@@ -22,23 +22,25 @@ use super::super::tenant::{Change, Update};
 
 /// A batch, ready to be sent as often as it takes.
 #[derive(Debug, PartialEq)]
-pub(super) struct Plan {
-    pub(super) steps: Vec<Step>,
+pub(in crate::store) struct Plan {
+    pub(in crate::store) steps: Vec<Step>,
     /// Equal for equal batches of the same epoch and version, and for no others.
-    pub(super) digest: Vec<u8>,
+    pub(in crate::store) digest: Vec<u8>,
     /// The retailer is made or changed: true; deleted: false; neither: absent.
-    pub(super) retailer_lives: Option<bool>,
+    pub(in crate::store) retailer_lives: Option<bool>,
 }
 
 /// One command.
 #[derive(Debug, PartialEq)]
-pub(super) struct Step {
-    pub(super) collection: &'static str,
-    pub(super) action: Action,
+pub(in crate::store) struct Step {
+    pub(in crate::store) collection: &'static str,
+    pub(in crate::store) action: Action,
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) enum Action {
+pub(in crate::store) enum Action {
+    /// Documents that cannot be there yet.
+    Insert(Vec<Document>),
     /// With each update what it claims as unique: (index, field, value).
     Update(Vec<Update>, Vec<Vec<(&'static str, &'static str, String)>>),
     Delete(Vec<Document>),
@@ -167,6 +169,7 @@ impl Plan {
             digest.update(step.collection.as_bytes());
             let statements: Vec<Bson> = match &step.action {
                 Action::Update(updates, _) => updates.iter().map(described).collect(),
+                Action::Insert(documents) => documents.iter().map(|it| it.clone().into()).collect(),
                 Action::Delete(filters) => filters.iter().map(|filter| filter.clone().into()).collect(),
             };
             let kind = i32::from(matches!(step.action, Action::Delete(_)));

@@ -32,7 +32,7 @@ fn agent(name: &str) -> Write {
     Write::Agent(Agent {
         id: AgentId::new(),
         stamp: stamp(),
-        spec: AgentSpec { name: name.into(), store_id: None, enabled: true },
+        spec: AgentSpec { name: name.into(), store_id: None, enabled: true, most_runs: 8 },
         access: AgentAccess::default(),
         enrolled_at: None,
         machine: None,
@@ -49,6 +49,8 @@ fn retailer(id: RetailerId) -> Write {
         contact: String::new(),
         notes: String::new(),
         enabled: true,
+        maintenance: Vec::new(),
+        most_runs: 80,
     };
     Write::Retailer(Retailer { id, stamp: stamp(), spec })
 }
@@ -63,6 +65,7 @@ fn outline(plan: &Plan) -> Vec<(&'static str, char, usize)> {
             assert_eq!(updates.len(), claims.len());
             (step.collection, 'u', updates.len())
         }
+        Action::Insert(documents) => (step.collection, 'i', documents.len()),
         Action::Delete(filters) => (step.collection, 'd', filters.len()),
     };
     plan.steps.iter().map(sort).collect()

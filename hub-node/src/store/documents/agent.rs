@@ -7,7 +7,7 @@ use messages::{AgentId, StoreId};
 use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
-use super::value::{StampDoc, StoredId, Unreadable, date, fold, hash, read_hash, time};
+use super::value::{StampDoc, StoredId, Unreadable, date, fold, hash, read_hash, small, time};
 use super::{Entity, Stored, TenantDocument, check_shape, unique};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub(crate) struct AgentDoc {
     pub(crate) name_key: String,
     pub(crate) store_id: Option<bson::Uuid>,
     pub(crate) enabled: bool,
+    #[serde(default = "most_runs")]
+    pub(crate) most_runs: i64,
     pub(crate) access: AccessDoc,
     pub(crate) enrolled_at: Option<DateTime>,
     pub(crate) machine: Option<MachineDoc>,
@@ -56,6 +58,11 @@ struct TransportDoc {
     reason: Option<String>,
 }
 
+/// Of agents from before there was a limit.
+fn most_runs() -> i64 {
+    messages::http::agents::most_runs().into()
+}
+
 impl Stored for AgentDoc {
     const COLLECTION: &'static str = "agents";
     const SHAPE: i32 = 1;
@@ -83,6 +90,7 @@ impl From<&Agent> for AgentDoc {
             name_key: fold(&agent.spec.name),
             store_id: agent.spec.store_id.map(StoredId::stored),
             enabled: agent.spec.enabled,
+            most_runs: agent.spec.most_runs.into(),
             access: (&agent.access).into(),
             enrolled_at: agent.enrolled_at.map(date),
             machine: agent.machine.as_ref().map(Into::into),
@@ -103,6 +111,7 @@ impl TryFrom<AgentDoc> for Agent {
                 name: stored.name,
                 store_id: stored.store_id.map(StoreId::read),
                 enabled: stored.enabled,
+                most_runs: small(stored.most_runs, "most_runs")?,
             },
             access: stored.access.try_into()?,
             enrolled_at: stored.enrolled_at.map(time),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::connector::ConnectorDoc;
 use super::retailer::{BriefDoc, is_failure};
+use super::timing::{CadenceDoc, TimingDoc};
 use super::value::{StampDoc, StoredId, Unreadable, count, fold, long, small};
 use super::{Entity, Stored, TenantDocument, check_shape, index, unique};
 
@@ -27,6 +28,11 @@ pub(crate) struct JobDoc {
     pub(crate) timeout_s: i64,
     pub(crate) enabled: bool,
     pub(crate) last_run: Option<BriefDoc>,
+    /// Absent in jobs from before there were schedules.
+    #[serde(default)]
+    pub(crate) timing: Option<TimingDoc>,
+    #[serde(default)]
+    pub(crate) cadence: Option<CadenceDoc>,
     /// The latest run failed. Follows from `last_run`.
     pub(crate) failing: bool,
 }
@@ -68,6 +74,8 @@ impl Stored for JobDoc {
         vec![
             unique("name_unique", doc! { "retailer_id": 1, "name_key": 1 }),
             index("failing", doc! { "failing": 1, "retailer_id": 1 }),
+            // Over all retailers: whose schedule is to be looked at soon.
+            index("due", doc! { "cadence.next_look": 1, "retailer_id": 1 }),
         ]
     }
 }
@@ -97,6 +105,8 @@ impl TryFrom<&Job> for JobDoc {
             timeout_s: job.spec.timeout_s.into(),
             enabled: job.spec.enabled,
             last_run: job.last_run.as_ref().map(Into::into),
+            timing: Some((&job.spec.timing).into()),
+            cadence: Some((&job.cadence).into()),
             failing: job.last_run.as_ref().is_some_and(|run| is_failure(run.state)),
         })
     }
@@ -118,8 +128,10 @@ impl TryFrom<JobDoc> for Job {
                 reject_rule: stored.reject_rule.try_into()?,
                 timeout_s: small(stored.timeout_s, "timeout_s")?,
                 enabled: stored.enabled,
+                timing: stored.timing.map(TryInto::try_into).transpose()?.unwrap_or_default(),
             },
             last_run: stored.last_run.map(TryInto::try_into).transpose()?,
+            cadence: stored.cadence.map(TryInto::try_into).transpose()?.unwrap_or_default(),
         })
     }
 }

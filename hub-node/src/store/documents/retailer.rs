@@ -9,7 +9,8 @@ use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
 use super::run::{read_state, state_text};
-use super::value::{StampDoc, StoredId, Unreadable, count, date, fold, long, time};
+use super::timing::WindowDoc;
+use super::value::{StampDoc, StoredId, Unreadable, count, date, fold, long, small, time};
 use super::{Entity, Stored, TenantDocument, check_shape, index, unique};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,12 +27,21 @@ pub(crate) struct RetailerDoc {
     pub(crate) contact: String,
     pub(crate) notes: String,
     pub(crate) enabled: bool,
+    #[serde(default)]
+    pub(crate) maintenance: Vec<WindowDoc>,
+    #[serde(default = "most_runs")]
+    pub(crate) most_runs: i64,
     /// Kept by commits that write runs, not by those that write the retailer: see `commit::plan`.
     #[serde(default, skip_serializing)]
     pub(crate) last_run: Option<BriefDoc>,
     /// When the latest run reached its state; 1970 when there is none, so that sorting needs no special case.
     #[serde(default = "never", skip_serializing)]
     pub(crate) last_run_at: DateTime,
+}
+
+/// Of retailers from before there was a limit.
+fn most_runs() -> i64 {
+    messages::http::retailers::most_runs().into()
 }
 
 pub(crate) const fn never() -> DateTime {
@@ -62,7 +72,8 @@ impl Entity for RetailerDoc {
 
 impl From<&Retailer> for RetailerDoc {
     fn from(retailer: &Retailer) -> Self {
-        let RetailerSpec { code, name, currency, time_zone, contact, notes, enabled } = retailer.spec.clone();
+        let RetailerSpec { code, name, currency, time_zone, contact, notes, enabled, maintenance, most_runs } =
+            retailer.spec.clone();
         Self {
             id: retailer.id.stored(),
             sv: Self::SHAPE,
@@ -75,6 +86,8 @@ impl From<&Retailer> for RetailerDoc {
             contact,
             notes,
             enabled,
+            maintenance: maintenance.iter().map(Into::into).collect(),
+            most_runs: most_runs.into(),
             last_run: None,
             last_run_at: never(),
         }
@@ -97,6 +110,12 @@ impl TryFrom<RetailerDoc> for Retailer {
                 contact: stored.contact,
                 notes: stored.notes,
                 enabled: stored.enabled,
+                maintenance: stored
+                    .maintenance
+                    .into_iter()
+                    .map(TryInto::try_into)
+                    .collect::<Result<_, _>>()?,
+                most_runs: small(stored.most_runs, "most_runs")?,
             },
         })
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::connector::ConnectorDoc;
 use super::job::RejectRuleDoc;
+use super::timing::{RetriesDoc, WaitDoc};
 use super::value::{StampDoc, StoredId, Unreadable, count, date, long, small, time};
 use super::{Entity, Stored, TenantDocument, check_shape, index};
 
@@ -36,6 +37,8 @@ pub(crate) struct RunDoc {
     pub(crate) transitions: Vec<TransitionDoc>,
     pub(crate) started_at: Option<DateTime>,
     pub(crate) finished_at: Option<DateTime>,
+    #[serde(default)]
+    pub(crate) wait: Option<WaitDoc>,
     /// Read by lists over retailers; written by `tenant`, like everywhere.
     #[serde(default, skip_serializing)]
     pub(crate) retailer_id: Option<bson::Uuid>,
@@ -45,6 +48,8 @@ pub(crate) struct RunDoc {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TriggerDoc {
     Manual,
+    Schedule,
+    Retry,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +58,9 @@ pub(crate) struct PlanDoc {
     destination: ConnectorDoc,
     reject_rule: RejectRuleDoc,
     timeout_s: i64,
+    /// Absent in runs from before there were retries.
+    #[serde(default)]
+    retries: Option<RetriesDoc>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +94,7 @@ enum ByDoc {
     User { id: bson::Uuid, name: String },
     Agent { id: bson::Uuid },
     Hub,
+    Schedule,
 }
 
 impl Stored for RunDoc {
@@ -134,12 +143,15 @@ impl TryFrom<&Run> for RunDoc {
             destination_id: run.destination_id.stored(),
             trigger: match run.trigger {
                 Trigger::Manual => TriggerDoc::Manual,
+                Trigger::Schedule => TriggerDoc::Schedule,
+                Trigger::Retry => TriggerDoc::Retry,
             },
             plan: PlanDoc {
                 source: ConnectorDoc::of_source(&run.plan.source)?,
                 destination: ConnectorDoc::of_destination(&run.plan.destination)?,
                 reject_rule: run.plan.reject_rule.into(),
                 timeout_s: run.plan.timeout_s.into(),
+                retries: Some(run.plan.retries.into()),
             },
             state: state_text(run.state),
             over: run.state.is_over(),
@@ -154,6 +166,7 @@ impl TryFrom<&Run> for RunDoc {
             transitions: run.transitions.iter().map(Into::into).collect(),
             started_at: run.started_at.map(date),
             finished_at: run.finished_at.map(date),
+            wait: Some((&run.wait).into()),
             retailer_id: None,
         })
     }
@@ -174,12 +187,15 @@ impl TryFrom<RunDoc> for Run {
             destination_id: DestinationId::read(stored.destination_id),
             trigger: match stored.trigger {
                 TriggerDoc::Manual => Trigger::Manual,
+                TriggerDoc::Schedule => Trigger::Schedule,
+                TriggerDoc::Retry => Trigger::Retry,
             },
             plan: RunPlan {
                 source: stored.plan.source.source()?,
                 destination: stored.plan.destination.destination()?,
                 reject_rule: stored.plan.reject_rule.try_into()?,
                 timeout_s: small(stored.plan.timeout_s, "plan.timeout_s")?,
+                retries: stored.plan.retries.map(TryInto::try_into).transpose()?.unwrap_or_default(),
             },
             state: read_state(&stored.state)?,
             command_id: CommandId::read(stored.command_id),
@@ -192,6 +208,7 @@ impl TryFrom<RunDoc> for Run {
             transitions,
             started_at: stored.started_at.map(time),
             finished_at: stored.finished_at.map(time),
+            wait: stored.wait.map(TryInto::try_into).transpose()?.unwrap_or_default(),
         })
     }
 }
@@ -232,6 +249,7 @@ impl From<&Transition> for TransitionDoc {
             Actor::User { id, name } => ByDoc::User { id: id.stored(), name: name.clone() },
             Actor::Agent { id } => ByDoc::Agent { id: id.stored() },
             Actor::Hub => ByDoc::Hub,
+            Actor::Schedule => ByDoc::Schedule,
         };
         Self {
             state: state_text(transition.state),
@@ -250,6 +268,7 @@ impl TryFrom<TransitionDoc> for Transition {
             ByDoc::User { id, name } => Actor::User { id: UserId::read(id), name },
             ByDoc::Agent { id } => Actor::Agent { id: AgentId::read(id) },
             ByDoc::Hub => Actor::Hub,
+            ByDoc::Schedule => Actor::Schedule,
         };
         Ok(Self { state: read_state(&stored.state)?, at: time(stored.at), actor, note: stored.note })
     }

@@ -30,6 +30,24 @@ fn connector_bodies_of_form_1_are_read() {
     assert!(matches!(connector("sftp", 1, sftp).destination(), Ok(DestinationConfig::Sftp(_))));
     let file = r#"{"kind":"local_file","path":"/p","format":"csv"}"#;
     assert!(matches!(connector("local_file", 1, file).destination(), Ok(DestinationConfig::LocalFile(_))));
+    for (kind, body) in [
+        ("webhook", r#"{"kind":"webhook","url":"https://shop.example/in","batch_items":500}"#),
+        (
+            "woocommerce",
+            r#"{"kind":"woocommerce","url":"https://shop.example","new_products":"draft","update":"everything"}"#,
+        ),
+        (
+            "shopify",
+            r#"{"kind":"shopify","url":"https://x.myshopify.com","location_id":"5","new_products":"published","update":"price_and_stock"}"#,
+        ),
+    ] {
+        let read = connector(kind, 1, body).destination().unwrap();
+        assert_eq!(
+            ConnectorDoc::of_destination(&read).unwrap(),
+            connector(kind, 1, body),
+            "written as it was read"
+        );
+    }
 }
 
 #[test]

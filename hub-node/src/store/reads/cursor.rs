@@ -16,14 +16,14 @@ struct Envelope<P> {
     place: P,
 }
 
-pub(super) fn encode<P: Serialize>(list: &str, place: P) -> Result<String, Problem> {
+pub(in crate::store) fn encode<P: Serialize>(list: &str, place: P) -> Result<String, Problem> {
     let envelope = Envelope { list: list.to_owned(), place };
     let bytes = bson::serialize_to_vec(&envelope)
         .map_err(|error| Problem::new(ErrorCode::Internal, format!("a cursor cannot be made: {error}")))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-pub(super) fn decode<P: DeserializeOwned>(list: &str, text: &str) -> Result<P, Problem> {
+pub(in crate::store) fn decode<P: DeserializeOwned>(list: &str, text: &str) -> Result<P, Problem> {
     let envelope = (text.len() <= LONGEST)
         .then(|| URL_SAFE_NO_PAD.decode(text).ok())
         .flatten()
@@ -37,7 +37,7 @@ pub(super) fn decode<P: DeserializeOwned>(list: &str, text: &str) -> Result<P, P
 }
 
 /// A page out of one row more than it holds: that row tells that there is a next page.
-pub(super) fn cut<T>(
+pub(in crate::store) fn cut<T>(
     mut rows: Vec<T>,
     size: usize,
     cursor_of: impl FnOnce(&T) -> Result<String, Problem>,

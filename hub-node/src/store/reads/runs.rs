@@ -50,7 +50,7 @@ impl TenantDb {
     }
 
     /// A deleted retailer's runs stay until they are swept away; nobody is shown them.
-    pub(super) async fn must_exist(&self) -> Result<(), Problem> {
+    pub(in crate::store) async fn must_exist(&self) -> Result<(), Problem> {
         if self.exists().await? {
             Ok(())
         } else {

@@ -12,6 +12,7 @@ use messages::permission::RetailerScope;
 use messages::run::RunState;
 use messages::{RetailerId, Timestamp};
 
+use crate::store::documents::job::JobDoc;
 use crate::store::documents::retailer::{RetailerDoc, is_failure};
 use crate::store::documents::run::RunDoc;
 use crate::store::documents::value::{StoredId as _, date};
@@ -27,12 +28,28 @@ impl Board for Store {
         Box::pin(async move { ScopedDb::new(self, RetailerScope::default()).all_summaries().await })
     }
 
+    fn due(&self, by: Timestamp) -> BoxFuture<'_, Result<Vec<RetailerId>, StoreError>> {
+        Box::pin(async move { ScopedDb::new(self, RetailerScope::default()).due(by).await })
+    }
+
     fn today(&self, scope: RetailerScope) -> BoxFuture<'_, Result<Today, StoreError>> {
         Box::pin(async move { ScopedDb::new(self, scope).today(Timestamp::now()).await })
     }
 }
 
 impl ScopedDb {
+    /// By the index on the next look of each job.
+    async fn due(&self, by: Timestamp) -> Result<Vec<RetailerId>, StoreError> {
+        let due = doc! { "cadence.next_look": { "$lte": date(by) } };
+        let group = doc! { "$group": { "_id": "$retailer_id" } };
+        let found = self.aggregate::<JobDoc>(due, vec![group]).await?;
+        let ids = found.into_iter().filter_map(|mut group| match group.remove("_id") {
+            Some(Bson::Binary(id)) => id.to_uuid().ok().map(RetailerId::read),
+            _ => None,
+        });
+        Ok(ids.collect())
+    }
+
     /// Counts the runs that were made since midnight UTC, with what has become of them.
     pub async fn today(&self, now: Timestamp) -> Result<Today, StoreError> {
         let midnight = Timestamp(now.0 - now.0.rem_euclid(DAY_MS));

@@ -265,6 +265,8 @@ impl Rig {
             contact: String::new(),
             notes: String::new(),
             enabled: true,
+            maintenance: Vec::new(),
+            most_runs: 80,
         };
         let retailer =
             Retailer { id, stamp: Stamp { rev: Version(1), created_at: now, updated_at: now }, spec };

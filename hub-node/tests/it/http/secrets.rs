@@ -10,7 +10,7 @@ use messages::connector::Credentials;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::rig::{PASSWORD, Rig};
+use super::rig::{PASSWORD, Person, Rig};
 
 /// Everything that is logged while the tests of this process run.
 #[derive(Clone, Default)]
@@ -48,6 +48,27 @@ fn capture() -> Log {
     .clone()
 }
 
+/// A destination of each kind that is spoken to over HTTP, and their secrets. Credentials of another kind are refused.
+async fn make_platforms(rig: &Rig, admin: &Person, base: &str) -> Vec<String> {
+    let secrets =
+        ["ck_k3y-of-the-shop", "cs_s3cret-of-the-shop", "shpat_t0ken-of-the-shop", "wh-s1gning-secret"];
+    let [key, secret, access, signing] = secrets;
+    for (kind, credentials) in [
+        ("woocommerce", json!({ "kind": "key_pair", "key": key, "secret": secret })),
+        ("shopify", json!({ "kind": "token", "token": access })),
+        ("webhook", json!({ "kind": "token", "token": signing })),
+    ] {
+        let config = json!({ "kind": kind, "url": "https://shop.example" });
+        let mut platform = json!({ "name": kind, "config": config, "credentials": credentials });
+        let made = rig.post(admin, &format!("{base}/destinations"), platform.clone()).await;
+        assert_eq!((made.status, &made.json()["has_credentials"]), (201, &json!(true)), "{}", made.text);
+        platform["credentials"] = json!({ "kind": "password", "password": "of another kind" });
+        let refused = rig.post(admin, &format!("{base}/destinations"), platform).await;
+        assert_eq!((refused.status, &refused.json()["errors"][0]["field"]), (422, &json!("credentials")));
+    }
+    secrets.map(str::to_owned).into()
+}
+
 #[tokio::test]
 async fn secrets_go_in_and_never_come_out() {
     const SFTP_PASSWORD: &str = "sftp-p4ssw0rd-of-the-shop";
@@ -64,6 +85,7 @@ async fn secrets_go_in_and_never_come_out() {
     });
     let made = rig.post(&admin, &format!("{base}/destinations"), destination.clone()).await;
     assert_eq!((made.status, &made.json()["has_credentials"]), (201, &json!(true)), "{}", made.text);
+    let platforms = make_platforms(&rig, &admin, &base).await;
     let one = made.header("location").to_owned();
     rig.change(&admin, Method::PUT, &one, "\"1\"", Some(destination)).await;
     let agent = rig.post(&admin, &format!("{base}/agents"), json!({ "name": "Till" })).await;
@@ -96,6 +118,7 @@ async fn secrets_go_in_and_never_come_out() {
         "$argon2id$".to_owned(),
     ];
     secrets.extend(refreshed.cookie());
+    secrets.extend(platforms);
     for secret in &secrets {
         assert!(!refused.text.contains(secret.as_str()), "a refusal quotes {secret}");
     }

@@ -82,6 +82,25 @@ impl Api {
         serde_json::from_value(answer).unwrap()
     }
 
+    /// Changes what is at this revision still.
+    pub(super) async fn guarded<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        rev: messages::Version,
+        body: Option<Value>,
+    ) -> T {
+        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let mut request = request.header("if-match", format!("\"{rev}\""));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// The answer if the hub gives one just now.
     pub(super) async fn try_get<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
         let request = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.token);

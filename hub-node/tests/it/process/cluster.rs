@@ -1,7 +1,7 @@
 //! Several hub nodes as one: any of them serves everything, and losing one loses nothing.
 
 mod console;
-mod nodes;
+pub(super) mod nodes;
 
 use std::fs;
 use std::sync::Arc;

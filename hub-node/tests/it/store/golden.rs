@@ -1,7 +1,7 @@
 //! Documents as released builds have written them are still read. `shapes/1.txt` holds a whole retailer as of shape 1:
 //! one line a document, collection and base64 of its BSON. Never change a line; a new shape gets a file of its own.
 
-use actors::domain::EntityId;
+use actors::domain::{Cadence, EntityId, Wait};
 use actors::ports::TenantStore as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +9,7 @@ use bson::{Document, doc};
 use messages::connector::SourceConfig;
 use messages::ids::SpoolId;
 use messages::run::{LogLevel, RunState};
+use messages::schedule::Timing;
 use messages::version::Epoch;
 use messages::{RetailerId, Version};
 
@@ -44,8 +45,14 @@ async fn documents_of_shape_1_are_read() {
     let id: RetailerId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
     let image = store.take(id, Epoch(1)).await.unwrap();
     assert_eq!(image.version, Version(1));
-    assert_eq!(image.retailer.unwrap(), sample::retailer(id, "fresh", "Fresh Mart"));
+    let mut retailer = sample::retailer(id, "fresh", "Fresh Mart");
+    // What there was not yet has its defaults.
+    (retailer.spec.maintenance, retailer.spec.most_runs) = (Vec::new(), 80);
+    assert_eq!(image.retailer.unwrap(), retailer);
     let job = &image.jobs[0];
+    assert_eq!((&job.spec.timing, &job.cadence), (&Timing::default(), &Cadence::default()));
+    assert_eq!(image.agents[0].spec.most_runs, 8);
+    assert!(image.runs.iter().all(|run| run.wait == Wait::default()));
     assert_eq!((job.spec.name.as_str(), &job.spec.source), ("Nightly", &sample::csv()));
     assert_eq!(image.destinations[0].config, sample::sftp());
     assert_eq!(image.agents[0].spec.name, "Till");

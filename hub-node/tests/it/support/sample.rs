@@ -1,8 +1,8 @@
 //! Sample things of a retailer, every field filled.
 
 use actors::domain::{
-    Agent, AgentAccess, Destination, EnrolToken, EntityId, Image, Job, Receipt, Retailer, Run, RunPlan,
-    Sealed, SecretHash, Stamp, Store, Write,
+    Agent, AgentAccess, Cadence, Destination, EnrolToken, EntityId, Image, Job, Receipt, Retailer, Run,
+    RunPlan, Sealed, SecretHash, Stamp, Store, Wait, Write,
 };
 use messages::connector::{
     ColumnName, CsvSource, DecimalMark, DestinationConfig, FileFormat, LocalFileDestination, SftpDestination,
@@ -15,6 +15,7 @@ use messages::http::runs::Trigger;
 use messages::http::stores::StoreSpec;
 use messages::item::ItemField;
 use messages::run::{Actor, LogLevel, LogLine, Progress, Reject, RunFailure, RunState, Transition};
+use messages::schedule::{MaintenanceWindow, MissedRule, OverlapRule, Paused, RetryRule, Schedule, Timing};
 use messages::{
     AgentId, CommandId, DestinationId, ErrorCode, JobId, RetailerId, RunId, StoreId, Timestamp, UserId,
     Version,
@@ -35,6 +36,13 @@ pub(crate) fn retailer(id: RetailerId, code: &str, name: &str) -> Retailer {
         contact: "Lan, 0901".into(),
         notes: "two shops\nand a stall".into(),
         enabled: true,
+        maintenance: vec![MaintenanceWindow {
+            starts: "0 2 * * sun".into(),
+            length_min: 90,
+            time_zone: None,
+            note: "stock taking".into(),
+        }],
+        most_runs: 12,
     };
     Retailer { id, stamp: stamp(1), spec }
 }
@@ -55,7 +63,7 @@ pub(crate) fn agent(name: &str) -> Agent {
     Agent {
         id: AgentId::new(),
         stamp: stamp(2),
-        spec: AgentSpec { name: name.into(), store_id: Some(StoreId::new()), enabled: true },
+        spec: AgentSpec { name: name.into(), store_id: Some(StoreId::new()), enabled: true, most_runs: 8 },
         access: AgentAccess {
             token: Some(EnrolToken { hash: hash(1), expires_at: NOW }),
             credential: Some(hash(2)),
@@ -81,6 +89,7 @@ pub(crate) fn csv() -> SourceConfig {
         encoding: TextEncoding::Windows1252,
         decimal_mark: DecimalMark::Comma,
         columns: vec![ColumnName { field: ItemField::Sku, header: "Mã.hàng $".into() }],
+        ..CsvSource::default()
     })
 }
 
@@ -118,8 +127,35 @@ pub(crate) fn job(name: &str, agent: AgentId, destination: DestinationId) -> Job
             reject_rule: RejectRule::StopAbove { items: 10 },
             timeout_s: 600,
             enabled: true,
+            timing: timing(),
         },
         last_run: None,
+        cadence: Cadence {
+            anchor: NOW,
+            settled: NOW,
+            next_look: Some(Timestamp(NOW.0 + 60_000)),
+            next_at: Some(Timestamp(NOW.0 + 61_000)),
+            missed_slots: 3,
+            failures_in_row: 2,
+            paused: Some(Paused { at: NOW, reason: "ten failures".into() }),
+        },
+    }
+}
+
+/// Nothing as it is unless told.
+fn timing() -> Timing {
+    Timing {
+        schedule: Schedule::Cron {
+            expression: "*/15 6-22 * * mon-sat".into(),
+            time_zone: Some("Europe/Berlin".into()),
+        },
+        missed: MissedRule::All,
+        missed_window_s: 7_200,
+        overlap: OverlapRule::Cancel,
+        jitter_s: 30,
+        retries: RetryRule { attempts: 3, first_wait_s: 10, longest_wait_s: 100 },
+        expiry_s: 3_600,
+        pause_after: 5,
     }
 }
 
@@ -143,6 +179,7 @@ pub(crate) fn run(job: &Job, state: RunState) -> Run {
             }),
             reject_rule: RejectRule::Continue,
             timeout_s: 60,
+            retries: RetryRule { attempts: 3, first_wait_s: 10, longest_wait_s: 100 },
         },
         state,
         command_id: CommandId::new(),
@@ -166,6 +203,14 @@ pub(crate) fn run(job: &Job, state: RunState) -> Run {
         ],
         started_at: Some(NOW),
         finished_at: state.is_over().then_some(NOW),
+        wait: Wait {
+            slot: Some(NOW),
+            retry_of: Some(RunId::new()),
+            try_no: 2,
+            not_before: Some(NOW),
+            expires_at: Some(Timestamp(NOW.0 + 9)),
+            place: -3,
+        },
     }
 }
 

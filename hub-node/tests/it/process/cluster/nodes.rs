@@ -19,17 +19,17 @@ use crate::link;
 use crate::support::{TestServer, server};
 
 /// One process.
-pub(super) struct Node {
+pub(in crate::process) struct Node {
     child: Child,
-    pub(super) name: String,
+    pub(in crate::process) name: String,
     folder: PathBuf,
-    pub(super) url: String,
+    pub(in crate::process) url: String,
 }
 
 /// The processes, and what they share.
-pub(super) struct Cluster {
-    pub(super) nodes: Vec<Node>,
-    pub(super) folder: tempfile::TempDir,
+pub(in crate::process) struct Cluster {
+    pub(in crate::process) nodes: Vec<Node>,
+    pub(in crate::process) folder: tempfile::TempDir,
     database: String,
     server: Arc<TestServer>,
     certs: tempfile::TempDir,
@@ -37,7 +37,7 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) async fn start(count: usize) -> Self {
+    pub(in crate::process) async fn start(count: usize) -> Self {
         let _already = rustls::crypto::ring::default_provider().install_default();
         let database = format!("test_{}", messages::RunId::new().as_uuid().simple());
         let mut cluster = Self {
@@ -55,7 +55,7 @@ impl Cluster {
     }
 
     /// Starts another node and waits until it is ready. The first one makes the keys for all.
-    pub(super) async fn add(&mut self) -> usize {
+    pub(in crate::process) async fn add(&mut self) -> usize {
         self.started += 1;
         let name = format!("hub-{}", self.started);
         let folder = self.folder.path().join(&name);
@@ -94,12 +94,12 @@ impl Cluster {
     }
 
     /// The cluster as a node sees it.
-    pub(super) async fn view(api: &Api) -> Option<ClusterView> {
+    pub(in crate::process) async fn view(api: &Api) -> Option<ClusterView> {
         api.try_get::<ClusterView>("/admin/cluster").await
     }
 
     /// Waits until so many nodes serve even shares, all linked, and nothing moves.
-    pub(super) async fn until_even(api: &Api, count: usize) -> ClusterView {
+    pub(in crate::process) async fn until_even(api: &Api, count: usize) -> ClusterView {
         until("even shares among linked nodes", || async {
             let view = Self::view(api).await?;
             let serving: Vec<_> = view.nodes.iter().filter(|node| node.state == NodeState::Serving).collect();
@@ -113,7 +113,7 @@ impl Cluster {
     }
 
     /// Which of the nodes owns a retailer.
-    pub(super) fn owner(&self, view: &ClusterView, retailer: &str) -> usize {
+    pub(in crate::process) fn owner(&self, view: &ClusterView, retailer: &str) -> usize {
         let retailer: RetailerId = retailer.parse().unwrap();
         let owner = view.shards[usize::from(shard_of(retailer).number())].owner.unwrap();
         let address = &view.nodes.iter().find(|node| node.id == owner).unwrap().address;
@@ -121,12 +121,12 @@ impl Cluster {
     }
 
     /// The logs of all nodes, for what must not be in them.
-    pub(super) fn logs(&self) -> String {
+    pub(in crate::process) fn logs(&self) -> String {
         let logs = (1..=self.started).map(|n| self.folder.path().join(format!("hub-{n}/hub.log")));
         logs.map(|path| fs::read_to_string(path).unwrap_or_default()).collect()
     }
 
-    pub(super) async fn stop(mut self) {
+    pub(in crate::process) async fn stop(mut self) {
         for node in self.nodes.drain(..) {
             node.stop().await;
         }
@@ -153,18 +153,18 @@ impl Node {
         .await
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(in crate::process) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// The process ends at once.
-    pub(super) fn kill(mut self) {
+    pub(in crate::process) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Waits for the process to end well after it was told to.
-    pub(super) async fn ended(&mut self) {
+    pub(in crate::process) async fn ended(&mut self) {
         let child = &mut self.child;
         let status = until("a node to stop", || {
             let ended = child.try_wait().unwrap();
@@ -174,7 +174,7 @@ impl Node {
         assert!(status.success(), "{} stopped with {status}", self.name);
     }
 
-    pub(super) async fn stop(mut self) {
+    pub(in crate::process) async fn stop(mut self) {
         self.signal(Signal::TERM);
         self.ended().await;
     }
@@ -190,4 +190,4 @@ impl Drop for Node {
 }
 
 /// Short enough to be seen as "at once" by whoever watches a shop.
-pub(super) const SOON: Duration = Duration::from_secs(15);
+pub(in crate::process) const SOON: Duration = Duration::from_secs(15);

@@ -1,0 +1,30 @@
+//! What store edges tell: their places and credentials, their events, and what becomes of those.
+//!
+//! ```text
+//! request       what can be asked: places of edges, batches of events, dead letters
+//! model         what is kept, and the changes of one commit
+//! plan          pure: numbers of a stream → what is new, known, missing, lost
+//! event, apply  pure: one event → checked, and its effects on sales, payments, stock, sums
+//! local         pure: an instant → the store's day and hour
+//! edges, letters   pure: places and their credentials; deciding on what was set aside
+//! work          one round: look, decide on all that waits, commit
+//! actor, host   `Ingest`, one actor for each retailer, found and started like the retailer's own
+//! ```
+//!
+//! `Ingest` is the one writer of these documents, fenced by a fence of their own beside the retailer's: sales flow all
+//! day, and neither they nor a change of a job should make the other start again.
+
+pub mod actor;
+mod apply;
+mod edges;
+mod event;
+pub mod host;
+mod letters;
+mod local;
+pub mod model;
+mod plan;
+pub mod request;
+mod work;
+
+#[cfg(test)]
+mod tests;

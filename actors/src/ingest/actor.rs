@@ -1,0 +1,290 @@
+//! `Ingest`: takes in what store edges tell, one actor for each retailer, on the node that owns it.
+//!
+//! What arrives while a round is under way forms the next one, whichever device and connection it came by (group
+//! commit). Callers are answered after the commit. Limits: [`MOST_IN_ROUND`] requests and [`MOST_EVENTS`] events a round;
+//! how many requests wait at all is bounded where they are admitted, in [`super::host`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use messages::version::Epoch;
+use messages::{EdgeId, ErrorCode, Problem, RetailerId, Timestamp, Version};
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::model::Edge;
+use super::request::{EdgeReply, EdgeRequest};
+use super::work::{Done, Round, carry_out};
+use crate::clock;
+use crate::failpoint;
+use crate::observe::Observable;
+use crate::ports::{LedgerStore, StoreError};
+use crate::supervise::NotWanted;
+
+/// As many as may wait.
+pub const MOST_IN_ROUND: usize = 64;
+/// A transaction of a thousand events has some thousands of documents and takes tens of milliseconds: longer ones would
+/// make devices wait without bringing more through.
+pub const MOST_EVENTS: usize = 1_000;
+/// For those who are told that the retailer has too much to do.
+pub(super) const RETRY_AFTER_S: u32 = 1;
+
+pub struct Ingest;
+
+/// What the actors of all retailers work with.
+#[derive(Clone)]
+pub struct Tools {
+    pub store: Arc<dyn LedgerStore>,
+    pub clock: fn() -> Timestamp,
+}
+
+pub struct Arguments {
+    pub retailer: RetailerId,
+    /// Absent: this node does not own the retailer, and the start fails.
+    pub epoch: Option<Epoch>,
+    pub tools: Tools,
+}
+
+/// A request on its way through the actor. The permit is its place in the queue.
+pub struct Asked {
+    pub request: Arc<EdgeRequest>,
+    pub reply: RpcReplyPort<Result<EdgeReply, Problem>>,
+    pub deadline: Instant,
+    pub permit: OwnedSemaphorePermit,
+}
+
+pub enum IngestMsg {
+    Ask(Box<Asked>),
+    Settled(Box<Outcome>),
+    Observe(RpcReplyPort<Value>),
+}
+
+impl ractor::Message for IngestMsg {}
+
+impl Observable for IngestMsg {
+    fn observe(reply: RpcReplyPort<Value>) -> Self {
+        Self::Observe(reply)
+    }
+}
+
+/// What a round's task reports.
+pub struct Outcome {
+    result: Result<Done, StoreError>,
+}
+
+pub struct State {
+    retailer: RetailerId,
+    epoch: Epoch,
+    tools: Tools,
+    version: Version,
+    edges: Arc<BTreeMap<EdgeId, Edge>>,
+    queue: VecDeque<Asked>,
+    working: Option<Vec<Asked>>,
+    /// So many of the queue's first entries are carried out one by one, to find the one that cannot be.
+    alone: usize,
+    rounds: u64,
+    events: u64,
+    set_aside: u64,
+    largest: usize,
+}
+
+impl Actor for Ingest {
+    type Msg = IngestMsg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(&self, _: ActorRef<IngestMsg>, args: Arguments) -> Result<State, ActorProcessingErr> {
+        let Arguments { retailer, epoch, tools } = args;
+        let not_owner = || NotWanted("this node does not own the retailer".into());
+        let epoch = epoch.ok_or_else(not_owner)?;
+        let ledger = match tools.store.open(retailer, epoch).await {
+            Err(StoreError::Fenced) => return Err(not_owner().into()),
+            opened => opened?,
+        };
+        Ok(State {
+            retailer,
+            epoch,
+            tools,
+            version: ledger.version,
+            edges: Arc::new(ledger.edges),
+            queue: VecDeque::new(),
+            working: None,
+            alone: 0,
+            rounds: 0,
+            events: 0,
+            set_aside: 0,
+            largest: 0,
+        })
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<IngestMsg>,
+        message: IngestMsg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            IngestMsg::Ask(asked) => {
+                state.queue.push_back(*asked);
+                begin(&me, state);
+            }
+            IngestMsg::Settled(outcome) => return settle(&me, state, *outcome),
+            IngestMsg::Observe(reply) => drop(reply.send(snapshot(state))),
+        }
+        Ok(())
+    }
+}
+
+fn snapshot(state: &State) -> Value {
+    json!({
+        "retailer": state.retailer, "epoch": state.epoch, "version": state.version, "edges": state.edges.len(),
+        "waiting": state.queue.len(), "working": state.working.as_ref().map_or(0, Vec::len),
+        "rounds": state.rounds, "events": state.events, "set_aside": state.set_aside, "largest_round": state.largest,
+    })
+}
+
+/// Starts a round with what waits, unless one is under way.
+fn begin(me: &ActorRef<IngestMsg>, state: &mut State) {
+    if state.working.is_some() {
+        return;
+    }
+    let working = gather(state);
+    if working.is_empty() {
+        return;
+    }
+    failpoint::pass("ingest.before_commit");
+    let round = Round {
+        retailer: state.retailer,
+        epoch: state.epoch,
+        version: state.version,
+        edges: state.edges.clone(),
+        requests: working.iter().map(|asked| asked.request.clone()).collect(),
+        now: (state.tools.clock)(),
+    };
+    state.largest = state.largest.max(working.len());
+    state.working = Some(working);
+    let (store, me) = (state.tools.store.clone(), me.clone());
+    tokio::spawn(async move {
+        // In a task of its own: whatever an event from outside does to the code that reads it, the round ends.
+        let work = tokio::spawn(async move { carry_out(&*store, round).await });
+        let result = work.await.unwrap_or_else(|failure| {
+            tracing::error!(%failure, "a round of events ended before its answer");
+            Err(StoreError::Corrupt("the round could not be carried out".into()))
+        });
+        // A stopped actor has nobody left to answer.
+        drop(me.cast(IngestMsg::Settled(Box::new(Outcome { result }))));
+    });
+}
+
+/// As much of the queue as fits into a round. Who has waited too long is told so.
+fn gather(state: &mut State) -> Vec<Asked> {
+    let now = clock::now();
+    let most = if state.alone > 0 { 1 } else { MOST_IN_ROUND };
+    let (mut round, mut events) = (Vec::new(), 0);
+    while round.len() < most {
+        let Some(next) = state.queue.front() else { break };
+        let size = match &*next.request {
+            EdgeRequest::Batch(parcel) => parcel.events.len(),
+            _ => 1,
+        };
+        if !round.is_empty() && events + size > MOST_EVENTS {
+            break;
+        }
+        let Some(asked) = state.queue.pop_front() else { break };
+        state.alone = state.alone.saturating_sub(1);
+        if asked.deadline <= now {
+            refuse(asked, ErrorCode::DeadlineExceeded.into());
+            continue;
+        }
+        events += size;
+        round.push(asked);
+    }
+    round
+}
+
+fn refuse(asked: Asked, problem: Problem) {
+    let Asked { reply, permit, .. } = asked;
+    // A caller that has gone needs no answer.
+    drop(reply.send(Err(problem)));
+    drop(permit);
+}
+
+/// The round has ended.
+fn settle(me: &ActorRef<IngestMsg>, state: &mut State, outcome: Outcome) -> Result<(), ActorProcessingErr> {
+    let Some(working) = state.working.take() else { return Ok(()) };
+    match outcome.result {
+        Ok(done) => {
+            failpoint::pass("ingest.after_commit");
+            state.rounds += 1;
+            state.events += done.events;
+            state.set_aside += done.set_aside;
+            state.version = done.version;
+            state.edges = done.edges;
+            for (asked, answer) in working.into_iter().zip(done.answers) {
+                let Asked { reply, permit, .. } = asked;
+                drop(reply.send(answer));
+                drop(permit);
+            }
+        }
+        Err(error) => return give_up(me, state, working, error),
+    }
+    begin(me, state);
+    Ok(())
+}
+
+/// Nothing of the round counts, or nobody knows whether it does.
+fn give_up(
+    me: &ActorRef<IngestMsg>,
+    state: &mut State,
+    working: Vec<Asked>,
+    error: StoreError,
+) -> Result<(), ActorProcessingErr> {
+    match error {
+        // One of them cannot be stored. Which?
+        StoreError::Taken { .. } | StoreError::Corrupt(_) if working.len() > 1 => {
+            state.alone = working.len();
+            for asked in working.into_iter().rev() {
+                state.queue.push_front(asked);
+            }
+        }
+        StoreError::Taken { .. } | StoreError::Corrupt(_) => {
+            tracing::error!(retailer = %state.retailer, %error, "events cannot be stored");
+            for asked in working {
+                let problem = unstorable(&asked.request, &error);
+                refuse(asked, problem);
+            }
+        }
+        StoreError::Unavailable(_) => {
+            let problem = Problem::from(error).with_retry_after(RETRY_AFTER_S);
+            for asked in working {
+                refuse(asked, problem.clone());
+            }
+        }
+        StoreError::Fenced => {
+            for asked in working.into_iter().chain(std::mem::take(&mut state.queue)) {
+                refuse(asked, ErrorCode::NotOwner.into());
+            }
+            me.stop(Some("fenced: another node owns the retailer".into()));
+            return Ok(());
+        }
+        // What the store has is not known: start again from what it says.
+        StoreError::Unknown(_) => {
+            for asked in working {
+                refuse(asked, error.clone().into());
+            }
+            return Err(Box::new(error));
+        }
+    }
+    begin(me, state);
+    Ok(())
+}
+
+/// A device that is refused a batch for this reason sends half of it, and keeps the one event that cannot be taken.
+fn unstorable(request: &EdgeRequest, error: &StoreError) -> Problem {
+    match request {
+        EdgeRequest::Batch(_) => Problem::new(ErrorCode::EventRefused, "the hub cannot store this event"),
+        _ => error.clone().into(),
+    }
+}

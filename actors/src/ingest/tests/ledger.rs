@@ -1,0 +1,187 @@
+//! A ledger in memory with the real one's rules: fence, versions, identifiers that are used once.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use futures_util::future::BoxFuture;
+use messages::version::Epoch;
+use messages::{EdgeId, EventId, PaymentId, RetailerId, StoreId, StreamId, TransactionId, Version};
+
+use super::super::model::{
+    ArticleKey, ArticleSums, Changes, Cursor, Edge, Known, Ledger, Letter, SaleRecord, SlotKey, SlotSums,
+    Wanted,
+};
+use crate::ports::{LedgerStore, StoreError};
+
+#[derive(Default)]
+pub(super) struct Books {
+    pub(super) epoch: Epoch,
+    pub(super) version: Version,
+    pub(super) edges: BTreeMap<EdgeId, Edge>,
+    pub(super) cursors: HashMap<StreamId, Cursor>,
+    /// In the order of settling.
+    pub(super) inbox: Vec<EventId>,
+    pub(super) sales: BTreeMap<TransactionId, SaleRecord>,
+    pub(super) payments: HashSet<PaymentId>,
+    pub(super) voids: usize,
+    pub(super) letters: BTreeMap<EventId, Letter>,
+    /// Before, moved.
+    pub(super) stock: BTreeMap<(StoreId, String), (i64, i64)>,
+    pub(super) slots: BTreeMap<SlotKey, SlotSums>,
+    pub(super) articles: BTreeMap<ArticleKey, ArticleSums>,
+    pub(super) zones: HashMap<StoreId, String>,
+    /// Events of each commit.
+    pub(super) commits: Vec<usize>,
+    /// How the next commits end.
+    pub(super) faults: VecDeque<StoreError>,
+    /// Commits that hold this event cannot be stored.
+    pub(super) poison: Option<EventId>,
+}
+
+#[derive(Default)]
+pub(super) struct FakeLedger(Mutex<Books>);
+
+impl FakeLedger {
+    pub(super) fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Books {
+    fn look(&self, wanted: &Wanted) -> Known {
+        let inbox: HashSet<_> = self.inbox.iter().copied().collect();
+        Known {
+            cursors: pick(&self.cursors, &wanted.streams),
+            events: wanted.events.iter().copied().filter(|id| inbox.contains(id)).collect(),
+            transactions: wanted
+                .transactions
+                .iter()
+                .copied()
+                .filter(|id| self.sales.contains_key(id))
+                .collect(),
+            sales: wanted.sales.iter().filter_map(|id| Some((*id, self.sales.get(id)?.clone()))).collect(),
+            payments: wanted.payments.iter().copied().filter(|id| self.payments.contains(id)).collect(),
+            letters: wanted
+                .letters
+                .iter()
+                .filter_map(|id| Some((*id, self.letters.get(id)?.clone())))
+                .collect(),
+            zones: pick(&self.zones, &wanted.stores),
+        }
+    }
+
+    fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        let taken = |what: &str| Err(StoreError::Corrupt(format!("{what} is in use")));
+        if changes.settled.iter().any(|it| Some(it.event) == self.poison) {
+            return taken("poison");
+        }
+        if changes.settled.iter().any(|it| self.inbox.contains(&it.event)) {
+            return taken("an event");
+        }
+        if changes.sales.keys().any(|id| self.sales.contains_key(id)) {
+            return taken("a sale");
+        }
+        if changes.payments.iter().any(|it| !self.payments.insert(it.payment.payment_id)) {
+            return taken("a payment");
+        }
+        self.edges.extend(changes.edges.clone());
+        self.edges.retain(|id, _| !changes.edges_removed.contains(id));
+        self.cursors.extend(changes.cursors.clone());
+        self.inbox.extend(changes.settled.iter().map(|it| it.event));
+        self.sales.extend(changes.sales.clone());
+        for (id, mark) in &changes.marks {
+            let sale = self.sales.get_mut(id).unwrap();
+            (sale.returned, sale.voided_at) = (mark.returned, mark.voided_at);
+        }
+        self.voids += changes.voids.len();
+        self.letters.extend(changes.letters.clone());
+        for (key, moved) in &changes.stock {
+            let stock = self.stock.entry(key.clone()).or_insert((moved.before.get(), 0));
+            stock.1 += moved.delta.get();
+        }
+        for (key, sums) in &changes.slots {
+            add_slot(self.slots.entry(*key).or_default(), sums);
+        }
+        for (key, sums) in &changes.articles {
+            let to = self.articles.entry(key.clone()).or_default();
+            to.quantity += sums.quantity;
+            to.net += sums.net;
+            to.tax += sums.tax;
+            to.total += sums.total;
+        }
+        self.commits.push(changes.settled.len());
+        Ok(())
+    }
+}
+
+fn add_slot(to: &mut SlotSums, sums: &SlotSums) {
+    to.sales += sums.sales;
+    to.refunds += sums.refunds;
+    to.voids += sums.voids;
+    to.gross += sums.gross;
+    to.discount += sums.discount;
+    to.net += sums.net;
+    to.tax += sums.tax;
+    to.total += sums.total;
+    to.rounding += sums.rounding;
+    to.refunded += sums.refunded;
+    to.cash += sums.cash;
+    to.card += sums.card;
+    to.qr += sums.qr;
+}
+
+fn pick<K: Copy + Eq + std::hash::Hash + Ord, V: Clone>(
+    from: &HashMap<K, V>,
+    wanted: &std::collections::BTreeSet<K>,
+) -> HashMap<K, V> {
+    wanted.iter().filter_map(|key| Some((*key, from.get(key)?.clone()))).collect()
+}
+
+impl LedgerStore for FakeLedger {
+    fn open(&self, _: RetailerId, epoch: Epoch) -> BoxFuture<'_, Result<Ledger, StoreError>> {
+        Box::pin(async move {
+            let mut books = self.books();
+            if books.epoch > epoch {
+                return Err(StoreError::Fenced);
+            }
+            books.epoch = epoch;
+            Ok(Ledger { version: books.version, edges: books.edges.clone() })
+        })
+    }
+
+    fn look(&self, _: RetailerId, wanted: Wanted) -> BoxFuture<'_, Result<Known, StoreError>> {
+        Box::pin(async move { Ok(self.books().look(&wanted)) })
+    }
+
+    fn write(
+        &self,
+        _: RetailerId,
+        epoch: Epoch,
+        expected: Version,
+        changes: Arc<Changes>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            // The others get their turn: what waits forms the next round.
+            tokio::task::yield_now().await;
+            let mut books = self.books();
+            if books.epoch != epoch || books.version.next() != expected {
+                return Err(StoreError::Fenced);
+            }
+            let fault = books.faults.pop_front();
+            match fault {
+                // The answer is lost after the commit.
+                Some(StoreError::Unknown(why)) => {
+                    books.write(&changes)?;
+                    books.version = expected;
+                    Err(StoreError::Unknown(why))
+                }
+                Some(fault) => Err(fault),
+                None => {
+                    books.write(&changes)?;
+                    books.version = expected;
+                    Ok(())
+                }
+            }
+        })
+    }
+}

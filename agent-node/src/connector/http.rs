@@ -1,0 +1,6 @@
+//! HTTP as shop platforms speak it: one kept connection, bounded answers, deadlines; what an answer means is pure.
+
+pub mod client;
+pub mod judge;
+
+pub use client::{Client, Reply};

@@ -1,0 +1,48 @@
+//! What the agent's machine offers to connectors beyond their own configuration.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::net::address::ProxyAddress;
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub struct Means {
+    /// Authorities to be trusted beside those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// The way out of the shop's network, if it is not open.
+    pub proxy: Option<ProxyAddress>,
+    /// Folder for what is staged; made when it is first needed.
+    pub scratch: PathBuf,
+    pub pace: Pace,
+}
+
+/// How often and how long a shop platform that cannot take a portion just now is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Before the second try; doubled for each further one.
+    pub first: Duration,
+    pub longest: Duration,
+    /// Tries of one portion, the first included.
+    pub tries: u32,
+    /// What a platform may ask us to wait. One that asks for more is not going to take the run.
+    pub most_asked: Duration,
+    /// For an answer; shops on shared machines take half a minute for a full batch.
+    pub answer: Duration,
+    /// Between two looks at work that goes on at the platform.
+    pub look: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+            // About three minutes with the waits above: a restart of the shop is sat out.
+            tries: 9,
+            most_asked: Duration::from_secs(900),
+            answer: Duration::from_secs(90),
+            look: Duration::from_secs(3),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What store edges brought: the ledger of a retailer, behind a fence of its own.
+//!
+//! ```text
+//! edge_doc      places of edges, how far their streams are, which events were settled
+//! sale_doc      sales, payments, voids
+//! sums_doc      stock, sums of hours and of articles
+//! letter_doc    events that were set aside
+//! write         the changes of a round as the commands of one transaction
+//! reads         lists and reports
+//! ```
+//!
+//! Identifiers that come from outside are stored with the retailer before them, so that no tenant can take another's.
+
+pub(super) mod edge_doc;
+pub(super) mod letter_doc;
+mod reads;
+pub(super) mod sale_doc;
+pub(super) mod sums_doc;
+mod write;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use actors::ingest::model::{Changes, Known, Ledger, Wanted};
+use actors::ports::{LedgerStore, StoreError};
+use bson::{Binary, Bson, Document, doc};
+use futures_util::future::BoxFuture;
+use messages::version::Epoch;
+use messages::{RetailerId, StoreId, Version};
+
+use self::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
+use self::letter_doc::LetterDoc;
+use self::sale_doc::{PaymentDoc, PaymentKeyDoc, SaleDoc, SaleKeyDoc, VoidDoc};
+use self::sums_doc::{ArticleDoc, SlotDoc, StockDoc};
+use super::commit::Commit;
+use super::documents::shop::ShopDoc;
+use super::documents::value::{StoredId, Unreadable, bytes, count, long};
+use super::documents::{Stored as _, TenantDocument};
+use super::handle::Store;
+use super::retry::{WRITE, persist};
+use super::tenant::{Fence, TenantDb};
+
+/// Everything of a retailer here, for the sweep. The fence stays, as the retailer's own does.
+pub(super) const COLLECTIONS: [&str; 10] = [
+    EdgeDoc::COLLECTION,
+    StreamDoc::COLLECTION,
+    InboxDoc::COLLECTION,
+    LetterDoc::COLLECTION,
+    SaleDoc::COLLECTION,
+    PaymentDoc::COLLECTION,
+    VoidDoc::COLLECTION,
+    StockDoc::COLLECTION,
+    SlotDoc::COLLECTION,
+    ArticleDoc::COLLECTION,
+];
+
+/// A load that a commit under way has got in between is repeated; see the retailer's own.
+const LOADS: usize = 5;
+/// More than a round can ask for of a kind.
+const MOST: usize = 10_000;
+
+/// An identifier from outside as it is stored.
+fn key<T: StoredId>(retailer: RetailerId, id: T) -> Binary {
+    bytes([retailer.as_uuid().as_bytes().as_slice(), &id.stored().bytes()].concat())
+}
+
+/// And back.
+fn read_key<T: StoredId>(stored: &Binary) -> Result<T, Unreadable> {
+    let last = stored.bytes.last_chunk::<16>().filter(|_| stored.bytes.len() == 32);
+    let last = last.ok_or_else(|| Unreadable("an identifier does not have 32 bytes".to_owned()))?;
+    Ok(T::read(bson::Uuid::from_bytes(*last)))
+}
+
+impl LedgerStore for Store {
+    fn open(&self, retailer: RetailerId, epoch: Epoch) -> BoxFuture<'_, Result<Ledger, StoreError>> {
+        Box::pin(async move { TenantDb::new(self, retailer).open_ledger(epoch).await })
+    }
+
+    fn look(&self, retailer: RetailerId, wanted: Wanted) -> BoxFuture<'_, Result<Known, StoreError>> {
+        // Boxed twice: seven questions at once make a large future.
+        Box::pin(async move { Box::pin(TenantDb::new(self, retailer).look(&wanted)).await })
+    }
+
+    fn write(
+        &self,
+        retailer: RetailerId,
+        epoch: Epoch,
+        expected: Version,
+        changes: Arc<Changes>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let plan = write::plan(retailer, &changes)?;
+            let tenant = TenantDb::new(self, retailer);
+            Commit { tenant, fence: Fence::Ledger, epoch, expected, plan }.carry_out().await
+        })
+    }
+}
+
+impl TenantDb {
+    async fn open_ledger(&self, epoch: Epoch) -> Result<Ledger, StoreError> {
+        let mut fence = self.raise(Fence::Ledger, epoch).await?;
+        for _ in 0..LOADS {
+            let edges = self.find::<EdgeDoc>(doc! {}, doc! { "_id": 1 }, MOST).await?;
+            let now = persist(WRITE, || self.fence(Fence::Ledger)).await?.ok_or(StoreError::Fenced)?;
+            if now.epoch != long(epoch.0) {
+                return Err(StoreError::Fenced);
+            }
+            if now.version == fence.version {
+                let edges = edges.into_iter().map(TryInto::try_into).collect::<Result<Vec<_>, _>>()?;
+                let edges =
+                    edges.into_iter().map(|edge: actors::ingest::model::Edge| (edge.id, edge)).collect();
+                return Ok(Ledger { version: Version(count(now.version, "version")?), edges });
+            }
+            fence = now;
+        }
+        Err(StoreError::Unavailable(format!("the ledger changed {LOADS} times while it was being opened")))
+    }
+
+    async fn look(&self, wanted: &Wanted) -> Result<Known, StoreError> {
+        let (streams, events, transactions, sales, payments, letters, shops) = tokio::try_join!(
+            self.of_keys::<StreamDoc, _>(&wanted.streams),
+            self.of_keys::<InboxDoc, _>(&wanted.events),
+            self.of_keys::<SaleKeyDoc, _>(&wanted.transactions),
+            self.of_keys::<SaleDoc, _>(&wanted.sales),
+            self.of_keys::<PaymentKeyDoc, _>(&wanted.payments),
+            self.of_keys::<LetterDoc, _>(&wanted.letters),
+            self.shops(&wanted.stores),
+        )?;
+        let mut known = Known::default();
+        for stream in streams {
+            let cursor: actors::ingest::model::Cursor = stream.try_into()?;
+            known.cursors.insert(cursor.stream, cursor);
+        }
+        for event in events {
+            known.events.insert(read_key(&event.id)?);
+        }
+        for sale in transactions {
+            known.transactions.insert(read_key(&sale.id)?);
+        }
+        for sale in sales {
+            let sale: actors::ingest::model::SaleRecord = sale.try_into()?;
+            known.sales.insert(sale.sale.transaction_id, sale);
+        }
+        for payment in payments {
+            known.payments.insert(read_key(&payment.id)?);
+        }
+        for letter in letters {
+            let letter: actors::ingest::model::Letter = letter.try_into()?;
+            known.letters.insert(letter.event, letter);
+        }
+        known.zones = shops.into_iter().map(|shop| (StoreId::read(shop.id), shop.time_zone)).collect();
+        Ok(known)
+    }
+
+    async fn of_keys<D: TenantDocument, T: StoredId>(&self, ids: &BTreeSet<T>) -> Result<Vec<D>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<Bson> = ids.iter().map(|id| key(self.retailer(), *id).into()).collect();
+        self.find::<D>(doc! { "_id": { "$in": keys } }, Document::new(), MOST).await
+    }
+
+    async fn shops(&self, ids: &BTreeSet<StoreId>) -> Result<Vec<ShopDoc>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Bson> = ids.iter().map(|id| id.stored().into()).collect();
+        self.find::<ShopDoc>(doc! { "_id": { "$in": ids } }, Document::new(), MOST).await
+    }
+}

@@ -1,0 +1,74 @@
+//! Store edges as people at the hub see them: a place for one device of a store, and how its events come in.
+
+use serde::{Deserialize, Serialize};
+
+use super::agents::Enrolment;
+use crate::validate::{Check, Validate};
+use crate::{DeviceId, EdgeId, RetailerId, Secret, StoreId, StreamId, Timestamp};
+
+/// `POST …/stores/{store}/edges`: makes a place for a device, and the token with which the device takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EdgeSpec {
+    /// For people, such as "Checkout server".
+    pub name: String,
+}
+
+impl Validate for EdgeSpec {
+    fn check(&self, check: &mut Check) {
+        check.text("name", &self.name, 120);
+    }
+}
+
+/// A one-time token for a store edge. Shown once, never again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EdgeToken {
+    pub edge_id: EdgeId,
+    pub token: Secret,
+    pub expires_at: Timestamp,
+    /// The command to run in the store, with the token in it.
+    pub command: Secret,
+}
+
+/// A store edge, and how far its events are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EdgeView {
+    pub id: EdgeId,
+    pub retailer_id: RetailerId,
+    pub store_id: StoreId,
+    pub name: String,
+    pub enrolment: Enrolment,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_expires_at: Option<Timestamp>,
+    /// The device that took the place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<DeviceId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_at: Option<Timestamp>,
+    /// Its latest stream; absent before the first event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamView>,
+    /// Events that were set aside and wait for somebody.
+    pub dead_letters: u64,
+    pub created_at: Timestamp,
+}
+
+/// How far the hub is with one stream of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StreamView {
+    pub stream_id: StreamId,
+    pub settled_seq: u64,
+    /// Events that the device no longer had when the hub missed them.
+    pub lost: u64,
+    /// By the device's clock, of the latest event.
+    pub last_event_at: Timestamp,
+    /// When the hub settled it.
+    pub last_batch_at: Timestamp,
+}
