@@ -7,6 +7,7 @@
 //! | [`access`] | people, sessions, keys, secrets | [`store`] |
 //! | [`http`] | REST, the console's files, the accept loop | [`access`], [`store`], the router |
 //! | `sockets` | `/ws/agent`, `/ws/live` | [`access`], the actors |
+//! | [`metrics`] | counters, and the port that Prometheus asks | the accept loop |
 //! | [`open_files`] | the limit of open files | nothing |
 //! | `node` | the composition: what starts in which order | everything |
 
@@ -14,6 +15,7 @@ pub mod access;
 pub mod cluster;
 pub mod config;
 pub mod http;
+pub mod metrics;
 mod node;
 pub mod open_files;
 pub mod shutdown;

@@ -40,6 +40,7 @@ use crate::cluster::view::Overview;
 use crate::cluster::{DataDir, DataDirError, LeaseTerms};
 use crate::config::Config;
 use crate::http::{Server, ServerSettings, Settings, TlsError};
+use crate::metrics::{self, Metrics};
 use crate::sockets::{Sockets, Strangers};
 use crate::store::{OpenError, OwnershipStore, Store};
 
@@ -150,24 +151,28 @@ async fn serve(
     let strangers = Strangers::new(config.trusted_proxies.clone());
     let sockets = engine.sockets(place.boot, &store, &access, &public_url, strangers);
     let draining = CancellationToken::new();
+    let metrics = Metrics::default();
+    let overview = Arc::new(Overview {
+        inbox,
+        store: ownership_store,
+        ownership: place.ownership.clone(),
+        single: config.cluster().is_none(),
+    });
+    let closing = CancellationToken::new();
+    measure(config, metrics.clone(), overview.clone(), register.clone(), closing.clone()).await?;
     let state = crate::http::State {
         router: engine.router.clone(),
         store: store.clone(),
         access,
         sealer,
         actors: Arc::new(Directory(register.clone())),
-        cluster: Arc::new(Overview {
-            inbox,
-            store: ownership_store,
-            ownership: place.ownership.clone(),
-            single: config.cluster().is_none(),
-        }),
+        cluster: overview,
         fleet: engine.fleet.clone(),
         settings: settings(config, public_url),
+        metrics,
         draining: draining.clone(),
     };
     let app = crate::http::app(state, crate::sockets::filter(sockets.clone()));
-    let closing = CancellationToken::new();
     let serving = tokio::spawn(server.serve(app, closing.clone()));
     let ready = place.settled(config).await.and_then(|()| announce(data_dir.path(), &local_url));
     if ready.is_ok() {
@@ -202,6 +207,24 @@ async fn part(place: &Place, sockets: &Sockets) {
         }
     };
     tokio::join!(giving, parting);
+}
+
+/// Opens the port for Prometheus, if it is wanted.
+async fn measure(
+    config: &Config,
+    metrics: Metrics,
+    overview: Arc<Overview>,
+    register: Register,
+    closing: CancellationToken,
+) -> Result<(), NodeError> {
+    let Some(address) = config.metrics_listen else { return Ok(()) };
+    let listen = |source| NodeError::Listen { address, source };
+    let server = metrics::bind(address).await.map_err(listen)?;
+    let address = server.address().map_err(listen)?;
+    tracing::info!(address = %format_args!("http://{address}/metrics"), "metrics are shown");
+    let app = metrics::app(metrics, move || overview.gauges(&register));
+    tokio::spawn(server.serve(app, closing));
+    Ok(())
 }
 
 fn settings(config: &Config, public_url: String) -> Settings {

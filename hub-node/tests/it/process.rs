@@ -11,6 +11,7 @@ mod csv_file;
 mod fallback;
 mod hub;
 mod meddler;
+mod metrics;
 mod sessions;
 mod sshd;
 mod story;

@@ -78,6 +78,7 @@ pub struct LogQuery {
     pub level: Option<crate::run::LogLevel>,
     /// Which end to begin at; the oldest line unless told. A cursor belongs to its order.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline))]
     pub order: Option<LogOrder>,
     /// `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
