@@ -183,7 +183,7 @@ fn kubernetes_only_hubs_reach_the_cluster_port() {
                 for port in ports.iter().filter_map(|port| port["port"].as_str()) {
                     manifests.port(port);
                 }
-                if ports.iter().any(|port| port["port"] != "public") {
+                if ports.iter().any(|port| port["port"] == "cluster") {
                     let pods = &manifests.stateful_set()["spec"]["selector"];
                     assert_eq!(rule["from"], serde_json::json!([{ "podSelector": pods }]));
                     open_to_hubs += 1;
