@@ -1,6 +1,7 @@
 //! What every actor can tell of itself, and the register in which supervisors keep their children.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,7 @@ pub struct Entry {
 #[derive(Clone, Default)]
 pub struct Register {
     entries: Arc<Mutex<BTreeMap<String, Entry>>>,
+    restarts: Arc<AtomicU64>,
 }
 
 impl Register {
@@ -66,6 +68,22 @@ impl Register {
         if let Some(entry) = self.lock().get_mut(path) {
             change(entry);
         }
+    }
+
+    /// An actor ended and is started again.
+    pub fn count_restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Of all actors there ever were.
+    #[must_use]
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().len()
     }
 
     pub fn remove(&self, path: &str) {

@@ -54,6 +54,10 @@ pub struct Config {
     #[arg(long, env = "GROCERYSYNC_SETUP_TOKEN", value_parser = secret, hide_env_values = true)]
     pub setup_token: Option<Secret>,
 
+    /// Address on which a Prometheus server may ask for /metrics, in plain HTTP and without a login
+    #[arg(long, env = "GROCERYSYNC_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// Address to listen on for other hub nodes; with it this node is one of several that share a database
     #[arg(
         long,

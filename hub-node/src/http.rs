@@ -66,6 +66,7 @@ pub use table::routes;
 pub use tls::{TlsError, load as load_tls};
 
 use crate::access::{Access, Sealer};
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// Looks into the running actors.
@@ -93,6 +94,7 @@ pub struct State {
     /// What only the live actors know of retailers: agents online, runs under way.
     pub fleet: Fleet,
     pub settings: Settings,
+    pub metrics: Metrics,
     /// Cancelled when the node starts to drain: it is no longer ready, and finishes what it has.
     pub draining: CancellationToken,
 }

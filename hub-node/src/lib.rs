@@ -8,6 +8,7 @@
 //! | [`http`] | REST, the console's files, the accept loop | [`access`], [`store`], the router |
 //! | [`ingestion`] | store edges: enrolment, batches of events, the gRPC stream | [`access`], the router |
 //! | `sockets` | `/ws/agent`, `/ws/live` | [`access`], the actors |
+//! | [`metrics`] | counters, and the port that Prometheus asks | the accept loop |
 //! | [`open_files`] | the limit of open files | nothing |
 //! | `node` | the composition: what starts in which order | everything |
 
@@ -16,6 +17,7 @@ pub mod cluster;
 pub mod config;
 pub mod http;
 pub mod ingestion;
+pub mod metrics;
 mod node;
 pub mod open_files;
 pub mod shutdown;

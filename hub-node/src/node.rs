@@ -44,6 +44,7 @@ use crate::cluster::{DataDir, DataDirError, LeaseTerms};
 use crate::config::Config;
 use crate::http::{Server, ServerSettings, Settings, TlsError};
 use crate::ingestion::{Door, Streams};
+use crate::metrics::{self, Metrics};
 use crate::sockets::{Sockets, Strangers};
 use crate::store::{OpenError, OwnershipStore, Store};
 
@@ -135,13 +136,7 @@ async fn serve(
 
     let identity = clustered::check_keys(&store, &keyring).await?;
     let place = Place::new();
-    let access = Access::open(AccessArguments {
-        store: store.clone(),
-        keyring: keyring.clone(),
-        data_dir: data_dir.path().to_owned(),
-        setup_token: config.setup_token.clone(),
-    })
-    .await?;
+    let access = admit(config, data_dir, &store, &keyring).await?;
     let sealer = Sealer::new(keyring);
     let engine = Engine::start(&store, &sealer, &place, register, hub).await?;
     let inbox = engine.inbox(&access, &place);
@@ -154,27 +149,31 @@ async fn serve(
     let strangers = Strangers::new(config.trusted_proxies.clone());
     let sockets = engine.sockets(place.boot, &store, &access, &public_url, strangers);
     let draining = CancellationToken::new();
+    let metrics = Metrics::default();
+    let overview = Arc::new(Overview {
+        inbox,
+        store: ownership_store,
+        ownership: place.ownership.clone(),
+        single: config.cluster().is_none(),
+    });
+    let closing = CancellationToken::new();
+    measure(config, metrics.clone(), overview.clone(), register.clone(), closing.clone()).await?;
     let state = crate::http::State {
         router: engine.router.clone(),
         store: store.clone(),
         access,
         sealer,
         actors: Arc::new(Directory(register.clone())),
-        cluster: Arc::new(Overview {
-            inbox,
-            store: ownership_store,
-            ownership: place.ownership.clone(),
-            single: config.cluster().is_none(),
-        }),
+        cluster: overview,
         fleet: engine.fleet.clone(),
         settings: settings(config, public_url),
+        metrics,
         draining: draining.clone(),
     };
     let door = Door::new(engine.router.clone(), sockets.strangers.clone());
     let special = crate::sockets::filter(sockets.clone()).or(crate::ingestion::filter(door.clone()));
     let app = crate::http::app(state, special.unify().boxed());
     let server = server.with_streams(Streams::new(door, draining.clone()));
-    let closing = CancellationToken::new();
     let serving = tokio::spawn(server.serve(app, closing.clone()));
     let ready = place.settled(config).await.and_then(|()| announce(data_dir.path(), &local_url));
     if ready.is_ok() {
@@ -193,6 +192,21 @@ async fn serve(
     ready
 }
 
+async fn admit(
+    config: &Config,
+    data_dir: &DataDir,
+    store: &Store,
+    keyring: &Arc<Keyring>,
+) -> Result<Access, AccessError> {
+    Access::open(AccessArguments {
+        store: store.clone(),
+        keyring: keyring.clone(),
+        data_dir: data_dir.path().to_owned(),
+        setup_token: config.setup_token.clone(),
+    })
+    .await
+}
+
 /// Says goodbye to the sockets, and hands the shards over while requests are still served.
 async fn part(place: &Place, sockets: &Sockets) {
     let moves = place.has_successors();
@@ -209,6 +223,24 @@ async fn part(place: &Place, sockets: &Sockets) {
         }
     };
     tokio::join!(giving, parting);
+}
+
+/// Opens the port for Prometheus, if it is wanted.
+async fn measure(
+    config: &Config,
+    metrics: Metrics,
+    overview: Arc<Overview>,
+    register: Register,
+    closing: CancellationToken,
+) -> Result<(), NodeError> {
+    let Some(address) = config.metrics_listen else { return Ok(()) };
+    let listen = |source| NodeError::Listen { address, source };
+    let server = metrics::bind(address).await.map_err(listen)?;
+    let address = server.address().map_err(listen)?;
+    tracing::info!(address = %format_args!("http://{address}/metrics"), "metrics are shown");
+    let app = metrics::app(metrics, move || overview.gauges(&register));
+    tokio::spawn(server.serve(app, closing));
+    Ok(())
 }
 
 fn settings(config: &Config, public_url: String) -> Settings {

@@ -400,6 +400,7 @@ fn fail(me: &ActorRef<SupervisorMsg>, state: &mut State, id: &str, how: Ended, w
             slot.life = state.lives;
             let (life, id) = (slot.life, id.to_owned());
             state.restarts += 1;
+            state.register.count_restart();
             tracing::warn!(child = %path, why, wait_ms = wait.as_millis(), "ended; restarting it");
             state.register.update(&path, |entry| {
                 entry.status = ActorStatus::BackingOff;

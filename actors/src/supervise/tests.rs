@@ -138,6 +138,7 @@ async fn a_child_that_panics_comes_back_and_says_so() {
     let actors = bench.register.list().await.actors;
     let worker = actors.iter().find(|a| a.path == "top/w").unwrap();
     assert_eq!((worker.restarts, worker.status), (1, ActorStatus::Running));
+    assert_eq!(bench.register.restarts(), 1);
     assert_eq!(worker.snapshot, json!({"start": 2}));
     assert!(worker.last_failure.as_deref().unwrap().contains("as told"));
 }

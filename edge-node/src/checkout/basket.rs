@@ -1,6 +1,6 @@
 //! The basket of an open transaction. Pure: no I/O.
 //!
-//! Limits: [`MAX_LINES`] lines, [`MAX_PAYMENTS`] payments. What was paid already bounds what may still be taken out.
+//! Limits: [`MAX_LINES`] lines, a few payments. What was paid already bounds what may still be taken out.
 
 use messages::edge::checkout::{
     Discount, Line, MAX_LINES, PaymentState, TaxTotal, Totals, TransactionState, TransactionView,

@@ -105,12 +105,14 @@ impl Shops {
 
     /// Asks until it is answered, or refused for good.
     async fn post(&self, client: &Client, hub: &str, path: &str, body: &Value, key: &str) -> Result<Value> {
+        // A key is for one thing that is made.
+        let key = format!("{key}-{}", path.rsplit('/').next().unwrap_or_default());
         let mut tried = 0;
         loop {
             tried += 1;
             let request = client.post(format!("{hub}/api/v1{path}")).json(body);
             let token = self.tokens.borrow().clone();
-            let answer = request.bearer_auth(token).header("idempotency-key", key).send().await;
+            let answer = request.bearer_auth(token).header("idempotency-key", &key).send().await;
             let (what, again) = match answer {
                 Ok(answer) if answer.status().is_success() => return Ok(answer.json().await?),
                 Ok(refused) => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::observe::Register;
 use futures_util::future::{BoxFuture, join_all};
 use messages::http::cluster::{
     ClusterView, LinkState, LinkView, NodeFigures, NodeState, NodeView, RoundTrip, ShardView,
@@ -17,6 +18,7 @@ use super::ownership::Ownership;
 use super::relay::ClusterFeed;
 use super::shard::Shard;
 use super::wire::{Answer, Question};
+use crate::metrics::Gauges;
 use crate::store::{NodeRow, OwnershipStore};
 
 /// A node that takes longer is shown without figures.
@@ -33,6 +35,24 @@ pub struct Overview {
 }
 
 impl Overview {
+    /// What this node can tell of itself at once.
+    #[must_use]
+    pub fn gauges(&self, register: &Register) -> Gauges {
+        let (figures, links) = (self.inbox.figures(), links(&self.inbox.feed));
+        Gauges {
+            agent_sockets: figures.agent_sockets,
+            console_sockets: figures.console_sockets,
+            retailers_active: figures.retailers_active,
+            resident_bytes: figures.rss_bytes,
+            shards_owned: self.ownership.changed().borrow().len() as u64,
+            lease: self.ownership.is_valid(),
+            links_up: links.iter().filter(|link| link.state == LinkState::Up).count() as u64,
+            links_known: links.len() as u64,
+            actors: register.count() as u64,
+            actor_restarts: register.restarts(),
+        }
+    }
+
     pub async fn view(&self) -> Result<ClusterView, Problem> {
         let feed = &self.inbox.feed;
         let at = Timestamp::now();

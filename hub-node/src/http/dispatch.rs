@@ -108,6 +108,7 @@ where
         };
         reply::secure(&mut response, &request_id, app.state.settings.secure);
         let (status, took) = (response.status().as_u16(), began.elapsed());
+        app.state.metrics.answered(status, took);
         tracing::debug!(status, took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "answered");
         response
     }

@@ -100,8 +100,11 @@ fn kubernetes_probes_ask_for_public_routes_on_the_right_port() {
             assert_eq!(get["scheme"].as_str().unwrap_or("HTTP"), scheme, "{}: {probe}", manifests.overlay);
             assert_eq!(get["port"], "public");
         }
-        for (port, variable) in [("public", "GROCERYSYNC_LISTEN"), ("cluster", "GROCERYSYNC_CLUSTER_LISTEN")]
-        {
+        for (port, variable) in [
+            ("public", "GROCERYSYNC_LISTEN"),
+            ("cluster", "GROCERYSYNC_CLUSTER_LISTEN"),
+            ("metrics", "GROCERYSYNC_METRICS_LISTEN"),
+        ] {
             let listens = environment[variable].rsplit_once(':').unwrap().1.to_owned();
             assert_eq!(manifests.port(port).to_string(), listens, "{}: {port}", manifests.overlay);
         }
@@ -143,6 +146,29 @@ fn kubernetes_services_lead_to_the_hub_and_names_are_those_of_services() {
     }
 }
 
+#[test]
+fn kubernetes_each_nodes_metrics_are_scraped_where_the_operator_is() {
+    let manifests = Manifests::of("monitored");
+    let monitor = manifests.of_kind("ServiceMonitor").next().unwrap();
+    let endpoint = &monitor["spec"]["endpoints"][0];
+    assert_eq!(endpoint["path"], "/metrics");
+    let selected = &monitor["spec"]["selector"]["matchLabels"];
+    let leads = |service: &&Value| {
+        let ports = service["spec"]["ports"].as_array().unwrap();
+        matches(selected, &service["metadata"]["labels"])
+            && ports.iter().any(|port| port["name"] == endpoint["port"])
+    };
+    let services: Vec<&Value> = manifests.of_kind("Service").filter(leads).collect();
+    assert_eq!(services.len(), 1, "a node is scraped once");
+    assert_eq!(services[0]["spec"]["clusterIP"], "None", "each node, not one behind a common address");
+    let opens = |policy: &Value| policy["spec"]["ingress"].to_string().contains("\"metrics\"");
+    assert_eq!(manifests.of_kind("NetworkPolicy").filter(|policy| opens(policy)).count(), 1);
+    for plain in ["dev", "production"] {
+        let plain = Manifests::of(plain);
+        assert!(!plain.of_kind("NetworkPolicy").any(opens), "{}: metrics are open", plain.overlay);
+    }
+}
+
 fn matches(selector: &Value, labels: &Value) -> bool {
     selector.as_object().into_iter().flatten().all(|(key, value)| labels[key] == *value)
 }
@@ -157,7 +183,7 @@ fn kubernetes_only_hubs_reach_the_cluster_port() {
                 for port in ports.iter().filter_map(|port| port["port"].as_str()) {
                     manifests.port(port);
                 }
-                if ports.iter().any(|port| port["port"] != "public") {
+                if ports.iter().any(|port| port["port"] == "cluster") {
                     let pods = &manifests.stateful_set()["spec"]["selector"];
                     assert_eq!(rule["from"], serde_json::json!([{ "podSelector": pods }]));
                     open_to_hubs += 1;

@@ -12,6 +12,7 @@ mod edge;
 mod fallback;
 mod hub;
 mod meddler;
+mod metrics;
 mod schedule;
 mod sessions;
 mod sshd;

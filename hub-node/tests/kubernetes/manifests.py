@@ -11,11 +11,49 @@ import pathlib
 import subprocess
 import sys
 
+import jsonschema
 import kubernetes_validate
 import yaml
 
 # The oldest version that has all of what the manifests use, and the newest one that there is a schema for.
 VERSIONS = ["1.30", "1.37"]
+
+# Kubernetes does not know the Prometheus operator's kind. What we use of it, strictly.
+SERVICE_MONITOR = {
+    "type": "object",
+    "required": ["apiVersion", "kind", "metadata", "spec"],
+    "properties": {
+        "apiVersion": {"const": "monitoring.coreos.com/v1"},
+        "spec": {
+            "type": "object",
+            "required": ["selector", "endpoints"],
+            "additionalProperties": False,
+            "properties": {
+                "selector": {"type": "object", "required": ["matchLabels"]},
+                "endpoints": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "properties": {
+                            "port": {"type": "string"},
+                            "path": {"type": "string"},
+                            "interval": {"type": "string", "pattern": "^[0-9]+s$"},
+                            "scrapeTimeout": {"type": "string", "pattern": "^[0-9]+s$"},
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def validate(document: dict, version: str) -> None:
+    if document.get("kind") == "ServiceMonitor":
+        jsonschema.validate(document, SERVICE_MONITOR)
+    else:
+        kubernetes_validate.validate(document, version, strict=True)
 
 
 def main() -> int:
@@ -31,8 +69,8 @@ def main() -> int:
         name = f"{document.get('kind')} {document.get('metadata', {}).get('name')}"
         for version in VERSIONS:
             try:
-                kubernetes_validate.validate(document, version, strict=True)
-            except kubernetes_validate.ValidationError as error:
+                validate(document, version)
+            except (kubernetes_validate.ValidationError, jsonschema.ValidationError) as error:
                 place = ".".join(str(part) for part in error.path)
                 print(f"{name}, Kubernetes {version}: {place}: {error.message}", file=sys.stderr)
                 wrong += 1

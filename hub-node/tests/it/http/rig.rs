@@ -132,6 +132,7 @@ impl Rig {
                 secure: true,
                 trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
             },
+            metrics: hub_node::metrics::Metrics::default(),
             draining: draining.clone(),
         };
         // Stands in for the sockets: a slow answer, and an upgrade that echoes.

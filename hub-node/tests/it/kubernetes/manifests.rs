@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-pub(super) const OVERLAYS: &[&str] = &["dev", "production"];
+pub(super) const OVERLAYS: &[&str] = &["dev", "production", "monitored"];
 
 pub(super) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s")

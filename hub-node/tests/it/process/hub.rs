@@ -29,7 +29,15 @@ impl Hub {
         // Left by an earlier life: it says where that one listened.
         let _absent = fs::remove_file(data_dir.join("hub.addr"));
         let child = Command::new(env!("CARGO_BIN_EXE_hub-node"))
-            .args(["run", "--stop-on-stdin-close", "--listen", listen, "--data-dir"])
+            .args([
+                "run",
+                "--stop-on-stdin-close",
+                "--listen",
+                listen,
+                "--metrics-listen",
+                "127.0.0.1:0",
+                "--data-dir",
+            ])
             .arg(&data_dir)
             .env("GROCERYSYNC_SETUP_TOKEN", SETUP_TOKEN)
             .env("GROCERYSYNC_LOG", "info,hub_node=debug,actors=debug")
