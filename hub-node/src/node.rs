@@ -142,7 +142,7 @@ async fn serve(
     let inbox = engine.inbox(&access, &place);
     let cluster_address = place.link(config, &identity, hub, inbox.clone()).await?;
     let record = clustered::record(place.boot, data_dir, &local_url, cluster_address);
-    let ownership_store = Arc::new(OwnershipStore::new(store.clone(), record, LeaseTerms::default().ttl));
+    let ownership_store = Arc::new(OwnershipStore::new(store.vital(), record, LeaseTerms::default().ttl));
     place.claim(&ownership_store, data_dir, hub, &engine.host);
     let following = follow(&inbox, &place.ownership, &engine.board);
     parts::keep_house(hub, &store, &sealer, engine.router.clone());

@@ -153,9 +153,15 @@ impl MapKeeper {
         self.publish(topology);
     }
 
-    /// A node's process was found gone.
+    /// A node's process was found gone. Another node may have found so first, and its shards have moved already.
     pub(super) fn found_gone(&self, boot: BootId) {
-        self.chronicle.lock().unwrap_or_else(PoisonError::into_inner).gone.insert(boot);
+        let mut chronicle = self.chronicle.lock().unwrap_or_else(PoisonError::into_inner);
+        chronicle.gone.insert(boot);
+        for told in &mut chronicle.moves {
+            if told.from == Some(boot) && told.why == MoveReason::LeaseRanOut {
+                told.why = MoveReason::OwnerGone;
+            }
+        }
     }
 
     fn record(&self, before: &Topology, after: &Topology) {
@@ -218,5 +224,22 @@ mod tests {
         keeper.moved(first, place(two, 3));
         assert!(watch.has_changed().unwrap());
         assert_eq!(map.moves()[0], newest);
+    }
+
+    #[test]
+    fn a_move_is_told_as_the_owners_end_also_when_that_is_learnt_later() {
+        let (keeper, map) = map();
+        let (one, two) = (BootId::new(), BootId::new());
+        let place = |owner, epoch| Place { owner: Some(owner), epoch: Epoch(epoch) };
+        let mut shards = Shard::all();
+        let (early, late) = (shards.next().unwrap(), shards.next().unwrap());
+        keeper.moved(early, place(one, 1));
+        keeper.moved(late, place(one, 1));
+        keeper.moved(early, place(two, 2));
+        assert_eq!(map.moves()[0].why, MoveReason::LeaseRanOut);
+        keeper.found_gone(one);
+        keeper.moved(late, place(two, 2));
+        let why: Vec<MoveReason> = map.moves().iter().take(2).map(|told| told.why).collect();
+        assert_eq!(why, [MoveReason::OwnerGone, MoveReason::OwnerGone]);
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Stands under everything else in `store`. Does not know any document.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actors::ports::StoreError;
 use bson::{Document, doc};
 use mongodb::options::{Acknowledgment, ClientOptions, ReadConcern, SelectionCriteria, WriteConcern};
 use mongodb::{Client, Collection, Database};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::documents::{SystemDocument, TenantDocument};
@@ -22,6 +24,11 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// Connections: two per retailer that commits at the same instant would be plenty; the driver's default of 10
 /// made group commits of different retailers wait for each other.
 const POOL: u32 = 64;
+/// Retailers loaded at once; each asks eight questions. When thousands of agents come back together, more at once would
+/// only make all of them late.
+const LOADS: usize = 8;
+/// Connections for leases alone: a storm of other work must not make a node lose what it owns.
+const VITAL_POOL: u32 = 4;
 /// A health check that takes longer is a failed one.
 const PING: Duration = Duration::from_secs(2);
 
@@ -43,16 +50,24 @@ pub enum OpenError {
 pub struct Store {
     client: Client,
     database: Database,
+    /// Its connections are never waited for behind other work; see [`Store::vital`].
+    vital: Client,
+    loads: Arc<Semaphore>,
 }
 
 impl Store {
     /// Connects, waits for an answer, and brings the schema up to date.
     pub async fn open(uri: &str, database: &str) -> Result<Self, OpenError> {
         let options = options(uri).await.map_err(|error| OpenError::Uri(failure::sentence(&error)))?;
-        let client =
-            Client::with_options(options).map_err(|error| OpenError::Uri(failure::sentence(&error)))?;
+        let connect = |options| {
+            Client::with_options(options).map_err(|error| OpenError::Uri(failure::sentence(&error)))
+        };
+        let mut few = options.clone();
+        few.max_pool_size = Some(VITAL_POOL);
+        let vital = connect(few)?;
+        let client = connect(options)?;
         let database = client.database(database);
-        let store = Self { client, database };
+        let store = Self { client, database, vital, loads: Arc::new(Semaphore::new(LOADS)) };
         match timeout(SELECTION + PING, store.knock()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) if failure::is_passing(&error) => {
@@ -64,6 +79,20 @@ impl Store {
         schema::bring_up(&store).await?;
         lifetime::look(&store.client).await;
         Ok(store)
+    }
+
+    /// The same database by connections of its own, for leases.
+    #[must_use]
+    pub fn vital(&self) -> Self {
+        let (client, vital) = (self.vital.clone(), self.vital.clone());
+        let loads = Arc::new(Semaphore::new(LOADS));
+        Self { database: client.database(self.database.name()), client, vital, loads }
+    }
+
+    /// A retailer's turn to be loaded, for as long as what is returned is kept.
+    pub(super) async fn turn_to_load(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.loads.acquire().await.ok()
     }
 
     /// Does the database answer now?
@@ -87,6 +116,7 @@ impl Store {
 
     /// Ends the driver's background tasks. Sessions and cursors that are open are given up.
     pub async fn close(self) {
+        self.vital.shutdown().immediate(true).await;
         self.client.shutdown().immediate(true).await;
     }
 

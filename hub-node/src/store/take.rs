@@ -33,8 +33,11 @@ impl TenantDb {
     pub(super) async fn take(&self, epoch: Epoch) -> Result<Image, StoreError> {
         let mut fence = self.raise(Fence::Retailer, epoch).await?;
         for _ in 0..LOADS {
+            // Not while the fence is raised: a dead hub's transaction may hold that up.
+            let turn = self.turn_to_load().await;
             // Boxed: eight questions at once make a large future.
             let image = Box::pin(self.load(Version(count(fence.version, "version")?))).await?;
+            drop(turn);
             let now = persist(WRITE, || self.fence(Fence::Retailer)).await?.ok_or(StoreError::Fenced)?;
             if now.epoch != long(epoch.0) {
                 return Err(StoreError::Fenced);

@@ -12,6 +12,7 @@ use messages::{AgentId, RetailerId};
 use mongodb::ClientSession;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{ReadConcern, ReturnDocument};
+use tokio::sync::SemaphorePermit;
 
 use super::documents::fence::FenceDoc;
 use super::documents::generation::GenerationDoc;
@@ -266,6 +267,10 @@ impl TenantDb {
             session.start_transaction().read_concern(ReadConcern::snapshot()).write_concern(durable());
         start.await?;
         Ok(session)
+    }
+
+    pub(super) async fn turn_to_load(&self) -> Option<SemaphorePermit<'_>> {
+        self.store.turn_to_load().await
     }
 
     /// Changes the fence if it is as `wanted`; answers with what it is then. With `make`, it is made if absent.

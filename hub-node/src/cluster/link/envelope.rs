@@ -17,8 +17,9 @@ use super::api::{AskError, Refusal, Trace};
 pub(super) const PROTOCOL: u16 = 1;
 /// The oldest that we read.
 pub(super) const OLDEST: u16 = 1;
-/// Largest body of a question or a tell. Long bodies hold up everything behind them on the same connection.
-pub(super) const MAX_BODY: usize = 1 << 20;
+/// Largest body of a question or a tell: a mebibyte of a store edge's events, and what they are wrapped in. Long bodies
+/// hold up everything behind them on the same connection.
+pub(super) const MAX_BODY: usize = 2 << 20;
 /// Largest answer: a page of a busy retailer must fit.
 pub(super) const MAX_ANSWER: usize = 4 << 20;
 /// Largest frame that is read; a larger one ends the connection. Above every body with its envelope.

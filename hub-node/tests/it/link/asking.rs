@@ -72,9 +72,9 @@ async fn process_bodies_have_limits_on_both_ways_and_the_largest_pass() {
     let certs = Certs::new();
     let (node, other) = pair(&certs, QUICK, true).await;
     let ask = |size: usize| node.links.ask(other.boot, Bytes::from(vec![b'-'; size]), LONG, None);
-    assert_eq!(ask(MIB).await.unwrap().len(), 10);
-    let limit = MIB;
-    assert_eq!(ask(MIB + 1).await, Err(Refusal::TooLarge { bytes: MIB + 1, limit }.into()));
+    let limit = 2 * MIB;
+    assert_eq!(ask(limit).await.unwrap().len(), 10);
+    assert_eq!(ask(limit + 1).await, Err(Refusal::TooLarge { bytes: limit + 1, limit }.into()));
     let big = |size: usize| {
         let text = format!("big {size}");
         async { Ok::<_, AskError>(node.ask(other.boot, &{ text }, LONG).await?.len()) }
@@ -113,7 +113,7 @@ async fn process_tells_arrive_all_and_before_a_later_question() {
     assert_eq!((&stats["tells"], &stats["last_tell"]), (&2_000.into(), &"tell 1999 xxxxxxxxxx".into()));
     let refused = node.view(other.boot).unwrap().dropped;
     assert_eq!(stats["missed"], refused, "what did not pass at the first try was told of");
-    assert!(!node.links.tell(other.boot, &Bytes::from(vec![0; MIB + 1])), "too large");
+    assert!(!node.links.tell(other.boot, &Bytes::from(vec![0; 2 * MIB + 1])), "too large");
 }
 
 #[tokio::test(flavor = "multi_thread")]
