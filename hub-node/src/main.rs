@@ -1,14 +1,11 @@
 //! The `hub-node` program: arguments, log, signals, exit code.
 
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use hub_node::config::Config;
 use hub_node::{open_files, shutdown, telemetry};
-
-/// What still runs when everything is stopped has nobody left to run for.
-const LAST_TASKS: Duration = Duration::from_secs(1);
 
 /// The hub of GrocerySync
 #[derive(Parser)]
@@ -43,12 +40,14 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    // Ends with the process and is never taken down: what still runs when everything is stopped has nobody left to run
+    // for, a read of standard input cannot be interrupted, and the parts of the database's client that are still busy
+    // would panic when they find the others gone.
+    let runtime = ManuallyDrop::new(runtime);
     let outcome = runtime.block_on(async {
         let stop = shutdown::on_signal(config.stop_on_stdin_close);
         hub_node::run(*config, stop).await
     });
-    // A read of standard input cannot be interrupted: it must not hold up the end.
-    runtime.shutdown_timeout(LAST_TASKS);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

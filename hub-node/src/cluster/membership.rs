@@ -78,8 +78,12 @@ pub struct State {
     surrenders: Surrenders,
     picture: Picture,
     calling: bool,
+    begun_at: Moment,
     /// Something has happened that is worth a look before the next renewal.
     look_soon: bool,
+    /// A shard was seen that nobody serves. It is meant for another node, or nodes that saw different pictures each left
+    /// it to another: this one looks again before its next renewal.
+    unserved: bool,
     registrations: u64,
     renewals: u64,
     failures: u64,
@@ -160,7 +164,9 @@ impl Actor for Membership {
             surrenders: Surrenders::default(),
             picture: Picture::default(),
             calling: false,
+            begun_at: Moment::now(),
             look_soon: false,
+            unserved: false,
             registrations: 0,
             renewals: 0,
             failures: 0,
@@ -229,20 +235,24 @@ impl State {
             return;
         }
         match (self.lease.next(now), self.name) {
-            (Act::Wait(_), Some(name)) if std::mem::take(&mut self.look_soon) => {
-                self.calling = true;
-                round::begin(myself, self, Some(name), now);
+            (Act::Wait(_), Some(name)) if self.looks_now(now) => {
+                self.look_soon = false;
+                self.begin(myself, Some(name), now);
             }
             (Act::Wait(_), _) => {}
-            (Act::Renew, Some(name)) => {
-                self.calling = true;
-                round::begin(myself, self, Some(name), now);
-            }
-            (Act::Register | Act::Renew, _) => {
-                self.calling = true;
-                round::begin(myself, self, None, now);
-            }
+            (Act::Renew, Some(name)) => self.begin(myself, Some(name), now),
+            (Act::Register | Act::Renew, _) => self.begin(myself, None, now),
         }
+    }
+
+    fn begin(&mut self, myself: &ActorRef<MembershipMsg>, name: Option<LeaseName>, now: Moment) {
+        self.calling = true;
+        self.begun_at = now;
+        round::begin(myself, self, name, now);
+    }
+
+    fn looks_now(&self, now: Moment) -> bool {
+        self.look_soon || (self.unserved && self.begun_at.until(now) >= self.terms.retry_after)
     }
 
     fn look_soon(&mut self, myself: &ActorRef<MembershipMsg>) {
@@ -297,6 +307,7 @@ impl State {
         for (shard, place) in gone {
             topology.put(shard, place);
         }
+        self.unserved = picture.shards.iter().any(|row| picture.living_owner(row).is_none());
         self.picture = picture;
         self.publish();
         self.map.publish(topology);
