@@ -1,20 +1,12 @@
 // Pages whose answers this script plays, on a real hub that serves the rest: what a run of many lines, a cluster of three
 // nodes, a lost file or a token of yesterday looks like. A test cannot wait for those.
 
-import { accessible, assert, at, given, launch, live, open, PASSWORD, say, signIn } from './console.mjs';
+import { accessible, assert, at, call, given, launch, live, open, PASSWORD, say, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 /** More rows than the hub takes frames of one socket in a second. */
 const MANY = 90;
 const id = (n) => `01890a5d-ac96-774b-bcce-b302099a8${String(n).padStart(3, '0')}`;
-
-/** Asks the hub as a program does. */
-async function call(method, path, body, token) {
-  const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) };
-  const answer = await fetch(`${hub}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
-  if (!answer.ok) throw new Error(`${method} ${path}: ${await answer.text()}`);
-  return answer.json();
-}
 
 async function furnish() {
   const person = { login: 'ann', name: 'Ann Novak', password: PASSWORD };

@@ -58,9 +58,19 @@ async fn browser_the_whole_story() {
 
 #[tokio::test]
 async fn browser_pages_whose_answers_are_played() {
+    plays("pages.mjs").await;
+}
+
+#[tokio::test]
+async fn browser_schedules_queue_and_platforms() {
+    plays("timing.mjs").await;
+}
+
+/// A script that needs nothing but a new hub.
+async fn plays(name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let hub = Hub::start(folder.path()).await;
-    let mut child = script("pages.mjs", &hub).stdin(Stdio::null()).spawn().unwrap();
+    let mut child = script(name, &hub).stdin(Stdio::null()).spawn().unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
     while let Some(line) = said.next_line().await.unwrap() {
         tracing_line(&line);
