@@ -19,6 +19,7 @@ pub mod http;
 pub mod ids;
 pub mod item;
 pub mod live;
+pub mod mapping;
 pub mod permission;
 pub mod problem;
 pub mod quantity;

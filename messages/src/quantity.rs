@@ -23,6 +23,32 @@ pub enum DecimalError {
     TooLong(String),
     #[error("{0} has more than {1} decimals")]
     TooPrecise(Decimal, u8),
+    #[error("the result has more than {max} digits", max = Decimal::MAX_DIGITS)]
+    OutOfRange,
+    #[error("{0} cannot be divided by zero")]
+    DividedByZero(Decimal),
+}
+
+/// Which way a number goes that lies between two multiples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// Halves away from zero.
+    #[default]
+    Nearest,
+    Up,
+    Down,
+}
+
+/// The quotient rounded to a whole number, halves away from zero.
+const fn to_nearest(above: i128, below: i128) -> i128 {
+    let (whole, rest) = (above / below, above % below);
+    if rest.unsigned_abs() >= below.unsigned_abs().div_ceil(2) {
+        whole + if (above < 0) == (below < 0) { 1 } else { -1 }
+    } else {
+        whole
+    }
 }
 
 impl Decimal {
@@ -129,6 +155,65 @@ impl Decimal {
         self.digits < 0
     }
 
+    /// The exact sum.
+    pub fn plus(self, other: Self) -> Result<Self, DecimalError> {
+        let scale = self.scale.max(other.scale);
+        Self::fitting(self.at_scale(scale) + other.at_scale(scale), scale)
+    }
+
+    /// The exact product.
+    pub fn times(self, other: Self) -> Result<Self, DecimalError> {
+        Self::fitting(i128::from(self.digits) * i128::from(other.digits), self.scale + other.scale)
+    }
+
+    /// The quotient with so many decimals, the last one rounded, halves away from zero.
+    pub fn divided(self, by: Self, decimals: u8) -> Result<Self, DecimalError> {
+        if by.digits == 0 {
+            return Err(DecimalError::DividedByZero(self));
+        }
+        // self / by = digits * 10^(decimals + by.scale - self.scale) / by.digits, in units of 10^-decimals.
+        let (mut above, mut below) = (i128::from(self.digits), i128::from(by.digits));
+        let up = i32::from(decimals) + i32::from(by.scale) - i32::from(self.scale);
+        let power = 10_i128.checked_pow(up.unsigned_abs()).ok_or(DecimalError::OutOfRange)?;
+        let side = if up >= 0 { &mut above } else { &mut below };
+        *side = side.checked_mul(power).ok_or(DecimalError::OutOfRange)?;
+        Self::fitting(to_nearest(above, below), decimals)
+    }
+
+    /// The next multiple of `step`, which is above zero.
+    pub fn rounded(self, step: Self, how: Rounding) -> Result<Self, DecimalError> {
+        if step.digits <= 0 {
+            return Err(DecimalError::OutOfRange);
+        }
+        let scale = self.scale.max(step.scale);
+        let (number, step) = (self.at_scale(scale), step.at_scale(scale));
+        let multiples = match how {
+            Rounding::Nearest => to_nearest(number, step),
+            Rounding::Up => -(-number).div_euclid(step),
+            Rounding::Down => number.div_euclid(step),
+        };
+        Self::fitting(multiples * step, scale)
+    }
+
+    /// At most 18 digits times 10^18: never more than an `i128` holds.
+    fn at_scale(self, scale: u8) -> i128 {
+        i128::from(self.digits) * 10_i128.pow(u32::from(scale.saturating_sub(self.scale)))
+    }
+
+    /// Zeros behind the mark go before a number is too long.
+    fn fitting(mut digits: i128, mut scale: u8) -> Result<Self, DecimalError> {
+        const MOST: i128 = 10_i128.pow(Decimal::MAX_DIGITS as u32);
+        while scale > 0 && digits % 10 == 0 && (digits.abs() >= MOST || usize::from(scale) > Self::MAX_DIGITS)
+        {
+            digits /= 10;
+            scale -= 1;
+        }
+        if digits.abs() >= MOST || usize::from(scale) > Self::MAX_DIGITS {
+            return Err(DecimalError::OutOfRange);
+        }
+        Ok(Self { digits: i64::try_from(digits).map_err(|_| DecimalError::OutOfRange)?, scale })
+    }
+
     /// Digits and scale without trailing zeros after the mark, which is how two decimals are compared.
     const fn reduced(self) -> (i64, u8) {
         let (mut digits, mut scale) = (self.digits, self.scale);
@@ -143,6 +228,19 @@ impl Decimal {
 impl PartialEq for Decimal {
     fn eq(&self, other: &Self) -> bool {
         self.reduced() == other.reduced()
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let scale = self.scale.max(other.scale);
+        self.at_scale(scale).cmp(&other.at_scale(scale))
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -234,6 +332,45 @@ mod tests {
         assert_eq!(price.to_units(1), Ok(129));
         assert_eq!(price.to_units(3), Ok(12_900));
         assert!(price.to_units(0).is_err());
+    }
+
+    #[test]
+    fn sums_and_order_do_not_see_trailing_zeros() {
+        let number = |text: &str| text.parse::<Decimal>().unwrap();
+        assert_eq!(number("0.1").plus(number("0.20")).unwrap().to_string(), "0.30");
+        assert!(number("-1.5") < number("-1.25") && number("2") > number("1.99"));
+        assert_eq!(number("2.0").cmp(&number("2")), std::cmp::Ordering::Equal);
+        let most = number("999999999999999999");
+        assert_eq!(most.plus(number("1")), Err(DecimalError::OutOfRange));
+        assert_eq!(most.times(number("10.0")), Err(DecimalError::OutOfRange));
+        assert_eq!(most.times(number("1.000000")), Ok(most), "zeros make room");
+    }
+
+    #[test]
+    fn halves_go_away_from_zero() {
+        let number = |text: &str| text.parse::<Decimal>().unwrap();
+        for (above, below, decimals, result) in [
+            ("10", "4", 0, "3"),
+            ("-10", "4", 0, "-3"),
+            ("10", "3", 2, "3.33"),
+            ("20", "-3", 2, "-6.67"),
+            ("1", "3", 0, "0"),
+            ("0.5", "0.25", 1, "2.0"),
+        ] {
+            let quotient = number(above).divided(number(below), decimals).unwrap();
+            assert_eq!(quotient.to_string(), result, "{above} / {below}");
+        }
+        assert!(number("1").divided(Decimal::ZERO, 2).is_err());
+        for (text, step, nearest, up, down) in [
+            ("1.975", "0.05", "2.000", "2.000", "1.950"),
+            ("-1.975", "0.05", "-2.000", "-1.950", "-2.000"),
+            ("7", "5", "5", "10", "5"),
+            ("7.5", "5", "10.0", "10.0", "5.0"),
+        ] {
+            let round = |how| number(text).rounded(number(step), how).unwrap().to_string();
+            let all = [Rounding::Nearest, Rounding::Up, Rounding::Down].map(round);
+            assert_eq!(all, [nearest, up, down], "{text} to {step}");
+        }
     }
 
     proptest! {
