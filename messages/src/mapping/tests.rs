@@ -1,3 +1,5 @@
+//! What mappings do, step by step; and that nothing people or files hold can bring the engine down.
+
 use proptest::prelude::*;
 use serde_json::json;
 
