@@ -87,6 +87,8 @@ pub(super) struct State {
     renew_at: Instant,
     /// What was wrong with the certificate files last time.
     renew_problem: Option<String>,
+    /// Of the certificate, when they are few.
+    days_left: Option<u32>,
     _door: AbortOnDrop,
 }
 
@@ -159,6 +161,7 @@ impl Actor for Keeper {
             server,
             renew_at: Instant::now() + shared.config.terms.renew,
             renew_problem: None,
+            days_left: None,
             _door: AbortOnDrop(door.abort_handle()),
             secrets,
             shared,
@@ -339,6 +342,7 @@ impl State {
                     tracing::info!("the certificates of hub links were renewed");
                     self.shared.replace_tls(fresh);
                 }
+                self.look_at_the_end();
             }
             Err(error) => {
                 let problem = error.to_string();
@@ -348,6 +352,20 @@ impl State {
                 self.renew_problem = Some(problem);
             }
         }
+    }
+
+    /// A certificate that nobody renews takes the node out of the cluster: said once for each day that is left.
+    fn look_at_the_end(&mut self) {
+        let days_left = self.shared.tls().days_left();
+        if let Some(days) = days_left
+            && self.days_left != days_left
+        {
+            tracing::warn!(
+                days,
+                "the certificate of hub links runs out soon; put a renewed one in its files"
+            );
+        }
+        self.days_left = days_left;
     }
 
     fn act(&mut self, myself: &ActorRef<KeeperMsg>, act: Do) {
@@ -444,7 +462,7 @@ impl State {
             "late": get(&counts.late),
             "failed": get(&counts.failed),
             "unreadable": get(&counts.unreadable),
-            "certificate_problem": self.renew_problem,
+            "certificate_problem": self.renew_problem, "certificate_days_left": self.days_left,
         })
     }
 }

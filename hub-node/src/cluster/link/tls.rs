@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -18,6 +19,9 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// The name that every hub node's certificate carries, whatever the machine is called.
 pub const NAME: &str = "hub.grocerysync.internal";
+/// Days within which the end of a certificate is spoken of: time enough to renew it by hand.
+const FAR_OFF: u32 = 14;
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// What is spoken inside. Another TLS service at a mistaken address is recognised by it.
 const ALPN: &[u8] = b"grocerysync-link/1";
 
@@ -47,8 +51,15 @@ pub struct LinkTls {
     server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
     name: ServerName<'static>,
+    own: Arc<Own>,
     /// Where it came from, to notice that it was renewed there.
     source: Option<Arc<Source>>,
+}
+
+/// What other nodes look at.
+struct Own {
+    chain: Vec<CertificateDer<'static>>,
+    roots: Arc<RootCertStore>,
 }
 
 struct Source {
@@ -115,7 +126,7 @@ impl LinkTls {
         let clients = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone())
             .build()
             .map_err(|error| LinkTlsError::Authority(error.to_string()))?;
-        check_own(&chain, &roots, &provider, &name)?;
+        check_own(&chain, &roots, &provider, &name, UnixTime::now())?;
         let (end, rest) = chain.split_first().ok_or(LinkTlsError::NoCertificate("certificate"))?;
         clients
             .verify_client_cert(end, rest, UnixTime::now())
@@ -131,13 +142,26 @@ impl LinkTls {
         server.alpn_protocols = vec![ALPN.to_vec()];
         // Each connection proves itself anew: a resumed one would outlive its certificate.
         server.send_tls13_tickets = 0;
+        let own = Arc::new(Own { chain: chain.clone(), roots: roots.clone() });
         let mut client = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .and_then(|builder| builder.with_root_certificates(roots).with_client_auth_cert(chain, key))
             .map_err(LinkTlsError::Mismatch)?;
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.resumption = rustls::client::Resumption::disabled();
-        Ok(Self { server: Arc::new(server), client: Arc::new(client), name, source: None })
+        Ok(Self { server: Arc::new(server), client: Arc::new(client), name, own, source: None })
+    }
+
+    /// In how many days other nodes will refuse the certificate; nothing when that is a fortnight off or later. The verifier
+    /// is asked about each of those days: it alone knows what all it looks at.
+    #[must_use]
+    pub fn days_left(&self) -> Option<u32> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let now = UnixTime::now().as_secs();
+        (0..FAR_OFF).find(|days| {
+            let then = UnixTime::since_unix_epoch(DAY * (days + 1) + Duration::from_secs(now));
+            check_own(&self.own.chain, &self.own.roots, &provider, &self.name, then).is_err()
+        })
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
@@ -192,13 +216,14 @@ fn check_own(
     roots: &Arc<RootCertStore>,
     provider: &Arc<CryptoProvider>,
     name: &ServerName<'static>,
+    at: UnixTime,
 ) -> Result<(), LinkTlsError> {
     let verifier = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
         .build()
         .map_err(|error| LinkTlsError::Authority(error.to_string()))?;
     let (end, rest) = chain.split_first().ok_or(LinkTlsError::NoCertificate("certificate"))?;
     verifier
-        .verify_server_cert(end, rest, name, &[], UnixTime::now())
+        .verify_server_cert(end, rest, name, &[], at)
         .map_err(|error| LinkTlsError::Refused(explain_rustls(&error)))?;
     Ok(())
 }

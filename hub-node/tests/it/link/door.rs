@@ -83,6 +83,19 @@ fn certificates_that_other_nodes_would_refuse_are_refused_at_the_start() {
     assert!(matches!(nothing, Err(LinkTlsError::NoCertificate("certificate"))), "{nothing:?}");
 }
 
+#[test]
+fn the_end_of_a_certificate_is_told_some_days_before() {
+    let authority = Authority::new("ours").unwrap();
+    for (days, told) in [(1, true), (10, true), (60, false)] {
+        let issued = authority.issue(HUB_NAME, days.into()).unwrap();
+        let root = authority.certificate.as_bytes();
+        let tls = LinkTls::from_pem(issued.certificate.as_bytes(), issued.key.as_bytes(), root).unwrap();
+        // The last of them may be over by now.
+        let left = tls.days_left();
+        assert_eq!(left.is_some_and(|left| left == days - 1 || left == days), told, "{days}: {left:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn process_who_does_not_speak_tls_is_closed() {
     let certs = Certs::new();
