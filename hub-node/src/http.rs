@@ -62,7 +62,7 @@ pub use reply::{Reply, refusal};
 pub use route::{Route, Takes};
 pub(crate) use server::MAX_CONNECTIONS;
 pub use server::{Drained, Peer, Server, ServerSettings};
-pub use table::routes;
+pub use table::{routes, routes_elsewhere};
 pub use tls::{TlsError, load as load_tls};
 
 use crate::access::{Access, Sealer};

@@ -15,12 +15,14 @@ use crate::tools::{Cache, debian, store};
 use crate::ui;
 use crate::web;
 
+mod backlog;
 mod checkout;
 mod cluster;
 mod console;
 mod crowd;
 mod csv;
 mod idle;
+mod ingest;
 mod rig;
 mod rounds;
 mod rss;
@@ -31,6 +33,8 @@ use rounds::Report;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Name {
+    /// ten days of sales drained from a store edge while its tills sell.
+    Backlog,
     /// P-12: memory of an idle hub and an idle agent.
     Idle,
     /// P-11: the first visit to the console, with 500 retailers.
@@ -43,6 +47,8 @@ pub(crate) enum Name {
     Crowd,
     /// P-6: a million CSV items to a local file, against Python's csv module.
     Csv,
+    /// P-1: events of store edges taken in by one hub, against the database's own driver; HTTP and gRPC side by side.
+    Ingest,
     /// CLU-4: three hub nodes with 10,000 agents and 1,000 consoles.
     Scale,
     /// P-5: 200 MB to an SFTP server, against OpenSSH's client.
@@ -52,12 +58,14 @@ pub(crate) enum Name {
 impl Name {
     fn text(self) -> &'static str {
         match self {
+            Self::Backlog => "backlog",
             Self::Idle => "idle",
             Self::Console => "console",
             Self::Checkout => "checkout",
             Self::Cluster => "cluster",
             Self::Crowd => "crowd",
             Self::Csv => "csv",
+            Self::Ingest => "ingest",
             Self::Scale => "scale",
             Self::Sftp => "sftp",
         }
@@ -96,8 +104,10 @@ pub(crate) fn run(repo: &Repo, name: Name) -> Result<()> {
         ui::say("… building hub and agent (release)");
         let mut cargo = process::cargo(repo);
         cargo.args(["build", "--release", "--package", "hub-node", "--package", "agent-node", "--bins"]);
-        if matches!(name, Name::Scale) {
-            cargo.args(["--example", "crowd_sockets"]);
+        match name {
+            Name::Scale => drop(cargo.args(["--example", "crowd_sockets"])),
+            Name::Ingest => drop(cargo.args(["--example", "ingest_load"])),
+            _ => {}
         }
         process::stream(&mut cargo)?;
     }
@@ -110,12 +120,14 @@ pub(crate) fn run(repo: &Repo, name: Name) -> Result<()> {
         repo: repo.clone(),
     };
     let report = match name {
+        Name::Backlog => backlog::run(&bench)?,
         Name::Idle => idle::run(&bench)?,
         Name::Console => console::run(&bench)?,
         Name::Checkout => checkout::run(&bench)?,
         Name::Cluster => cluster::run(&bench)?,
         Name::Crowd => crowd::run(&bench)?,
         Name::Csv => csv::run(&bench)?,
+        Name::Ingest => ingest::run(&bench)?,
         Name::Scale => scale::run(&bench)?,
         Name::Sftp => sftp::run(&bench)?,
     };

@@ -1,6 +1,6 @@
 //! `cargo xtask faults`: the long form of the cluster's fault harness, which is a test of the hub
-//! (`hub-node/tests/it/faults.rs`). The short form runs with all other tests. It is run without the test runner, whose
-//! time limits are made for minutes.
+//! (`hub-node/tests/it/faults.rs`); with `--edges` of the store edges' one (`hub-node/tests/it/process/edge/faults.rs`). The
+//! short forms run with all other tests. It is run without the test runner, whose time limits are made for minutes.
 
 use anyhow::Result;
 
@@ -23,20 +23,28 @@ pub(crate) struct Options {
     /// New faults come for so many seconds; the tests' own short form has 5. A seed is another schedule with another number.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
+    /// A store edge with five tills and its hub instead of a cluster; one seed at a time.
+    #[arg(long)]
+    edges: bool,
 }
 
 impl Options {
     /// What the test reads.
-    fn variables(&self) -> Vec<(&'static str, String)> {
-        let mut variables = vec![("GROCERYSYNC_FAULT_SECONDS", self.seconds.to_string())];
+    fn variables(&self) -> Vec<(String, String)> {
+        let of = if self.edges { "GROCERYSYNC_EDGE_FAULT" } else { "GROCERYSYNC_FAULT" };
+        let mut variables = vec![(format!("{of}_SECONDS"), self.seconds.to_string())];
         match self.seed {
-            Some(seed) => variables.push(("GROCERYSYNC_FAULT_SEED", seed.to_string())),
+            Some(seed) => variables.push((format!("{of}_SEED"), seed.to_string())),
             None => variables.extend([
-                ("GROCERYSYNC_FAULT_SEEDS", self.seeds.to_string()),
-                ("GROCERYSYNC_FAULT_FROM", self.from.to_string()),
+                (format!("{of}_SEEDS"), self.seeds.to_string()),
+                (format!("{of}_FROM"), self.from.to_string()),
             ]),
         }
         variables
+    }
+
+    const fn test(&self) -> &'static str {
+        if self.edges { "process_faults_of_edges" } else { "process_faults_lose" }
     }
 }
 
@@ -48,16 +56,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     test::build(repo)?;
     let mut cargo = process::cargo(repo);
     // All crates, so that nothing is built with other features; the name is one test's.
-    cargo.args([
-        "test",
-        "--quiet",
-        "--workspace",
-        "--test",
-        "it",
-        "process_faults_lose",
-        "--",
-        "--nocapture",
-    ]);
+    cargo.args(["test", "--quiet", "--workspace", "--test", "it", options.test(), "--", "--nocapture"]);
     cargo.env(store::VARIABLE, store).envs(options.variables());
     process::stream(&mut cargo)
 }
@@ -67,13 +66,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_seed_or_many() {
-        let names = |seed| {
-            let options = Options { seeds: 300, from: 1, seed, seconds: 20 };
+    fn one_seed_or_many_of_a_cluster_or_of_edges() {
+        let names = |seed, edges| {
+            let options = Options { seeds: 300, from: 1, seed, seconds: 20, edges };
             options.variables().into_iter().map(|(name, _)| name).collect::<Vec<_>>()
         };
         let (span, one) = ("GROCERYSYNC_FAULT_SECONDS", "GROCERYSYNC_FAULT_SEED");
-        assert_eq!(names(Some(7)), [span, one]);
-        assert_eq!(names(None), [span, "GROCERYSYNC_FAULT_SEEDS", "GROCERYSYNC_FAULT_FROM"]);
+        assert_eq!(names(Some(7), false), [span, one]);
+        assert_eq!(names(None, false), [span, "GROCERYSYNC_FAULT_SEEDS", "GROCERYSYNC_FAULT_FROM"]);
+        let (span, one) = ("GROCERYSYNC_EDGE_FAULT_SECONDS", "GROCERYSYNC_EDGE_FAULT_SEED");
+        assert_eq!(names(Some(7), true), [span, one]);
     }
 }

@@ -49,7 +49,7 @@ enum Task {
     Test(test::Options),
     /// Everything that continuous integration checks.
     Ci,
-    /// Play hundreds of drawn schedules of faults against a cluster of three hub nodes under load.
+    /// Play hundreds of drawn schedules of faults against a cluster of three hub nodes, or a store edge, under load.
     Faults(faults::Options),
     /// Show how much of each crate its tests run through.
     Coverage(coverage::Options),

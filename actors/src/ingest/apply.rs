@@ -55,6 +55,12 @@ impl Desk {
         if !self.known.transactions.insert(id) {
             return Err(refused("a transaction with this identifier was recorded by another event"));
         }
+        if !self.known.receipts.insert(sale.receipt.clone()) {
+            return Err(refused(format!(
+                "another sale has the receipt {}; was the database of the device set back to an older copy",
+                sale.receipt
+            )));
+        }
         let record =
             SaleRecord { origin: source.origin, slot, sale, refund, returned: Amount::ZERO, voided_at: None };
         self.count(&record, 1);

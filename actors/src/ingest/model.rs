@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use messages::edge::checkout::PaymentKind;
 use messages::edge::event::{Payment, Sale, Void};
-use messages::edge::{Amount, Currency, Quantity};
+use messages::edge::{Amount, Currency, Quantity, ReceiptNumber};
 use messages::http::dead_letters::{LetterState, LetterView};
 use messages::http::reports::Day;
 use messages::{
@@ -275,6 +275,8 @@ pub struct Wanted {
     pub events: BTreeSet<EventId>,
     /// Of which it is asked whether they are there.
     pub transactions: BTreeSet<TransactionId>,
+    /// Of which it is asked whether a sale has them.
+    pub receipts: BTreeSet<ReceiptNumber>,
     /// That are wanted whole: they are to be voided, or something of them comes back.
     pub sales: BTreeSet<TransactionId>,
     pub payments: BTreeSet<PaymentId>,
@@ -288,6 +290,7 @@ pub struct Known {
     pub cursors: HashMap<StreamId, Cursor>,
     pub events: HashSet<EventId>,
     pub transactions: HashSet<TransactionId>,
+    pub receipts: HashSet<ReceiptNumber>,
     pub sales: HashMap<TransactionId, SaleRecord>,
     pub payments: HashSet<PaymentId>,
     pub letters: HashMap<EventId, Letter>,

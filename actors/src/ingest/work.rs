@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use messages::edge::event::Fact;
+use messages::edge::event::{Fact, Sale};
 use messages::edge::ingest::{EventError, IngestAnswer};
 use messages::http::dead_letters::LetterState;
 use messages::version::Epoch;
@@ -103,9 +103,9 @@ fn read_all(
 fn read_one(sent: &Sent, wanted: &mut Wanted) -> Read {
     let fact = event::read(sent)?;
     match &fact {
-        Fact::SaleRecorded(sale) => drop(wanted.transactions.insert(sale.transaction_id)),
+        Fact::SaleRecorded(sale) => note_sale(sale, wanted),
         Fact::RefundRecorded(refund) => {
-            wanted.transactions.insert(refund.sale.transaction_id);
+            note_sale(&refund.sale, wanted);
             wanted.sales.insert(refund.original_transaction_id);
         }
         Fact::TransactionVoided(void) if void.receipt.is_some() => {
@@ -115,6 +115,11 @@ fn read_one(sent: &Sent, wanted: &mut Wanted) -> Read {
         _ => {}
     }
     Ok(fact)
+}
+
+fn note_sale(sale: &Sale, wanted: &mut Wanted) {
+    wanted.transactions.insert(sale.transaction_id);
+    wanted.receipts.insert(sale.receipt.clone());
 }
 
 /// What the requests of a round are decided on, one after the other.

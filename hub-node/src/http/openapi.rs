@@ -1,4 +1,5 @@
-//! The route table as an OpenAPI 3.1 page. Nothing is written twice: what is not in the table is not on the page.
+//! The route table as an OpenAPI 3.1 page, with what stands beside it. Nothing is written twice: what is not in the
+//! table is not on the page.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,7 +16,11 @@ use super::table;
 
 /// Made once: it is the same for everybody, and anybody may ask.
 pub(super) async fn page(_: Call) -> Result<Reply, Problem> {
-    static PAGE: LazyLock<Value> = LazyLock::new(|| describe(&table::routes()));
+    static PAGE: LazyLock<Value> = LazyLock::new(|| {
+        let mut all = table::routes();
+        all.extend(table::routes_elsewhere());
+        describe(&all)
+    });
     Reply::json(&*PAGE)
 }
 
@@ -44,6 +49,9 @@ pub(super) fn describe(routes: &[Route]) -> Value {
             "schemas": schemas,
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "store_edge": {
+                    "type": "http", "scheme": "bearer", "description": "The credential that a store edge got when it enrolled.",
+                },
                 "refresh_cookie": { "type": "apiKey", "in": "cookie", "name": super::session::COOKIE },
             },
         },
@@ -112,6 +120,9 @@ fn responses(route: &Route, schemas: &mut BTreeMap<String, Value>) -> Value {
 }
 
 fn security(route: &Route) -> Value {
+    if route.edge {
+        return json!([{ "store_edge": [] }]);
+    }
     match (route.permission, route.cookie && route.request.is_none()) {
         (Permission::Public, true) => json!([{ "refresh_cookie": [] }]),
         (Permission::Public, false) => json!([]),
@@ -139,9 +150,8 @@ fn operation_id(route: &Route) -> String {
 }
 
 fn tag(route: &Route) -> &'static str {
-    let words = || {
-        route.path.trim_start_matches("/api/v1").split('/').filter(|p| !p.is_empty() && !p.starts_with('{'))
-    };
+    let path = route.path.trim_start_matches("/api").trim_start_matches("/v1");
+    let words = || path.split('/').filter(|p| !p.is_empty() && !p.starts_with('{'));
     match (words().next(), words().nth(1)) {
         (Some("retailers"), Some(kind)) => kind,
         (Some(first), _) => first,
@@ -162,7 +172,8 @@ mod tests {
 
     #[test]
     fn every_route_is_described_once_and_every_reference_resolves() {
-        let routes = table::routes();
+        let mut routes = table::routes();
+        routes.extend(table::routes_elsewhere());
         let page = describe(&routes);
         let mut ids = HashSet::new();
         for route in &routes {

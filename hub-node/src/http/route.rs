@@ -57,6 +57,8 @@ pub struct Route {
     pub guarded: bool,
     /// Takes `Idempotency-Key`.
     pub repeatable: bool,
+    /// Wants the credential of a store edge.
+    pub edge: bool,
     pub(super) handler: Handler,
 }
 
@@ -103,6 +105,7 @@ impl Route {
             cookie: false,
             guarded: false,
             repeatable: false,
+            edge: false,
             handler: Arc::new(|_, _| std::future::ready(Ok(Reply::empty())).boxed()),
         };
         Takes { route, body: PhantomData }
@@ -186,6 +189,23 @@ impl<B> Takes<B> {
 }
 
 impl Takes<()> {
+    /// The body of a row that is [`elsewhere`](Self::elsewhere).
+    pub fn carries<T: ToSchema>(mut self) -> Self {
+        self.route.request = Some(schema_of::<T>());
+        self
+    }
+
+    pub const fn of_edge(mut self) -> Self {
+        self.route.edge = true;
+        self
+    }
+
+    /// A filter of its own answers, which is asked before the table: the row is for the page alone.
+    #[must_use]
+    pub fn elsewhere(self) -> Route {
+        self.route
+    }
+
     /// Who does it.
     #[must_use]
     pub fn by<F, Fut>(mut self, handler: F) -> Route

@@ -2,6 +2,7 @@
 //!
 //! The only place that says so: the dispatcher, the OpenAPI page and the tests all read this table.
 
+use messages::edge::{enrol, ingest};
 use messages::http::access::{
     LoginRequest, Me, PasswordChange, SessionView, SetupRequest, SetupStatus, TokenGrant, UserSpec, UserView,
 };
@@ -47,6 +48,26 @@ pub fn routes() -> Vec<Route> {
     table.extend(edge_routes());
     table.extend(report_routes());
     table
+}
+
+/// What stands beside the table: answered by filters of their own, and on the OpenAPI page with everything else.
+#[must_use]
+pub fn routes_elsewhere() -> Vec<Route> {
+    vec![
+        Route::post(enrol::PATH, P::Public, "swap an enrolment token for a store edge's credential")
+            .carries::<enrol::EdgeEnrolRequest>()
+            .answers::<enrol::EdgeEnrolGrant>(200)
+            .elsewhere(),
+        Route::post(
+            ingest::PATH,
+            P::Public,
+            "take in events of a store edge: each once, in the order of its stream; the answer is by event",
+        )
+        .carries::<ingest::EventBatch>()
+        .answers::<ingest::IngestAnswer>(200)
+        .of_edge()
+        .elsewhere(),
+    ]
 }
 
 fn public() -> Vec<Route> {

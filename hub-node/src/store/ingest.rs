@@ -25,12 +25,13 @@ use actors::ingest::model::{Changes, Known, Ledger, Wanted};
 use actors::ports::{LedgerStore, StoreError};
 use bson::{Binary, Bson, Document, doc};
 use futures_util::future::BoxFuture;
+use messages::edge::ReceiptNumber;
 use messages::version::Epoch;
 use messages::{RetailerId, StoreId, Version};
 
 use self::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
 use self::letter_doc::LetterDoc;
-use self::sale_doc::{PaymentDoc, PaymentKeyDoc, SaleDoc, SaleKeyDoc, VoidDoc};
+use self::sale_doc::{PaymentDoc, PaymentKeyDoc, SaleDoc, SaleKeyDoc, SaleReceiptDoc, VoidDoc, code};
 use self::sums_doc::{ArticleDoc, SlotDoc, StockDoc};
 use super::commit::Commit;
 use super::documents::shop::ShopDoc;
@@ -77,7 +78,7 @@ impl LedgerStore for Store {
     }
 
     fn look(&self, retailer: RetailerId, wanted: Wanted) -> BoxFuture<'_, Result<Known, StoreError>> {
-        // Boxed twice: seven questions at once make a large future.
+        // Boxed twice: eight questions at once make a large future.
         Box::pin(async move { Box::pin(TenantDb::new(self, retailer).look(&wanted)).await })
     }
 
@@ -117,10 +118,11 @@ impl TenantDb {
     }
 
     async fn look(&self, wanted: &Wanted) -> Result<Known, StoreError> {
-        let (streams, events, transactions, sales, payments, letters, shops) = tokio::try_join!(
+        let (streams, events, transactions, receipts, sales, payments, letters, shops) = tokio::try_join!(
             self.of_keys::<StreamDoc, _>(&wanted.streams),
             self.of_keys::<InboxDoc, _>(&wanted.events),
             self.of_keys::<SaleKeyDoc, _>(&wanted.transactions),
+            self.receipts(&wanted.receipts),
             self.of_keys::<SaleDoc, _>(&wanted.sales),
             self.of_keys::<PaymentKeyDoc, _>(&wanted.payments),
             self.of_keys::<LetterDoc, _>(&wanted.letters),
@@ -136,6 +138,9 @@ impl TenantDb {
         }
         for sale in transactions {
             known.transactions.insert(read_key(&sale.id)?);
+        }
+        for sale in receipts {
+            known.receipts.insert(code(&sale.receipt, "receipt")?);
         }
         for sale in sales {
             let sale: actors::ingest::model::SaleRecord = sale.try_into()?;
@@ -158,6 +163,14 @@ impl TenantDb {
         }
         let keys: Vec<Bson> = ids.iter().map(|id| key(self.retailer(), *id).into()).collect();
         self.find::<D>(doc! { "_id": { "$in": keys } }, Document::new(), MOST).await
+    }
+
+    async fn receipts(&self, numbers: &BTreeSet<ReceiptNumber>) -> Result<Vec<SaleReceiptDoc>, StoreError> {
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let numbers: Vec<&str> = numbers.iter().map(ReceiptNumber::as_str).collect();
+        self.find::<SaleReceiptDoc>(doc! { "receipt": { "$in": numbers } }, Document::new(), MOST).await
     }
 
     async fn shops(&self, ids: &BTreeSet<StoreId>) -> Result<Vec<ShopDoc>, StoreError> {

@@ -9,7 +9,7 @@
 //! * `GROCERYSYNC_FAULT_SECONDS=30`: new faults come for so long.
 
 mod door;
-mod draw;
+pub(crate) mod draw;
 mod hosts;
 mod ledger;
 mod load;

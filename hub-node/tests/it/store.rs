@@ -9,6 +9,7 @@
 mod fence;
 mod golden;
 mod isolation;
+mod ledger;
 mod ownership;
 mod process;
 mod reads;

@@ -59,6 +59,10 @@ impl Books {
                 .copied()
                 .filter(|id| self.sales.contains_key(id))
                 .collect(),
+            receipts: {
+                let given: HashSet<_> = self.sales.values().map(|record| &record.sale.receipt).collect();
+                wanted.receipts.iter().filter(|receipt| given.contains(receipt)).cloned().collect()
+            },
             sales: wanted.sales.iter().filter_map(|id| Some((*id, self.sales.get(id)?.clone()))).collect(),
             payments: wanted.payments.iter().copied().filter(|id| self.payments.contains(id)).collect(),
             letters: wanted

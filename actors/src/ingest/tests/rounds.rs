@@ -75,6 +75,28 @@ async fn voids_and_refunds_take_back_what_was_counted_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_receipt_that_another_sale_has_is_set_aside_and_changes_nothing() {
+    let office = Office::open().await;
+    let mut till = office.till(1).await;
+    let first = sale(500);
+    let (mut in_the_same, mut later) = (sale(700), sale(900));
+    for copy in [&mut in_the_same, &mut later] {
+        copy.receipt.clone_from(&first.receipt);
+    }
+    let whole = |of: &_| Fact::SaleRecorded(Box::new(Clone::clone(of)));
+    till.tell([whole(&first), whole(&in_the_same), whole(&later), sold(100)]);
+    let answer = office.ingest(till.batch(1, 2)).await;
+    assert_eq!((answer.accepted.len(), answer.errors.len()), (1, 1));
+    let answer = office.ingest(till.batch(3, 4)).await;
+    assert_eq!((answer.accepted.len(), answer.errors.len(), answer.settled_seq), (1, 1, 4));
+    assert!(answer.errors[0].detail.contains(first.receipt.as_str()), "{answer:?}");
+    let books = office.ledger.books();
+    assert_eq!(books.sales.len(), 2);
+    assert_eq!(books.sales[&first.transaction_id].sale, first, "what was there stays as it was");
+    assert_eq!((sums(&books).sales, sums(&books).total, books.letters.len()), (2, 600, 2));
+}
+
+#[tokio::test]
 async fn what_cannot_be_applied_is_set_aside_with_its_reason() {
     let office = Office::open().await;
     let mut till = office.till(1).await;

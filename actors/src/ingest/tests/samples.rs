@@ -1,6 +1,7 @@
 //! Sample events, and a store edge that keeps its numbers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use messages::edge::checkout::{Line, PaymentKind, TaxTotal, Totals};
@@ -23,6 +24,9 @@ use crate::retailer::request::Author;
 /// 2026-11-21 17:31 in Vietnam.
 pub(super) const NOW: Timestamp = Timestamp(1_795_257_060_000);
 pub(super) const EPOCH: Epoch = Epoch(3);
+
+/// No receipt is given twice.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 pub(super) fn author() -> Author {
     Author { id: UserId::new(), name: "Lan".into() }
@@ -48,7 +52,7 @@ pub(super) fn sale(cents: i64) -> Sale {
     let totals = Totals { gross: amount, net: amount, total: amount, to_pay: amount, ..Totals::default() };
     Sale {
         transaction_id: TransactionId::new(),
-        receipt: "SERIES-1".parse().unwrap(),
+        receipt: format!("SERIES-{}", NEXT.fetch_add(1, Ordering::Relaxed)).parse().unwrap(),
         terminal_id: "till-1".parse().unwrap(),
         cashier_id: "anna".parse().unwrap(),
         currency: Currency::EUR,

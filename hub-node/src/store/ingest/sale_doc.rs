@@ -116,6 +116,23 @@ impl Stored for SaleKeyDoc {
 
 impl TenantDocument for SaleKeyDoc {}
 
+/// A sale of which it is only asked whether its receipt is there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SaleReceiptDoc {
+    pub(super) receipt: String,
+}
+
+impl Stored for SaleReceiptDoc {
+    const COLLECTION: &'static str = SaleDoc::COLLECTION;
+    const SHAPE: i32 = SaleDoc::SHAPE;
+
+    fn indexes() -> Vec<IndexModel> {
+        Vec::new()
+    }
+}
+
+impl TenantDocument for SaleReceiptDoc {}
+
 impl OriginDoc {
     fn new(origin: Origin, slot: Slot) -> Self {
         Self {
@@ -199,7 +216,7 @@ impl SaleDoc {
     }
 }
 
-fn code<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, Unreadable> {
+pub(super) fn code<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, Unreadable> {
     text.parse().map_err(|_| Unreadable(format!("\"{text}\" is no {what}")))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use http::Method;
-use hub_node::http::{Route, routes};
+use hub_node::http::{Route, routes, routes_elsewhere};
 use messages::permission::{Permission, RetailerScope, Role};
 use serde_json::json;
 
@@ -199,7 +199,16 @@ async fn the_openapi_page_lists_every_route() {
     assert_eq!(page["openapi"], "3.1.0");
     let operations: usize =
         page["paths"].as_object().unwrap().values().map(|p| p.as_object().unwrap().len()).sum();
-    assert_eq!(operations, routes().len());
+    assert_eq!(operations, routes().len() + routes_elsewhere().len());
+    let ingest = &page["paths"]["/v1/ingestion/events"]["post"];
+    assert_eq!(ingest["security"], json!([{ "store_edge": [] }]));
+    assert_eq!(
+        ingest["requestBody"]["content"]["application/json"]["schema"]["$ref"],
+        "#/components/schemas/EventBatch"
+    );
+    assert_eq!(page["components"]["schemas"]["Event"]["properties"]["type"]["type"], "string");
+    assert!(page["components"]["schemas"]["EventError"].is_object());
+    assert_eq!(page["paths"]["/v1/edges/enrol"]["post"]["security"], json!([]));
     let update = &page["paths"]["/api/v1/retailers/{retailer}/stores/{store}"]["put"];
     assert_eq!(
         update["requestBody"]["content"]["application/json"]["schema"]["$ref"],

@@ -74,9 +74,11 @@ impl Hub {
 
     /// The process ends at once, without a word to anybody. The kernel ends its database with it.
     pub(super) async fn kill(&mut self) {
-        let store = self.store_pid();
+        // Absent while the hub starts it again.
+        let store = self.try_store_pid();
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        let Some(store) = store else { return };
         let stat = format!("/proc/{}/stat", store.as_raw_nonzero());
         let runs = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
         until("the database to end with the hub", || std::future::ready((!runs()).then_some(()))).await;
@@ -94,10 +96,32 @@ impl Hub {
         rustix::process::kill_process(self.store_pid(), rustix::process::Signal::KILL).unwrap();
     }
 
+    /// The same, unless the hub is at it already.
+    pub(super) fn kill_store_if_there(&self) {
+        if let Some(pid) = self.try_store_pid() {
+            let _already_gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+
+    /// After a kill of its database: the hub is ready again.
+    pub(super) async fn healed(&mut self) {
+        self.ready().await;
+    }
+
     fn store_pid(&self) -> rustix::process::Pid {
-        let text = fs::read_to_string(self.data_dir.join("store.pid")).unwrap();
-        let pid: i32 = text.split_whitespace().next().unwrap().parse().unwrap();
-        rustix::process::Pid::from_raw(pid).unwrap()
+        self.try_store_pid().unwrap()
+    }
+
+    fn try_store_pid(&self) -> Option<rustix::process::Pid> {
+        let text = fs::read_to_string(self.data_dir.join("store.pid")).ok()?;
+        rustix::process::Pid::from_raw(text.split_whitespace().next()?.parse().ok()?)
+    }
+
+    /// Memory that the hub's own process holds.
+    pub(super) fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     pub(super) fn log(&self) -> String {

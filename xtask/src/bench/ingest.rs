@@ -1,0 +1,177 @@
+//! P-1: events of store edges that one hub takes in each second, exactly once and durable, by HTTP and by gRPC stream, against
+//! the database's own driver that writes the same bodies to the same server with as many writers. And what one batch
+//! takes by either way when nothing else goes on. All sides are driven by `hub-node/examples/ingest_load`.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::cluster;
+use super::rounds::{Duel, Report, median};
+use super::{Bench, rss};
+use crate::stage::api::{Api, text};
+use crate::stage::cluster as shared_store;
+use crate::ui;
+
+/// Of one retailer, with four devices each.
+const STORES: usize = 4;
+const DEVICES: usize = 16;
+/// Of one round, of all devices: seconds on any machine, so that beginning and end do not count.
+const EVENTS: u64 = 24_000;
+const GRPC_WANTED: u64 = 70;
+const HTTP_WANTED: u64 = 60;
+/// For each size of batch and each way: enough for a hundredth to mean something.
+const LATENCY_ROUNDS: usize = 300;
+
+pub(super) fn run(bench: &Bench) -> Result<Report> {
+    let mut report = Report::default();
+    let (store, shared) =
+        ui::step("start the database", |_| shared_store::start(&bench.store, &bench.home, &bench.stop))?;
+    let node = ui::step("start the hub", |_| cluster::node(bench, &shared, 0))?;
+    let (retailer, tokens) = ui::step("make stores and their edges", |_| edges(&node.api))?;
+    let program = bench.hub.with_file_name("examples").join("ingest_load");
+    let load = RefCell::new(Load::start(&program, &node.address, &shared.uri, &tokens, &bench.home)?);
+
+    latency(&load, 1, &mut report)?;
+    latency(&load, 50, &mut report)?;
+    for (way, shown, id, wanted) in [
+        ("http", "HTTP, batches of 50", "P-1 HTTP", HTTP_WANTED),
+        ("grpc", "gRPC stream, batches of 50", "P-1 gRPC", GRPC_WANTED),
+    ] {
+        ui::say(&format!("{EVENTS} events of {DEVICES} devices by {way}, against insert_many"));
+        let duel = Duel::run(|| load.borrow_mut().round(way), || load.borrow_mut().round("insert"))?;
+        report.figure(format!("{shown}: events a second"), pace(&duel.subject));
+        report.durations(&format!("{shown}, {EVENTS} events"), &duel.subject);
+        report.figure("insert_many of 50: events a second", pace(&duel.reference));
+        report.durations(&format!("insert_many of 50, {EVENTS} events"), &duel.reference);
+        report.at_least(id, wanted, duel.speed_percent());
+    }
+
+    report.figure("hub, resident, at the end", ui::short_size(rss::resident(node.service.id())?));
+    let mut load = load.into_inner();
+    exactly_once(&mut load, &node.api, &retailer, &mut report)?;
+    drop(load);
+    node.service.stop()?;
+    store.stop()?;
+    Ok(report)
+}
+
+/// The retailer, and a token for each device.
+fn edges(api: &Api) -> Result<(String, Vec<String>)> {
+    let retailer = json!({"code": "bench", "name": "Bench", "currency": "EUR", "time_zone": "Europe/Berlin"});
+    let of = format!("/retailers/{}", api.create("/retailers", &retailer)?);
+    let mut tokens = Vec::with_capacity(DEVICES);
+    for number in 0..STORES {
+        let store = json!({"code": format!("s{number}"), "name": format!("Store {number}"), "time_zone": "Europe/Berlin"});
+        let store = api.create(&format!("{of}/stores"), &store)?;
+        for device in 0..DEVICES / STORES {
+            let place = json!({"name": format!("Checkout {device}")});
+            tokens.push(text(&api.post(&format!("{of}/stores/{store}/edges"), &place)?, "token")?);
+        }
+    }
+    Ok((of, tokens))
+}
+
+fn pace(rounds: &[Duration]) -> String {
+    let micros = u64::try_from(median(rounds).as_micros()).unwrap_or(u64::MAX).max(1);
+    (EVENTS * 1_000_000 / micros).to_string()
+}
+
+/// One batch after the other, by both ways in turn, while nothing else goes on.
+fn latency(load: &RefCell<Load>, size: usize, report: &mut Report) -> Result<()> {
+    let found = ui::step(&format!("ask for one batch of {size} at a time"), |_| {
+        load.borrow_mut().obey(&format!("latency {LATENCY_ROUNDS} {size}"))
+    })?;
+    for (way, shown) in [("http", "HTTP"), ("grpc", "gRPC")] {
+        let time = |share: &str| {
+            let micros = found[way][share].as_u64().context("the load did not tell its times")?;
+            anyhow::Ok(ui::short_time(Duration::from_micros(micros)))
+        };
+        let value = format!("{}, p99 {}", time("p50_us")?, time("p99_us")?);
+        report.figure(format!("{shown}, one batch of {size}, p50"), value);
+    }
+    Ok(())
+}
+
+/// What was acknowledged is there, and a repeated batch changes nothing.
+fn exactly_once(load: &mut Load, api: &Api, retailer: &str, report: &mut Report) -> Result<()> {
+    let again = load.obey("again")?;
+    let settled = load.acknowledged;
+    let places = api.get(&format!("{retailer}/edges"))?;
+    let letters: u64 = places["items"]
+        .as_array()
+        .context("the hub lists no edges")?
+        .iter()
+        .map(|place| place["dead_letters"].as_u64().unwrap_or_default())
+        .sum();
+    ensure!(letters == 0, "{letters} events were set aside");
+    let sales = api.get(&format!("{retailer}/sales?limit=1"))?["total"].as_u64().unwrap_or_default();
+    ensure!(again["sales"] == sales, "{} sales were acknowledged, and {sales} are there", again["sales"]);
+    report.figure("events acknowledged", settled.to_string());
+    report.figure("sales at the hub", sales.to_string());
+    report.figure("events sent once more, all known", again["duplicates"].to_string());
+    Ok(())
+}
+
+/// The program with all the devices. It ends with this one, whose end closes its input.
+struct Load {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    /// Events, by the hub.
+    acknowledged: u64,
+}
+
+impl Load {
+    fn start(program: &Path, hub: &str, database: &str, tokens: &[String], home: &Path) -> Result<Self> {
+        let mut command = Command::new(program);
+        command.args(["--hub", hub, "--database", database]);
+        for token in tokens {
+            command.args(["--token", token]);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(home.join("load.log"))?);
+        let mut child = command.spawn().context("the load cannot be started")?;
+        let input = child.stdin.take().context("the load has no input")?;
+        let output = BufReader::new(child.stdout.take().context("the load has no output")?);
+        let mut load = Self { child, input, output, acknowledged: 0 };
+        load.answer()?;
+        Ok(load)
+    }
+
+    fn obey(&mut self, command: &str) -> Result<Value> {
+        writeln!(self.input, "{command}").context("the load is gone")?;
+        let answer = self.answer()?;
+        if !command.starts_with("insert") {
+            self.acknowledged += answer["events"].as_u64().unwrap_or_default();
+        }
+        Ok(answer)
+    }
+
+    /// How long a round took.
+    fn round(&mut self, way: &str) -> Result<Duration> {
+        let answer = self.obey(&format!("{way} {EVENTS}"))?;
+        ensure!(answer["events"] == EVENTS, "not all events were sent: {answer}");
+        Ok(Duration::from_micros(answer["us"].as_u64().context("the load did not tell its time")?))
+    }
+
+    fn answer(&mut self) -> Result<Value> {
+        let mut line = String::new();
+        if self.output.read_line(&mut line)? == 0 {
+            bail!("the load has ended ({}); see load.log in target/bench/work", self.child.wait()?);
+        }
+        Ok(serde_json::from_str(&line)?)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        let _already_gone = self.child.kill();
+        let _already_gone = self.child.wait();
+    }
+}
