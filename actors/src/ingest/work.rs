@@ -174,6 +174,8 @@ impl Table {
                 edges::removable(&self.edges, *edge)?;
                 Arc::make_mut(&mut self.edges).remove(edge);
                 self.desk.changes.edges.remove(edge);
+                Arc::make_mut(&mut self.followers).remove(edge);
+                self.desk.changes.followers.remove(edge);
                 self.desk.changes.edges_removed.insert(*edge);
                 Ok(EdgeReply::Done)
             }
