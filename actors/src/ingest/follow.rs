@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_a_device_has_is_noted_when_it_has_arrived_or_now_and_then() {
-        let at = |millis| Timestamp(1_795_257_060_000 + millis);
+        let at = |millis: i64| Timestamp(1_795_257_060_000 + millis);
         let before = Follower {
             edge: EdgeId::new(),
             device: DeviceId::new(),

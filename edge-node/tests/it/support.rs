@@ -56,6 +56,7 @@ impl Shop {
         let mut config = given.resolve(self.data_dir()).unwrap();
         config.probe_every = Duration::from_millis(50);
         config.answer_patience = Duration::from_millis(700);
+        config.catalogue_wait = Duration::from_secs(2);
         config.grace = Duration::from_millis(500);
         config
     }

@@ -5,6 +5,7 @@
 mod agent;
 mod api;
 mod browser;
+mod catalogue;
 mod cluster;
 mod crash;
 mod csv_file;

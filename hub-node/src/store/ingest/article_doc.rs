@@ -335,18 +335,32 @@ mod tests {
 
     use super::*;
 
-    /// Documents of shape 1, as released builds have written them: never change a text, add another.
-    const ARTICLE_1: &str = r#"{"_id":{"$binary":{"base64":"AYkKXayWd0u8zrMCCZqAV0Ex","subType":"00"}},"sv":1,"sku":"A1","seq":{"$numberLong":"7"},"state":"active","name":"Milk","name_key":"milk","find_key":"milk a1 4006381333931","barcode":"4006381333931","category":"Dairy","unit":"pcs","price":{"$numberLong":"165"},"tax_rate":{"$numberLong":"260"},"weighed":false,"plu":{"$numberLong":"7"},"blocked":null,"bundle":{"pieces":{"$numberLong":"3"},"price":{"$numberLong":"450"}},"prices":[{"store_id":{"$binary":{"base64":"AYkKXayWd0u8zrMCCZqAVw==","subType":"04"}},"price":{"$numberLong":"149"}}],"created_at":{"$date":{"$numberLong":"1795257060000"}},"updated_at":{"$date":{"$numberLong":"1795257060000"}},"updated_by":"Lan"}"#;
+    const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+    /// A document of shape 1, as released builds have written it: never change it, add another.
+    fn article_1() -> bson::Document {
+        let retailer: RetailerId = ID.parse().unwrap();
+        let mut key = retailer.as_uuid().as_bytes().to_vec();
+        key.extend_from_slice(b"A1");
+        let at = DateTime::from_millis(1_795_257_060_000);
+        doc! {
+            "_id": bytes(key), "sv": 1, "sku": "A1", "seq": 7_i64, "state": "active", "name": "Milk",
+            "name_key": "milk", "find_key": "milk a1 4006381333931", "barcode": "4006381333931",
+            "category": "Dairy", "unit": "pcs", "price": 165_i64, "tax_rate": 260_i64, "weighed": false,
+            "plu": 7_i64, "blocked": bson::Bson::Null, "bundle": { "pieces": 3_i64, "price": 450_i64 },
+            "prices": [{ "store_id": retailer.stored(), "price": 149_i64 }], "created_at": at, "updated_at": at,
+            "updated_by": "Lan",
+        }
+    }
 
     fn article() -> Article {
-        let id = "01890a5d-ac96-774b-bcce-b302099a8057";
         let spec = ArticleSpec {
             barcode: Some("4006381333931".into()),
             category: "Dairy".into(),
             tax_rate: TaxRate(260),
             plu: Some(7),
             bundle: Some(Bundle { pieces: 3, price: Amount::new(450) }),
-            prices: BTreeMap::from([(id.parse().unwrap(), Amount::new(149))]),
+            prices: BTreeMap::from([(ID.parse().unwrap(), Amount::new(149))]),
             ..ArticleSpec::new("A1", "Milk", Amount::new(165))
         };
         let at = Timestamp(1_795_257_060_000);
@@ -355,9 +369,7 @@ mod tests {
 
     #[test]
     fn documents_of_shape_1_are_read_and_written_alike() {
-        let retailer: RetailerId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
-        let value: serde_json::Value = serde_json::from_str(ARTICLE_1).unwrap();
-        let bson::Bson::Document(stored) = bson::Bson::try_from(value).unwrap() else { panic!("a document") };
+        let (retailer, stored): (RetailerId, _) = (ID.parse().unwrap(), article_1());
         let read: GoodsDoc = bson::deserialize_from_document(stored.clone()).unwrap();
         assert_eq!(Article::try_from(read).unwrap(), article());
         let written = bson::serialize_to_document(&GoodsDoc::new(retailer, &article())).unwrap();

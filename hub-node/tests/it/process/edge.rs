@@ -22,7 +22,7 @@ use super::hub::Hub;
 use super::wait::until;
 
 /// An edge process with its folder. It listens on one port for all its lives.
-struct Edge {
+pub(super) struct Edge {
     child: Option<Child>,
     data_dir: PathBuf,
     port: u16,
@@ -38,7 +38,7 @@ fn program() -> PathBuf {
 }
 
 impl Edge {
-    async fn enrol(folder: &Path, hub: &str, token: &str, protocol: &'static str) -> Self {
+    pub(super) async fn enrol(folder: &Path, hub: &str, token: &str, protocol: &'static str) -> Self {
         let data_dir = folder.join("edge");
         fs::create_dir_all(&data_dir).unwrap();
         let mut command = tokio::process::Command::new(program());
@@ -56,7 +56,7 @@ impl Edge {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    async fn start(&mut self) {
+    pub(super) async fn start(&mut self) {
         let log =
             File::options().create(true).append(true).open(self.data_dir.with_extension("log")).unwrap();
         let child = Command::new(program())
@@ -81,24 +81,31 @@ impl Edge {
         until("the edge to answer", || async { self.try_get::<EdgeStatus>("/v1/status").await }).await;
     }
 
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    async fn try_get<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
+    pub(super) async fn try_get<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
         let request = reqwest::Client::new().get(format!("{}{path}", self.url()));
         let request = request.header("x-terminal-id", "test").header("x-cashier-id", "test");
         request.send().await.ok()?.error_for_status().ok()?.json().await.ok()
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
         self.try_get(path).await.unwrap_or_else(|| panic!("GET {path} at the edge"))
     }
 
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: Value) -> T {
+        let request = reqwest::Client::new().post(format!("{}{path}", self.url()));
+        let request = request.header("x-terminal-id", "test").header("x-cashier-id", "test");
+        let request = request.header("idempotency-key", messages::MsgId::new().to_string()).json(&body);
+        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    }
+
     /// Customers at some tills. They go on through every death of the edge.
-    fn sell(&self, customers: u32, seed: u32) -> tokio::process::Child {
+    pub(super) fn sell(&self, customers: u32, seed: u32) -> tokio::process::Child {
         tokio::process::Command::new(program())
             .args(["simulate", "--terminals", "4", "--edge", &self.url()])
             .args(["--customers", &customers.to_string(), "--seed", &seed.to_string()])
@@ -111,7 +118,7 @@ impl Edge {
     }
 
     /// Everything told and settled.
-    async fn drained(&self) -> EdgeStatus {
+    pub(super) async fn drained(&self) -> EdgeStatus {
         until("the outbox to be empty", || async {
             let status: EdgeStatus = self.try_get("/v1/status").await?;
             let outbox = &status.outbox;
@@ -120,7 +127,7 @@ impl Edge {
         .await
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         fs::read_to_string(self.data_dir.with_extension("log")).unwrap_or_default()
     }
 }
@@ -134,18 +141,18 @@ impl Drop for Edge {
     }
 }
 
-struct Scene {
-    folder: TempDir,
-    hub: Hub,
-    api: Api,
+pub(super) struct Scene {
+    pub(super) folder: TempDir,
+    pub(super) hub: Hub,
+    pub(super) api: Api,
     /// Path of the retailer.
-    of: String,
-    store: String,
-    edge: Edge,
+    pub(super) of: String,
+    pub(super) store: String,
+    pub(super) edge: Edge,
 }
 
 impl Scene {
-    async fn set(protocol: &'static str) -> Self {
+    pub(super) async fn set(protocol: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hub = Hub::start(folder.path()).await;
         let api = Api::set_up(&hub.url).await;
@@ -171,7 +178,7 @@ impl Scene {
         Self { folder, hub, api, of, store, edge }
     }
 
-    async fn all<T: DeserializeOwned>(&self, path: &str, limit: u32) -> Vec<T> {
+    pub(super) async fn all<T: DeserializeOwned>(&self, path: &str, limit: u32) -> Vec<T> {
         let mut all = Vec::new();
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut next = format!("{path}{separator}limit={limit}");
@@ -186,7 +193,7 @@ impl Scene {
         }
     }
 
-    async fn place(&self) -> EdgeView {
+    pub(super) async fn place(&self) -> EdgeView {
         let page: Page<EdgeView> = self.api.get(&format!("{}/edges?store_id={}", self.of, self.store)).await;
         assert_eq!(page.total, 1);
         page.items.into_iter().next().unwrap()
