@@ -70,7 +70,12 @@ pub enum Round {
     /// Something was applied: there may be more.
     Applied,
     Nothing,
-    Failed { least: Duration, why: String, way: SyncProtocol, line_failed: bool },
+    Failed {
+        least: Duration,
+        why: String,
+        way: SyncProtocol,
+        line_failed: bool,
+    },
     /// The database did not do its part.
     Store(Problem),
 }
@@ -167,9 +172,8 @@ fn begin(me: &ActorRef<FollowMsg>, state: &mut FollowState) {
 
 async fn round(arguments: &FollowArguments, way: SyncProtocol) -> Result<Round, Problem> {
     let store = &arguments.store;
-    let (standing, device) = store
-        .read(|store| Ok((store.catalogue()?.standing, store.installation()?.device_id)))
-        .await?;
+    let (standing, device) =
+        store.read(|store| Ok((store.catalogue()?.standing, store.installation()?.device_id))).await?;
     let question = standing.question(device, arguments.wait);
     let transport = match way {
         SyncProtocol::Http => &arguments.http,

@@ -126,6 +126,9 @@ impl Edge {
         let given_up = CancellationToken::new();
         let (store, tree) = open(&config, &given_up).await?;
         let installation = settle(&store).await?;
+        if store.write(|tx| tx.renew_catalogue()).await? {
+            tracing::info!("the catalogue is asked for once more: something in it was not understood before");
+        }
         if config.sample_catalogue {
             fill_catalogue(&store, &config).await?;
         }
@@ -268,8 +271,8 @@ fn children(
     let http = HttpTransport::new(dialer.clone(), hub.clone(), credential, patience).map_err(wrong)?;
     let grpc = GrpcTransport::new(dialer.clone(), hub.clone(), credential, patience).map_err(wrong)?;
     let patience = patience + config.catalogue_wait;
-    let down_http =
-        follow::transport::HttpTransport::new(dialer.clone(), hub.clone(), credential, patience).map_err(wrong)?;
+    let down_http = follow::transport::HttpTransport::new(dialer.clone(), hub.clone(), credential, patience)
+        .map_err(wrong)?;
     let down_grpc =
         follow::transport::GrpcTransport::new(dialer, hub, credential, patience).map_err(wrong)?;
     let following = FollowArguments {

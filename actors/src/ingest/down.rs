@@ -125,7 +125,9 @@ impl Table {
             }
             Stand::Behind(from) => from,
             Stand::SetBack => {
-                self.begin_feed(asked);
+                let (edge, cursor) = (asked.edge, asked.cursor);
+                tracing::warn!(%edge, cursor, "a store edge has changes that this hub never made; all stores get the whole catalogue");
+                self.begin_feed();
                 0
             }
         };
@@ -138,11 +140,16 @@ impl Table {
         Ok(EdgeReply::Followed(Followed { store, feed: Some(id), from, head }))
     }
 
+    /// For a hub that was put back from a copy.
+    pub(super) fn renew_feed(&mut self, by: &str) -> EdgeReply {
+        tracing::info!(by, "all stores get the whole catalogue");
+        self.begin_feed();
+        EdgeReply::Done
+    }
+
     /// Numbers of the old life would mean something else to devices that are not heard of yet.
-    fn begin_feed(&mut self, asked: &Following) {
+    fn begin_feed(&mut self) {
         let Some(feed) = &mut self.catalogue.feed else { return };
-        let (cursor, head) = (asked.cursor, feed.head);
-        tracing::warn!(edge = %asked.edge, cursor, head, "a store edge has changes that this hub never made; all stores get the whole catalogue");
         *feed = Feed { id: FeedId::new(), ..feed.clone() };
         self.desk.changes.feed = Some(feed.clone());
     }

@@ -45,6 +45,8 @@ pub enum EdgeRequest {
     Article { act: Box<ArticleAct>, author: Author },
     /// Apply what is different of some rows of a file. Answer: [`EdgeReply::Imported`].
     Import { rows: Vec<ArticleRow>, author: Author },
+    /// Have every store take the whole catalogue over anew. Answer: [`EdgeReply::Done`].
+    RenewFeed { author: Author },
     /// Put a store's stock right. Answer: [`EdgeReply::Ordered`].
     Correct { order: Correct, author: Author },
     /// Where does this device go on with what comes down? Answer: [`EdgeReply::Followed`].

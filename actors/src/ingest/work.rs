@@ -82,11 +82,7 @@ pub(super) async fn carry_out(store: &dyn LedgerStore, round: Round) -> Result<D
     Ok(Done { answers, version: next, edges: table.edges, feed, followers, events, set_aside })
 }
 
-async fn look(
-    store: &dyn LedgerStore,
-    retailer: RetailerId,
-    wanted: Wanted,
-) -> Result<Known, StoreError> {
+async fn look(store: &dyn LedgerStore, retailer: RetailerId, wanted: Wanted) -> Result<Known, StoreError> {
     if wanted == Wanted::default() { Ok(Known::default()) } else { store.look(retailer, wanted).await }
 }
 
@@ -189,6 +185,7 @@ impl Table {
             EdgeRequest::Article { act, author } => self.article(act, author),
             EdgeRequest::Import { rows, author } => Ok(self.import(rows, author)),
             EdgeRequest::Correct { order, author } => self.correct(order, author),
+            EdgeRequest::RenewFeed { author } => Ok(self.renew_feed(&author.name)),
             EdgeRequest::Follow(asked) => self.follow(asked),
         }
     }
@@ -202,8 +199,7 @@ impl Table {
     }
 
     fn batch(&mut self, parcel: &Parcel, read: Vec<Read>) -> Result<IngestAnswer, Problem> {
-        let edge =
-            edges::of_device(&self.edges, parcel.edge, parcel.credential, parcel.device)?.clone();
+        let edge = edges::of_device(&self.edges, parcel.edge, parcel.credential, parcel.device)?.clone();
         let Some(zone) = self.desk.known.zones.get(&edge.store) else {
             let detail = "the store of this edge has been deleted at the hub";
             return Err(Problem::new(ErrorCode::Disabled, detail));

@@ -33,6 +33,8 @@ pub struct Standing {
     pub cursor: u64,
     /// A whole catalogue that is being taken over.
     pub load: Option<Load>,
+    /// The whole catalogue is wanted once more.
+    pub renew: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +59,19 @@ impl Standing {
         let wait_s = u32::try_from(wait.as_secs()).unwrap_or(MAX_WAIT_S).min(MAX_WAIT_S);
         let (feed_id, cursor) = match (self.load, self.feed) {
             (Some(load), _) => (Some(load.feed), load.cursor),
-            (None, Some(feed)) => (Some(feed), self.cursor),
-            (None, None) => (None, 0),
+            (None, Some(feed)) if !self.renew => (Some(feed), self.cursor),
+            (None, _) => (None, 0),
         };
         let loading = self.load.is_some();
-        ChangesRequest { v: CHANGES_VERSION, device_id: device, feed_id, cursor, loading, limit: MAX_CHANGES, wait_s }
+        ChangesRequest {
+            v: CHANGES_VERSION,
+            device_id: device,
+            feed_id,
+            cursor,
+            loading,
+            limit: MAX_CHANGES,
+            wait_s,
+        }
     }
 
     /// Where the next change would go, in this catalogue.
@@ -91,7 +101,10 @@ pub struct Piece {
 pub enum Step {
     Follow(Box<Course>),
     /// Nothing to do with it, and not before this long.
-    Wait { least: Duration, why: String },
+    Wait {
+        least: Duration,
+        why: String,
+    },
     /// The hub has no catalogue: ask again, patiently.
     Own,
 }
@@ -136,12 +149,7 @@ pub fn after(
     }
 }
 
-fn answered(
-    standing: &Standing,
-    asked: &ChangesRequest,
-    page: &ChangesPage,
-    currency: Currency,
-) -> Step {
+fn answered(standing: &Standing, asked: &ChangesRequest, page: &ChangesPage, currency: Currency) -> Step {
     let keep = |why: String| Step::Wait { least: REFUSED_WAIT, why };
     let Some(feed) = page.feed_id else {
         return match standing.feed {

@@ -137,7 +137,9 @@ impl Tx<'_> {
             .execute(params![generation, article.sku])?;
         if let Some(barcode) = &article.barcode {
             self.connection
-                .prepare_cached("insert or replace into barcodes (generation, barcode, sku) values (?1, ?2, ?3)")?
+                .prepare_cached(
+                    "insert or replace into barcodes (generation, barcode, sku) values (?1, ?2, ?3)",
+                )?
                 .execute(params![generation, barcode, article.sku])?;
         }
         Ok(())

@@ -24,8 +24,19 @@ pub struct Position {
 
 impl From<StoreArticle> for Article {
     fn from(article: StoreArticle) -> Self {
-        let StoreArticle { sku, name, barcode, category, unit, price, tax_rate, weighed, plu, blocked, bundle } =
-            article;
+        let StoreArticle {
+            sku,
+            name,
+            barcode,
+            category,
+            unit,
+            price,
+            tax_rate,
+            weighed,
+            plu,
+            blocked,
+            bundle,
+        } = article;
         let bundle = bundle.map(|bundle| BundlePrice { pieces: bundle.pieces, price: bundle.price });
         Self { sku, name, barcode, category, unit, price, tax_rate, weighed, plu, blocked, bundle }
     }
@@ -41,7 +52,7 @@ fn position(connection: &Connection) -> Result<Position, StoreError> {
     let feed = |bytes: Option<[u8; 16]>| bytes.map(|bytes| FeedId::from_uuid(Uuid::from_bytes(bytes)));
     let mut statement = connection.prepare_cached(
         "select feed, cursor, head, loading, load_feed, load_cursor, load_until, changed_at, confirmed_at, left_out, \
-         last_error from catalogue",
+         last_error, renew from catalogue",
     )?;
     Ok(statement.query_row([], |row| {
         let load_feed = feed(row.get(4)?);
@@ -51,7 +62,8 @@ fn position(connection: &Connection) -> Result<Position, StoreError> {
             }
             _ => None,
         };
-        let standing = Standing { feed: feed(row.get(0)?), cursor: natural(row.get(1)?), load };
+        let (feed, cursor, renew) = (feed(row.get(0)?), natural(row.get(1)?), row.get(11)?);
+        let standing = Standing { feed, cursor, load, renew };
         let status = CatalogueStatus {
             feed_id: standing.feed,
             cursor: standing.cursor,
@@ -72,7 +84,7 @@ impl Tx<'_> {
         self.connection
             .prepare_cached(
                 "update catalogue set last_generation = last_generation + 1, loading = last_generation + 1, \
-                 load_feed = ?1, load_cursor = 0, load_until = ?2",
+                 load_feed = ?1, load_cursor = 0, load_until = ?2, renew = 0",
             )?
             .execute(params![feed.as_uuid().into_bytes(), whole(until)])?;
         Ok(())
@@ -106,7 +118,9 @@ impl Tx<'_> {
             Target::Load => "load_cursor = ?1",
         };
         self.connection
-            .prepare_cached(&format!("update catalogue set {cursor}, left_out = left_out + ?3 where ?2 = ?2"))?
+            .prepare_cached(&format!(
+                "update catalogue set {cursor}, left_out = left_out + ?3 where ?2 = ?2"
+            ))?
             .execute(params![whole(piece.cursor), now.0, piece.left_out])?;
         Ok(true)
     }
@@ -121,6 +135,12 @@ impl Tx<'_> {
             )?
             .execute([now.0])?;
         Ok(())
+    }
+
+    /// This edge may understand what one before it has left out: then it needs everything once more.
+    pub fn renew_catalogue(&self) -> Result<bool, StoreError> {
+        let sql = "update catalogue set renew = 1, left_out = 0 where left_out > 0";
+        Ok(self.connection.prepare_cached(sql)?.execute([])? > 0)
     }
 
     /// The hub was heard: this is its latest change.

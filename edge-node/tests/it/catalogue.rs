@@ -110,7 +110,10 @@ async fn a_large_catalogue_is_taken_over_while_tills_sell_and_lines_break() {
     let selling = sell(&at, 20, 3);
     let changing = async {
         for n in 0..30 {
-            hub.change([Changed::Article(article(&format!("B{n:05}"), 7)), gone(&format!("B{:05}", n + 100))]);
+            hub.change([
+                Changed::Article(article(&format!("B{n:05}"), 7)),
+                gone(&format!("B{:05}", n + 100)),
+            ]);
             tokio::task::yield_now().await;
         }
     };
@@ -171,6 +174,30 @@ async fn prices_of_another_currency_are_not_taken() {
     edge.stop().await;
 }
 
+/// An edge of a later version starts where one before it has left something out.
+#[tokio::test]
+async fn what_was_left_out_is_asked_for_again_at_the_next_start() {
+    let (hub, shop) = (Hub::start().await, Shop::new());
+    shop.enrolled(&hub.url(), CREDENTIAL);
+    let edge = shop.start().await;
+    hub.change([Changed::Article(article("A1", 100)), Changed::Article(article("A2", 200))]);
+    hub.seen().strange = Some("A2");
+    hub.change([Changed::Article(article("A2", 300))]);
+    let now = arrived(&edge, &hub).await;
+    edge.stop().await;
+    hub.seen().strange = None;
+    let edge = shop.start_again().await;
+    let url = url(&edge);
+    until("nothing to be left out", || async {
+        let then = status(&url).await.catalogue;
+        (then.left_out == 0 && then.changed_at > now.changed_at && then.loading.is_none()).then_some(())
+    })
+    .await;
+    assert_eq!(sold(&edge.store).await, expected(&hub));
+    assert!(now.left_out > 0, "{now:?}");
+    edge.stop().await;
+}
+
 /// Pieces that were written are written; those that come again are not; whatever is cut off goes on.
 #[tokio::test]
 async fn a_piece_counts_once_and_a_load_goes_on_where_it_was() {
@@ -201,7 +228,8 @@ async fn a_piece_counts_once_and_a_load_goes_on_where_it_was() {
     let last = piece(Target::Load, 2, &[StoreArticle { plu: Some(7), ..article("A3", 3) }]);
     assert!(edge.store.write(move |tx| tx.apply_piece(&last, now)).await.unwrap());
     edge.store.write(move |tx| tx.finish_load(now)).await.unwrap();
-    assert_eq!(standing(&edge.store).await, Standing { feed: Some(feed), cursor: 3, load: None });
+    let whole = Standing { feed: Some(feed), cursor: 3, load: None, renew: false };
+    assert_eq!(standing(&edge.store).await, whole);
     let skus: Vec<_> = sold(&edge.store).await.into_iter().map(|article| article.sku).collect();
     assert_eq!(skus, ["A1", "A2", "A3"]);
     // A short number moves from one article to another, and the one that had it is told later.

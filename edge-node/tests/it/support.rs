@@ -71,6 +71,11 @@ impl Shop {
         edge
     }
 
+    /// With the articles it has.
+    pub(crate) async fn start_again(&self) -> Edge {
+        Edge::start(self.config()).await.unwrap()
+    }
+
     pub(crate) async fn books(&self) -> Books {
         Store::new(&self.data_dir()).read(|store| store.books()).await.unwrap()
     }

@@ -5,9 +5,7 @@ mod portion;
 use actors::domain::EntityId;
 use actors::ingest::request::{ArticleAct, Correct, EdgeReply, EdgeRequest};
 use actors::retailer::request::Request;
-use messages::http::articles::{
-    ArticleQuery, ArticleSpec, ArticleView, ImportPortion, StockSpec, is_sku,
-};
+use messages::http::articles::{ArticleQuery, ArticleSpec, ArticleView, ImportPortion, StockSpec, is_sku};
 use messages::http::paging::ListQuery;
 use messages::{ErrorCode, EventId, FieldError, Problem, StoreId};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -81,6 +79,14 @@ pub(super) async fn import(call: Call, body: ImportPortion) -> Result<Reply, Pro
             answer.errors.sort_by_key(|error| error.line);
             Reply::json(&answer)
         }
+        _ => Err(ErrorCode::Internal.into()),
+    }
+}
+
+pub(super) async fn renew(call: Call) -> Result<Reply, Problem> {
+    let author = call.caller()?.author();
+    match call.ask_edge(call.retailer()?, EdgeRequest::RenewFeed { author }).await? {
+        EdgeReply::Done => Ok(Reply::empty()),
         _ => Err(ErrorCode::Internal.into()),
     }
 }

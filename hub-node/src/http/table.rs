@@ -35,8 +35,8 @@ use super::health::Health;
 use super::route::Route;
 use super::runs::RunQuery;
 use super::{
-    admin, agents, articles, config, dead_letters, edges, health, openapi, reports, retailers, runs, schedule, session,
-    setup, users,
+    admin, agents, articles, config, dead_letters, edges, health, openapi, reports, retailers, runs,
+    schedule, session, setup, users,
 };
 
 /// The table.
@@ -393,6 +393,13 @@ fn article_routes() -> Vec<Route> {
         .takes::<ImportPortion>()
         .answers::<ImportAnswer>(200)
         .by_body(articles::import),
+        Route::post(
+            "/api/v1/retailers/{retailer}/articles/renew",
+            P::ConfigWrite,
+            "have every store take the whole catalogue over anew, as after restoring a hub",
+        )
+        .status(204)
+        .by(articles::renew),
         Route::get(ONE, P::RetailerRead, "one article")
             .answers::<ArticleView>(200)
             .guarded()
@@ -480,6 +487,6 @@ mod tests {
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);
         }
-        assert_eq!(seen.len(), 90);
+        assert_eq!(seen.len(), 91);
     }
 }

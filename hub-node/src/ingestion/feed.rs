@@ -5,9 +5,7 @@
 use std::time::Duration;
 
 use actors::ingest::request::{EdgeReply, EdgeRequest, Followed, Following};
-use messages::edge::catalogue::{
-    CHANGES_VERSION, ChangesPage, ChangesRequest, MAX_CHANGES, MAX_WAIT_S,
-};
+use messages::edge::catalogue::{CHANGES_VERSION, ChangesPage, ChangesRequest, MAX_CHANGES, MAX_WAIT_S};
 use messages::validate::Check;
 use messages::{EdgeId, ErrorCode, Problem};
 use tokio::time::{Instant, sleep, sleep_until};

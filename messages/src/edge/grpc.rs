@@ -10,6 +10,7 @@ use crate::{ErrorCode, Problem, Timestamp};
 /// What the compiler made of the file.
 #[expect(
     clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
     reason = "generated; the file in proto/ is what people read"
 )]
 pub mod v1 {
@@ -97,10 +98,7 @@ impl From<Result<IngestAnswer, Problem>> for v1::Acknowledgment {
                 expected_seq: answer.expected_seq,
                 refusal: None,
             },
-            Err(problem) => Self {
-                refusal: Some(problem.into()),
-                ..Self::default()
-            },
+            Err(problem) => Self { refusal: Some(problem.into()), ..Self::default() },
         }
     }
 }

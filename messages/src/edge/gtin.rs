@@ -27,7 +27,9 @@ pub enum NoGtin {
     Form,
     #[error("has a wrong check digit; was it typed correctly")]
     CheckDigit,
-    #[error("begins with 2: such numbers are printed by the store's own scales, give the article a PLU instead")]
+    #[error(
+        "begins with 2: such numbers are printed by the store's own scales, give the article a PLU instead"
+    )]
     InStore,
 }
 

@@ -396,8 +396,7 @@ mod tests {
         };
         let fields: Vec<_> =
             bad.validate().unwrap_err().errors.into_iter().map(|error| error.field).collect();
-        let expected =
-            ["sku", "name", "price", "tax_rate", "barcode", "plu", "bundle.pieces", "bundle"];
+        let expected = ["sku", "name", "price", "tax_rate", "barcode", "plu", "bundle.pieces", "bundle"];
         assert_eq!(fields, expected);
     }
 

@@ -48,11 +48,8 @@ fn each_change_has_the_next_number_and_what_changes_nothing_has_none() {
 #[test]
 fn a_number_that_tills_read_means_one_article() {
     let (mut catalogue, mut changes) = (Catalogue::default(), Changes::default());
-    let scanned = |sku: &str| ArticleSpec {
-        barcode: Some("4006381333931".into()),
-        plu: Some(7),
-        ..spec(sku, 100)
-    };
+    let scanned =
+        |sku: &str| ArticleSpec { barcode: Some("4006381333931".into()), plu: Some(7), ..spec(sku, 100) };
     let first = catalogue.create(scanned("A1"), HAND, &mut changes).unwrap();
     let refused = catalogue.create(scanned("A2"), HAND, &mut changes).unwrap_err();
     assert_eq!((refused.code, refused.errors[0].field.as_str()), (ErrorCode::NameTaken, "barcode"));
@@ -153,13 +150,7 @@ enum Act {
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let write = (0..6_u8, 1..4_i64, prop::option::of(0..3_u8), prop::option::of(0..3_u8), any::<bool>())
-        .prop_map(|(sku, price, barcode, plu, withdrawn)| Act::Write {
-            sku,
-            price,
-            barcode,
-            plu,
-            withdrawn,
-        });
+        .prop_map(|(sku, price, barcode, plu, withdrawn)| Act::Write { sku, price, barcode, plu, withdrawn });
     let read = (1..4_usize).prop_map(|limit| Act::Read { limit });
     prop::collection::vec(prop_oneof![4 => write, 1 => read], 0..80)
 }

@@ -93,6 +93,11 @@ async fn a_hub_that_was_put_back_begins_anew_for_every_device() {
     assert_eq!(followed(office.ask(asks(&behind, Some(old.id), 1)).await).from, 0, "it cannot know");
     let again = followed(office.ask(asks(&ahead, told.feed, 1)).await);
     assert_eq!((again.feed, again.from), (told.feed, 1));
+    // Somebody knows that it was, before a device shows it.
+    office.ask(EdgeRequest::RenewFeed { author: author() }).await.unwrap();
+    let anew = followed(office.ask(asks(&ahead, told.feed, 1)).await);
+    assert_eq!((anew.from, anew.head), (0, 1));
+    assert_ne!(anew.feed, told.feed);
 }
 
 #[tokio::test]
@@ -130,8 +135,7 @@ async fn a_correction_of_stock_counts_when_its_device_says_so_and_once() {
         assert_eq!((view.seq, view.edge_id, view.done_at), (1, till.edge, None));
     }
     assert!(office.ledger.books().stock.is_empty(), "nothing has moved yet");
-    let movement =
-        Movement { sku: "MILK".into(), delta: Quantity::pieces(-3), on_hand: Quantity::pieces(7) };
+    let movement = Movement { sku: "MILK".into(), delta: Quantity::pieces(-3), on_hand: Quantity::pieces(7) };
     let done = Fact::InventoryAdjusted(Adjustment {
         reason: AdjustmentReason::Count,
         transaction_id: None,

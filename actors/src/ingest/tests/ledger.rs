@@ -8,8 +8,8 @@ use messages::version::Epoch;
 use messages::{EdgeId, EventId, PaymentId, RetailerId, StoreId, StreamId, TransactionId, Version};
 
 use super::super::model::{
-    Article, ArticleKey, ArticleSums, Changes, Cursor, Edge, Feed, Follower, Known, Ledger, Letter, SaleRecord,
-    SlotKey, SlotSums, StockOrder, Wanted,
+    Article, ArticleKey, ArticleSums, Changes, Cursor, Edge, Feed, Follower, Known, Ledger, Letter,
+    SaleRecord, SlotKey, SlotSums, StockOrder, Wanted,
 };
 use crate::ports::{LedgerStore, StoreError};
 

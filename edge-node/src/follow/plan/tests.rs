@@ -46,7 +46,7 @@ fn why(step: Step) -> (Duration, String) {
 }
 
 fn at(feed: FeedId, cursor: u64) -> Standing {
-    Standing { feed: Some(feed), cursor, load: None }
+    Standing { feed: Some(feed), cursor, load: None, renew: false }
 }
 
 #[test]
@@ -56,6 +56,8 @@ fn the_question_says_where_the_edge_stands() {
     for (standing, feed_id, cursor, loading) in [
         (Standing::default(), None, 0, false),
         (at(feed, 7), Some(feed), 7, false),
+        (Standing { renew: true, ..at(feed, 7) }, None, 0, false),
+        (Standing { load, renew: true, ..at(feed, 7) }, Some(next), 3, true),
         (Standing { load, ..at(feed, 7) }, Some(next), 3, true),
         (Standing { load, ..Standing::default() }, Some(next), 3, true),
     ] {
@@ -84,7 +86,8 @@ fn changes_behind_the_cursor_go_into_what_tills_sell_from() {
 #[test]
 fn what_begins_at_the_beginning_is_taken_over_beside_what_tills_sell_from() {
     let (feed, next) = (FeedId::new(), FeedId::new());
-    for standing in [Standing::default(), at(feed, 7), at(next, 30)] {
+    for standing in [Standing::default(), at(feed, 7), at(next, 30), Standing { renew: true, ..at(next, 9) }]
+    {
         let first = course(&standing, &page(next, (0, 4, 9), &[2, 4]));
         assert_eq!((first.begin, first.finish, first.is_all), (Some((next, 9)), false, false));
         assert!(first.pieces.iter().all(|piece| piece.target == Target::Load && piece.feed == next));

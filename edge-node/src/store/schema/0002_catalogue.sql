@@ -17,9 +17,11 @@ create table catalogue (
     changed_at integer,
     confirmed_at integer,
     left_out integer not null,
+    -- The whole of it is wanted once more.
+    renew integer not null,
     last_error text
 );
-insert into catalogue values (1, 1, null, 0, 0, null, null, 0, 0, 1, null, null, 0, null);
+insert into catalogue values (1, 1, null, 0, 0, null, null, 0, 0, 1, null, null, 0, 0, null);
 
 drop index articles_name;
 drop index barcodes_sku;

@@ -129,11 +129,7 @@ fn delimiter(header: &str) -> u8 {
     b",;\t".iter().copied().rev().max_by_key(|mark| count(*mark)).unwrap_or(b',')
 }
 
-fn csv(
-    portion: &ImportPortion,
-    currency: Currency,
-    stores: &[(String, StoreId)],
-) -> Result<Read, Problem> {
+fn csv(portion: &ImportPortion, currency: Currency, stores: &[(String, StoreId)]) -> Result<Read, Problem> {
     let head = portion.header.as_deref().unwrap_or(&portion.text).lines().next().unwrap_or_default();
     let mut builder = csv::ReaderBuilder::new();
     builder.delimiter(delimiter(head)).has_headers(false).flexible(true);
@@ -235,14 +231,16 @@ fn patch(
 }
 
 fn money(text: &str, currency: Currency) -> Result<Amount, String> {
-    let decimal: Decimal = text.parse().map_err(|error: messages::quantity::DecimalError| error.to_string())?;
+    let decimal: Decimal =
+        text.parse().map_err(|error: messages::quantity::DecimalError| error.to_string())?;
     decimal.to_units(currency.decimals()).map(Amount::new).map_err(|error| error.to_string())
 }
 
 /// In per cent.
 fn rate(text: &str) -> Result<TaxRate, String> {
     let text = text.trim_end_matches('%').trim();
-    let decimal: Decimal = text.parse().map_err(|error: messages::quantity::DecimalError| error.to_string())?;
+    let decimal: Decimal =
+        text.parse().map_err(|error: messages::quantity::DecimalError| error.to_string())?;
     let hundredths = decimal.to_units(2).map_err(|error| error.to_string())?;
     u32::try_from(hundredths).map(TaxRate).map_err(|_| "must not be below zero".to_owned())
 }

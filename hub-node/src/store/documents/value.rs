@@ -6,8 +6,8 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, DateTime};
 use messages::ids::{BootId, SpoolId};
 use messages::{
-    AgentId, CommandId, DestinationId, DeviceId, EdgeId, EventId, FeedId, JobId, PaymentId, RetailerId, RunId,
-    SessionId, StoreId, StreamId, Timestamp, TransactionId, UserId, Version,
+    AgentId, CommandId, DestinationId, DeviceId, EdgeId, EventId, FeedId, JobId, PaymentId, RetailerId,
+    RunId, SessionId, StoreId, StreamId, Timestamp, TransactionId, UserId, Version,
 };
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use messages::edge::checkout::{ArticleList, ArticleView as Sold, TransactionView};
+use messages::edge::checkout::{ArticleList, ArticleView as Sold, ReceiptView};
 use messages::edge::status::{CatalogueStatus, EdgeStatus};
 use messages::edge::{Amount, Quantity, gtin};
 use messages::http::articles::{ArticleState, ArticleView, ImportAnswer, StockOrderView};
@@ -19,7 +19,10 @@ use super::wait::until;
 /// What tills show of an article, and where a store could differ.
 type Shelf = BTreeMap<String, (String, i64, u32, Option<String>, Option<String>, bool)>;
 
-fn row(article: &ArticleView, store: &str) -> (String, (String, i64, u32, Option<String>, Option<String>, bool)) {
+fn row(
+    article: &ArticleView,
+    store: &str,
+) -> (String, (String, i64, u32, Option<String>, Option<String>, bool)) {
     let here = article.spec.in_store(store.parse().unwrap());
     let shown = (here.name, here.price.minor(), here.tax_rate.0, here.barcode, here.blocked, here.weighed);
     (here.sku, shown)
@@ -89,7 +92,7 @@ const HEADER: &str = "sku;name;price;tax_rate;category;price@main;barcode";
 
 fn lines(count: usize, cents: usize) -> Vec<String> {
     let line = |n: usize| {
-        let (price, own) = (cents + n, if n % 10 == 0 { "0.99" } else { "" });
+        let (price, own) = (cents + n, if n.is_multiple_of(10) { "0.99" } else { "" });
         let body = format!("590{n:09}");
         let barcode = format!("{body}{}", gtin::check_digit(&body));
         format!("S{n:05};Item {n:05};{}.{:02};7;Shelf {};{own};{barcode}", price / 100, price % 100, n % 40)
@@ -116,7 +119,8 @@ async fn compare(scene: &Scene, articles: usize) {
     assert_eq!(status.articles, wanted.len() as u64, "nothing else is sold");
     until("the hub to know how far the device is", || async {
         let follow = scene.place().await.catalogue?;
-        (follow.cursor == follow.head && follow.head == status.catalogue.head && !follow.loading).then_some(())
+        (follow.cursor == follow.head && follow.head == status.catalogue.head && !follow.loading)
+            .then_some(())
     })
     .await;
 }
@@ -216,8 +220,7 @@ async fn process_a_price_reaches_the_till_and_stock_is_put_right_once() {
         orders.items.into_iter().find(|it| it.event_id == order.event_id && it.done_at.is_some())
     })
     .await;
-    let report: Page<StockRow> =
-        api.get(&format!("{of}/reports/inventory?store_id={}", scene.store)).await;
+    let report: Page<StockRow> = api.get(&format!("{of}/reports/inventory?store_id={}", scene.store)).await;
     assert_eq!((report.total, report.items[0].on_hand), (1, Quantity::pieces(24)));
     let sold: Sold = scene.edge.get("/v1/articles/036000291452").await;
     assert_eq!(sold.on_hand, Quantity::pieces(24));
@@ -228,8 +231,8 @@ async fn process_a_price_reaches_the_till_and_stock_is_put_right_once() {
     let sold: Sold = scene.edge.get("/v1/articles/036000291452").await;
     assert_eq!(sold.on_hand, Quantity::pieces(24));
     let sale = json!({"lines": [{"sku": "M 1/2"}], "payments": [{"kind": "card"}]});
-    let sale: TransactionView = scene.edge.post("/v1/sales", sale).await;
-    assert_eq!(sale.totals.total, Amount::new(189));
+    let sale: ReceiptView = scene.edge.post("/v1/sales", sale).await;
+    assert_eq!(sale.transaction.totals.total, Amount::new(189));
     let Scene { hub, edge, .. } = scene;
     drop(edge);
     hub.stop().await;
