@@ -1,4 +1,5 @@
-//! What store edges tell: their places and credentials, their events, and what becomes of those.
+//! What store edges tell and what they are told: their places and credentials, their events and what becomes of those,
+//! and the articles, prices and stock that come down to them.
 //!
 //! ```text
 //! request       what can be asked: places of edges, batches of events, dead letters
@@ -7,7 +8,9 @@
 //! event, apply  pure: one event → checked, and its effects on sales, payments, stock, sums
 //! local         pure: an instant → the store's day and hour
 //! edges, letters   pure: places and their credentials; deciding on what was set aside
-//! work          one round: look, decide on all that waits, commit
+//! catalogue     pure: articles → what is different, and its number in what comes down
+//! follow, orders   pure: where a device stands in that; corrections of stock, each for one device
+//! work, down    one round: look, decide on all that waits, commit
 //! actor, host   `Ingest`, one actor for each retailer, found and started like the retailer's own
 //! ```
 //!
@@ -16,12 +19,16 @@
 
 pub mod actor;
 mod apply;
+mod catalogue;
+mod down;
 mod edges;
 mod event;
+mod follow;
 pub mod host;
 mod letters;
 mod local;
 pub mod model;
+mod orders;
 mod plan;
 pub mod request;
 mod work;

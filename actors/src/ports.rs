@@ -130,6 +130,12 @@ pub trait LedgerStore: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
+/// Wakes those who wait for something to come down to a retailer's stores, on whatever node they wait. Never waits and
+/// never fails: whoever misses it asks again after a while.
+pub trait Bell: Send + Sync + 'static {
+    fn ring(&self, retailer: RetailerId);
+}
+
 /// Opens what is sealed. Sealing happens where secrets come in, before an actor sees them.
 pub trait Unsealer: Send + Sync + 'static {
     fn open(

@@ -99,6 +99,8 @@ pub struct Config {
     pub probe_every: Duration,
     /// For the hub's answer to a batch: it may be busy committing. The same batch is sent again after that.
     pub answer_patience: Duration,
+    /// How long the hub may keep a question for changes that it has no answer to.
+    pub catalogue_wait: Duration,
     /// For requests under way when the edge stops.
     pub grace: Duration,
 }
@@ -192,6 +194,7 @@ impl Given {
             log,
             probe_every: Duration::from_secs(4),
             answer_patience: Duration::from_secs(30),
+            catalogue_wait: Duration::from_secs(25),
             grace: Duration::from_secs(5),
         })
     }

@@ -60,7 +60,8 @@ impl Actor for Housekeeping {
                     let swept = store
                         .write(move |tx| {
                             let events = tx.forget_settled(now - KEEP_EVENTS, SLICE)?;
-                            Ok(events.max(tx.forget_repeats(now - KEEP_ANSWERS, SLICE)?))
+                            let answers = tx.forget_repeats(now - KEEP_ANSWERS, SLICE)?;
+                            Ok(events.max(answers).max(tx.forget_generations(SLICE)?))
                         })
                         .await;
                     // A full slice means that there is more.

@@ -4,6 +4,7 @@
 //! edge ─┬─ writer         the one connection that writes; sales that wait together share a commit
 //!       ├─ connectivity   looks at the line to the hub and says when it goes and comes back
 //!       ├─ relay          sends the outbox, in order, until it is empty
+//!       ├─ follow         takes over what comes down: articles, prices, corrections of stock
 //!       └─ housekeeping   forgets what nobody asks for any more
 //!  api ─ tills' HTTP ─▶ till (acts) ─▶ checkout (decides) ─▶ store
 //! ```
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod config;
 pub mod connectivity;
 pub mod enrol;
+pub mod follow;
 pub mod housekeeping;
 pub mod line;
 pub mod links;
@@ -44,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 use api::server::Server;
 use config::Config;
 use connectivity::{ConnectivityActor, ConnectivityArguments, PROBE_PATIENCE};
+use follow::{Follow, FollowArguments};
 use housekeeping::Housekeeping;
 use line::{Address, Dialer, HttpLine};
 use links::Links;
@@ -123,6 +126,9 @@ impl Edge {
         let given_up = CancellationToken::new();
         let (store, tree) = open(&config, &given_up).await?;
         let installation = settle(&store).await?;
+        if store.write(|tx| tx.renew_catalogue()).await? {
+            tracing::info!("the catalogue is asked for once more: something in it was not understood before");
+        }
         if config.sample_catalogue {
             fill_catalogue(&store, &config).await?;
         }
@@ -226,7 +232,10 @@ async fn settle(store: &Store) -> Result<Installation, EdgeError> {
 }
 
 async fn fill_catalogue(store: &Store, config: &Config) -> Result<(), EdgeError> {
-    if store.read(|store| store.article_count()).await? > 0 {
+    let (articles, feed) =
+        store.read(|store| Ok((store.article_count()?, store.catalogue()?.standing.feed))).await?;
+    // A hub that has withdrawn everything does not want made-up articles sold instead.
+    if articles > 0 || feed.is_some() {
         return Ok(());
     }
     let articles = catalogue::sample(config.terms.currency);
@@ -260,7 +269,21 @@ fn children(
     let wrong = |error: relay::transport::BadCredential| EdgeError::Hub(error.to_string());
     let (credential, patience) = (&identity.credential, config.answer_patience);
     let http = HttpTransport::new(dialer.clone(), hub.clone(), credential, patience).map_err(wrong)?;
-    let grpc = GrpcTransport::new(dialer, hub, credential, patience).map_err(wrong)?;
+    let grpc = GrpcTransport::new(dialer.clone(), hub.clone(), credential, patience).map_err(wrong)?;
+    let patience = patience + config.catalogue_wait;
+    let down_http = follow::transport::HttpTransport::new(dialer.clone(), hub.clone(), credential, patience)
+        .map_err(wrong)?;
+    let down_grpc =
+        follow::transport::GrpcTransport::new(dialer, hub, credential, patience).map_err(wrong)?;
+    let following = FollowArguments {
+        store: store.clone(),
+        links: Arc::clone(links),
+        http: Arc::new(down_http),
+        grpc: Arc::new(down_grpc),
+        protocol: config.sync_protocol,
+        currency: config.terms.currency,
+        wait: config.catalogue_wait,
+    };
     let relaying = RelayArguments {
         store: store.clone(),
         links: Arc::clone(links),
@@ -272,5 +295,6 @@ fn children(
         (ConnectivityActor, looking.clone())
     }));
     children.push(ChildSpec::new("relay", "relay", policy, move || (Relay, relaying.clone())));
+    children.push(ChildSpec::new("follow", "follow", policy, move || (Follow, following.clone())));
     Ok(children)
 }

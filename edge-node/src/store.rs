@@ -13,6 +13,7 @@
 pub mod articles;
 pub mod bare;
 pub mod baskets;
+pub mod catalogue;
 pub mod error;
 pub mod installation;
 pub mod outbox;

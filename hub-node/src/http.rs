@@ -5,7 +5,7 @@
 //! dispatch         request id, limits, who asks, may they, body, handler, answer
 //! table            every route: method, path, permission, bodies, handler. The only place that says so
 //! route, call, reply, body     what the table is made of
-//! setup, session, users, retailers, config, agents, runs, edges, dead_letters, reports, admin, health
+//! setup, session, users, retailers, config, agents, runs, edges, articles, dead_letters, reports, admin, health
 //!                  handlers
 //! openapi          the table as an OpenAPI page
 //! origin, rate     pure: foreign pages, too many requests
@@ -17,6 +17,7 @@
 
 mod admin;
 mod agents;
+mod articles;
 mod body;
 mod call;
 mod config;

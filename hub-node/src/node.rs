@@ -43,7 +43,8 @@ use crate::cluster::view::Overview;
 use crate::cluster::{DataDir, DataDirError, LeaseTerms};
 use crate::config::Config;
 use crate::http::{Server, ServerSettings, Settings, TlsError};
-use crate::ingestion::{Door, Streams};
+use crate::ingestion::bells::{Bells, ClusterBell};
+use crate::ingestion::{Door, Feeds, Streams};
 use crate::metrics::{self, Metrics};
 use crate::sockets::{Sockets, Strangers};
 use crate::store::{OpenError, OwnershipStore, Store};
@@ -170,7 +171,8 @@ async fn serve(
         metrics,
         draining: draining.clone(),
     };
-    let door = Door::new(engine.router.clone(), sockets.strangers.clone());
+    let feeds = Feeds::new(store.clone(), engine.bells.clone(), draining.clone());
+    let door = Door::new(engine.router.clone(), sockets.strangers.clone(), feeds);
     let special = crate::sockets::filter(sockets.clone()).or(crate::ingestion::filter(door.clone()));
     let app = crate::http::app(state, special.unify().boxed());
     let server = server.with_streams(Streams::new(door, draining.clone()));
@@ -277,6 +279,7 @@ struct Engine {
     board: Arc<dyn Board>,
     feed: ClusterFeed,
     agents: actors::agent_conn::sockets::AgentSockets,
+    bells: Bells,
     retailers: SupervisorHandle,
     runs: SupervisorHandle,
     connections: SupervisorHandle,
@@ -317,15 +320,17 @@ impl Engine {
         };
         let owned = place.ownership.clone();
         let ownership: actors::host::Ownership = Arc::new(move |retailer| owned.epoch_of(retailer));
+        let bells = Bells::default();
+        let bell = Arc::new(ClusterBell { bells: bells.clone(), others: others.clone() });
         let ingest = IngestHost::new(
             retailers.clone(),
             ownership.clone(),
-            IngestTools { store: Arc::new(store.clone()), clock: Timestamp::now },
+            IngestTools { store: Arc::new(store.clone()), bell, clock: Timestamp::now },
         );
         let host =
             Arc::new(Host::new(retailers.clone(), addresses.clone(), ownership, tools).with_ingest(ingest));
         let router = Arc::new(ClusterRouter::new(me, host.clone(), map, others, place.keeper.clone()));
-        Ok(Self { host, router, addresses, fleet, board, feed, agents, retailers, runs, connections })
+        Ok(Self { host, router, addresses, fleet, board, feed, agents, bells, retailers, runs, connections })
     }
 
     /// What other nodes reach of this one.
@@ -339,6 +344,7 @@ impl Engine {
             access: access.clone(),
             keeper: place.keeper.clone(),
             endings: Endings::default(),
+            bells: self.bells.clone(),
         }
     }
 

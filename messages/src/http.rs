@@ -5,6 +5,7 @@
 pub mod access;
 pub mod admin;
 pub mod agents;
+pub mod articles;
 pub mod cluster;
 pub mod dead_letters;
 pub mod destinations;

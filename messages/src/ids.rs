@@ -97,6 +97,8 @@ id! {
     DeviceId
     /// One life of a device's outbox: sequence numbers count within it.
     StreamId
+    /// One life of what comes down to a retailer's stores: the numbers of changes count within it.
+    FeedId
     /// Something that happened in a store; applying it twice has no second effect.
     EventId
     /// One sale or refund, from the first article to the receipt.

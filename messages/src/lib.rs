@@ -32,7 +32,7 @@ pub mod version;
 
 pub use error_code::ErrorCode;
 pub use ids::{
-    AgentId, CommandId, ConnId, DestinationId, DeviceId, EdgeId, EventId, JobId, MsgId, PaymentId,
+    AgentId, CommandId, ConnId, DestinationId, DeviceId, EdgeId, EventId, FeedId, JobId, MsgId, PaymentId,
     RetailerId, RunId, SessionId, StoreId, StreamId, TransactionId, UserId,
 };
 pub use problem::{FieldError, Problem};

@@ -14,13 +14,13 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::model::Edge;
+use super::model::{Edge, Feed, Follower};
 use super::request::{EdgeReply, EdgeRequest};
 use super::work::{Done, Round, carry_out};
 use crate::clock;
 use crate::failpoint;
 use crate::observe::Observable;
-use crate::ports::{LedgerStore, StoreError};
+use crate::ports::{Bell, LedgerStore, StoreError};
 use crate::supervise::NotWanted;
 
 /// As many as may wait.
@@ -37,6 +37,8 @@ pub struct Ingest;
 #[derive(Clone)]
 pub struct Tools {
     pub store: Arc<dyn LedgerStore>,
+    /// Wakes whoever waits for something to come down.
+    pub bell: Arc<dyn Bell>,
     pub clock: fn() -> Timestamp,
 }
 
@@ -80,6 +82,8 @@ pub struct State {
     tools: Tools,
     version: Version,
     edges: Arc<BTreeMap<EdgeId, Edge>>,
+    feed: Option<Feed>,
+    followers: Arc<BTreeMap<EdgeId, Follower>>,
     queue: VecDeque<Asked>,
     working: Option<Vec<Asked>>,
     /// So many of the queue's first entries are carried out one by one, to find the one that cannot be.
@@ -109,6 +113,8 @@ impl Actor for Ingest {
             tools,
             version: ledger.version,
             edges: Arc::new(ledger.edges),
+            feed: ledger.feed,
+            followers: Arc::new(ledger.followers),
             queue: VecDeque::new(),
             working: None,
             alone: 0,
@@ -141,6 +147,7 @@ fn snapshot(state: &State) -> Value {
     json!({
         "retailer": state.retailer, "epoch": state.epoch, "version": state.version, "edges": state.edges.len(),
         "waiting": state.queue.len(), "working": state.working.as_ref().map_or(0, Vec::len),
+        "head": state.feed.as_ref().map(|feed| feed.head), "followers": state.followers.len(),
         "rounds": state.rounds, "events": state.events, "set_aside": state.set_aside, "largest_round": state.largest,
     })
 }
@@ -160,6 +167,8 @@ fn begin(me: &ActorRef<IngestMsg>, state: &mut State) {
         epoch: state.epoch,
         version: state.version,
         edges: state.edges.clone(),
+        feed: state.feed.clone(),
+        followers: state.followers.clone(),
         requests: working.iter().map(|asked| asked.request.clone()).collect(),
         now: (state.tools.clock)(),
     };
@@ -187,6 +196,7 @@ fn gather(state: &mut State) -> Vec<Asked> {
         let Some(next) = state.queue.front() else { break };
         let size = match &*next.request {
             EdgeRequest::Batch(parcel) => parcel.events.len(),
+            EdgeRequest::Import { rows, .. } => rows.len(),
             _ => 1,
         };
         if !round.is_empty() && events + size > MOST_EVENTS {
@@ -222,6 +232,11 @@ fn settle(me: &ActorRef<IngestMsg>, state: &mut State, outcome: Outcome) -> Resu
             state.set_aside += done.set_aside;
             state.version = done.version;
             state.edges = done.edges;
+            state.followers = done.followers;
+            if state.feed != done.feed {
+                state.feed = done.feed;
+                state.tools.bell.ring(state.retailer);
+            }
             for (asked, answer) in working.into_iter().zip(done.answers) {
                 let Asked { reply, permit, .. } = asked;
                 drop(reply.send(answer));

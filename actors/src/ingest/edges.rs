@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use messages::{EdgeId, ErrorCode, Problem, StoreId, Timestamp};
+use messages::{DeviceId, EdgeId, ErrorCode, Problem, StoreId, Timestamp};
 
 use super::model::Edge;
 use super::request::Device;
@@ -113,4 +113,19 @@ pub(super) fn authenticate(edges: &Edges, id: EdgeId, credential: SecretHash) ->
             Err(Problem::new(ErrorCode::BadCredentials, detail))
         }
     }
+}
+
+/// The place whose credential this is, if this is the device that took it.
+pub(super) fn of_device(
+    edges: &Edges,
+    id: EdgeId,
+    credential: SecretHash,
+    device: DeviceId,
+) -> Result<&Edge, Problem> {
+    let edge = authenticate(edges, id, credential)?;
+    if edge.device.as_ref().is_some_and(|known| known.id == device) {
+        return Ok(edge);
+    }
+    let detail = "this credential belongs to another device; enrol this one with a token of its own";
+    Err(Problem::new(ErrorCode::Forbidden, detail))
 }

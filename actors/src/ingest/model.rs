@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use messages::edge::checkout::PaymentKind;
 use messages::edge::event::{Payment, Sale, Void};
 use messages::edge::{Amount, Currency, Quantity, ReceiptNumber};
+use messages::http::articles::{ArticleSpec, ArticleView, StockOrderView};
 use messages::http::dead_letters::{LetterState, LetterView};
 use messages::http::reports::Day;
 use messages::{
-    DeviceId, EdgeId, ErrorCode, EventId, PaymentId, StoreId, StreamId, Timestamp, TransactionId, Version,
+    DeviceId, EdgeId, ErrorCode, EventId, FeedId, PaymentId, RetailerId, StoreId, StreamId, Timestamp,
+    TransactionId, Version,
 };
+use serde::{Deserialize, Serialize};
 
 use super::request::Device;
 use crate::domain::{EnrolToken, SecretHash};
@@ -261,11 +264,99 @@ impl Letter {
     }
 }
 
+/// One life of what comes down to the stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    pub id: FeedId,
+    /// The number of the latest change.
+    pub head: u64,
+    /// Articles that are kept, withdrawn ones among them.
+    pub articles: u64,
+}
+
+/// An article at its latest change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Article {
+    pub spec: ArticleSpec,
+    /// The number of that change.
+    pub seq: u64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub updated_by: String,
+}
+
+impl Article {
+    #[must_use]
+    pub const fn rev(&self) -> Version {
+        Version(self.seq)
+    }
+
+    #[must_use]
+    pub fn view(self, retailer: RetailerId) -> ArticleView {
+        ArticleView {
+            retailer_id: retailer,
+            rev: self.rev(),
+            spec: self.spec,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            updated_by: self.updated_by,
+        }
+    }
+}
+
+/// How far a device is with what comes down to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Follower {
+    pub edge: EdgeId,
+    pub device: DeviceId,
+    pub feed: Option<FeedId>,
+    pub cursor: u64,
+    pub loading: bool,
+    pub at: Timestamp,
+}
+
+/// Stock that head office has put right, for one device to carry out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockOrder {
+    /// Of the event by which the device tells that it was done.
+    pub event: EventId,
+    pub seq: u64,
+    pub store: StoreId,
+    pub edge: EdgeId,
+    pub sku: String,
+    pub delta: Quantity,
+    pub note: String,
+    pub ordered_at: Timestamp,
+    pub ordered_by: String,
+    pub done_at: Option<Timestamp>,
+}
+
+impl StockOrder {
+    #[must_use]
+    pub fn view(self) -> StockOrderView {
+        StockOrderView {
+            event_id: self.event,
+            seq: self.seq,
+            store_id: self.store,
+            edge_id: self.edge,
+            sku: self.sku,
+            delta: self.delta,
+            note: self.note,
+            ordered_at: self.ordered_at,
+            ordered_by: self.ordered_by,
+            done_at: self.done_at,
+        }
+    }
+}
+
 /// The start of an actor: what it always needs.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     pub version: Version,
     pub edges: BTreeMap<EdgeId, Edge>,
+    /// Absent until there is something to come down.
+    pub feed: Option<Feed>,
+    pub followers: BTreeMap<EdgeId, Follower>,
 }
 
 /// What a round has to know before it decides.
@@ -282,6 +373,12 @@ pub struct Wanted {
     pub payments: BTreeSet<PaymentId>,
     pub letters: BTreeSet<EventId>,
     pub stores: BTreeSet<StoreId>,
+    /// Articles by their own number, by the one they are scanned by, and by their short one.
+    pub skus: BTreeSet<String>,
+    pub barcodes: BTreeSet<String>,
+    pub plus: BTreeSet<u32>,
+    /// Corrections of stock by the event that tells that they were done.
+    pub orders: BTreeSet<EventId>,
 }
 
 /// What the store says to it.
@@ -296,6 +393,9 @@ pub struct Known {
     pub letters: HashMap<EventId, Letter>,
     /// Time zones of the stores that there are.
     pub zones: HashMap<StoreId, String>,
+    /// By their own number, however they were found.
+    pub catalogue: HashMap<String, Article>,
+    pub orders: HashMap<EventId, StockOrder>,
 }
 
 /// The changes of one commit.
@@ -313,6 +413,10 @@ pub struct Changes {
     pub stock: BTreeMap<(StoreId, String), StockMove>,
     pub slots: BTreeMap<SlotKey, SlotSums>,
     pub articles: BTreeMap<ArticleKey, ArticleSums>,
+    pub feed: Option<Feed>,
+    pub catalogue: BTreeMap<String, Article>,
+    pub followers: BTreeMap<EdgeId, Follower>,
+    pub orders: BTreeMap<EventId, StockOrder>,
 }
 
 impl Changes {

@@ -1,12 +1,17 @@
 //! What can be asked of a retailer's ingestion, from this node or another.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use messages::edge::catalogue::Bundle;
 use messages::edge::ingest::IngestAnswer;
+use messages::edge::{Amount, Quantity, TaxRate};
+use messages::http::articles::{ArticleSpec, ArticleState, ImportAnswer, StockOrderView};
 use messages::http::dead_letters::LetterView;
-use messages::{DeviceId, EdgeId, EventId, StoreId, StreamId, Timestamp, Version};
+use messages::{DeviceId, EdgeId, EventId, FeedId, StoreId, StreamId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
+use super::model::Article;
 use crate::domain::SecretHash;
 use crate::retailer::request::Author;
 
@@ -36,14 +41,24 @@ pub enum EdgeRequest {
     Batch(Arc<Parcel>),
     /// Decide on an event that was set aside. Answer: [`EdgeReply::Letter`].
     Letter { event: EventId, expected: Version, act: LetterAct, author: Author },
+    /// Make, change or withdraw an article. Answer: [`EdgeReply::Article`].
+    Article { act: Box<ArticleAct>, author: Author },
+    /// Apply what is different of some rows of a file. Answer: [`EdgeReply::Imported`].
+    Import { rows: Vec<ArticleRow>, author: Author },
+    /// Have every store take the whole catalogue over anew. Answer: [`EdgeReply::Done`].
+    RenewFeed { author: Author },
+    /// Put a store's stock right. Answer: [`EdgeReply::Ordered`].
+    Correct { order: Correct, author: Author },
+    /// Where does this device go on with what comes down? Answer: [`EdgeReply::Followed`].
+    Follow(Following),
 }
 
 impl EdgeRequest {
-    /// May it be asked again when its outcome is not known? A letter's revision has moved on after the first time, which
-    /// the second would call a conflict.
+    /// May it be asked again when its outcome is not known? The revision of a letter or an article has moved on after the
+    /// first time, which the second would call a conflict.
     #[must_use]
     pub const fn is_repeatable(&self) -> bool {
-        !matches!(self, Self::Letter { .. })
+        !matches!(self, Self::Letter { .. } | Self::Article { .. })
     }
 }
 
@@ -89,6 +104,91 @@ pub enum LetterAct {
     Discard,
 }
 
+/// What is to become of an article. Specs have been checked for their form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ArticleAct {
+    Create(ArticleSpec),
+    Replace { spec: ArticleSpec, expected: Version },
+    Withdraw { sku: String, expected: Version },
+}
+
+/// A row of a file of articles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArticleRow {
+    /// Of the file, counted from 1.
+    pub line: u64,
+    pub sku: String,
+    pub patch: ArticlePatch,
+}
+
+/// Whether a value is touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Put<T> {
+    #[default]
+    Keep,
+    Set(T),
+}
+
+impl<T> Put<T> {
+    pub fn over(self, place: &mut T) {
+        if let Self::Set(value) = self {
+            *place = value;
+        }
+    }
+}
+
+/// What a row says of an article.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ArticlePatch {
+    pub name: Put<String>,
+    pub barcode: Put<Option<String>>,
+    pub category: Put<String>,
+    pub unit: Put<String>,
+    pub price: Put<Amount>,
+    pub tax_rate: Put<TaxRate>,
+    pub weighed: Put<bool>,
+    pub plu: Put<Option<u32>>,
+    pub blocked: Put<Option<String>>,
+    pub bundle: Put<Option<Bundle>>,
+    /// Nothing: the store has no price of its own any more.
+    pub prices: BTreeMap<StoreId, Option<Amount>>,
+    pub state: Put<ArticleState>,
+}
+
+/// A correction of stock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correct {
+    /// Minted by the caller; the device's event will have it.
+    pub event: EventId,
+    pub store: StoreId,
+    pub edge: Option<EdgeId>,
+    pub sku: String,
+    pub delta: Quantity,
+    pub note: String,
+}
+
+/// What a device has of what comes down to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Following {
+    pub edge: EdgeId,
+    pub credential: SecretHash,
+    pub device: DeviceId,
+    pub feed: Option<FeedId>,
+    pub cursor: u64,
+    pub loading: bool,
+}
+
+/// Where a device goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Followed {
+    pub store: StoreId,
+    /// Absent: there is nothing to come down.
+    pub feed: Option<FeedId>,
+    /// It gets what is behind this number, up to `head`.
+    pub from: u64,
+    pub head: u64,
+}
+
 /// What a request was answered with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum EdgeReply {
@@ -96,4 +196,8 @@ pub enum EdgeReply {
     Enrolled { store: StoreId },
     Ingested(IngestAnswer),
     Letter(Box<LetterView>),
+    Article(Box<Article>),
+    Imported(ImportAnswer),
+    Ordered(Box<StockOrderView>),
+    Followed(Followed),
 }

@@ -1,5 +1,6 @@
 //! Ingestion over a store in memory: rounds, letters, edges, and the actor with its faults.
 
+mod down;
 mod faults;
 mod ledger;
 mod rounds;

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use messages::edge::event::{Fact, Sale};
+use messages::edge::event::{AdjustmentReason, Fact, Sale};
 use messages::edge::ingest::{EventError, IngestAnswer};
 use messages::http::dead_letters::LetterState;
 use messages::version::Epoch;
 use messages::{EdgeId, ErrorCode, EventId, Problem, RetailerId, Timestamp, Version};
 
 use super::apply::{Desk, Source, apply, withheld};
+use super::catalogue::Catalogue;
 use super::event::{self, SetAside};
-use super::model::{Cursor, Edge, Known, Origin, Settled, Wanted};
+use super::model::{Cursor, Edge, Feed, Follower, Known, Origin, Settled, Wanted};
 use super::plan::{Plan, plan};
 use super::request::{EdgeReply, EdgeRequest, LetterAct, Parcel, Sent};
-use super::{edges, letters, local};
+use super::{down, edges, letters, local};
 use crate::domain::EnrolToken;
 use crate::ports::{LedgerStore, StoreError};
 
@@ -25,6 +26,8 @@ pub(super) struct Round {
     /// Of the latest commit.
     pub(super) version: Version,
     pub(super) edges: Arc<BTreeMap<EdgeId, Edge>>,
+    pub(super) feed: Option<Feed>,
+    pub(super) followers: Arc<BTreeMap<EdgeId, Follower>>,
     pub(super) requests: Vec<Arc<EdgeRequest>>,
     pub(super) now: Timestamp,
 }
@@ -35,6 +38,8 @@ pub(super) struct Done {
     pub(super) answers: Vec<Result<EdgeReply, Problem>>,
     pub(super) version: Version,
     pub(super) edges: Arc<BTreeMap<EdgeId, Edge>>,
+    pub(super) feed: Option<Feed>,
+    pub(super) followers: Arc<BTreeMap<EdgeId, Follower>>,
     /// Events that were settled.
     pub(super) events: u64,
     pub(super) set_aside: u64,
@@ -43,24 +48,25 @@ pub(super) struct Done {
 type Read = Result<Fact, SetAside>;
 
 pub(super) async fn carry_out(store: &dyn LedgerStore, round: Round) -> Result<Done, StoreError> {
-    let Round { retailer, epoch, version, edges, requests, now } = round;
+    let Round { retailer, epoch, version, edges, feed, followers, requests, now } = round;
     let mut wanted = Wanted::default();
     for request in &requests {
         if let EdgeRequest::Letter { event, .. } = &**request {
             wanted.letters.insert(*event);
         }
+        down::wanted_first(request, &mut wanted);
     }
-    let letters = if wanted.letters.is_empty() {
-        Known::default().letters
-    } else {
-        store.look(retailer, std::mem::take(&mut wanted)).await?.letters
-    };
+    let first = look(store, retailer, std::mem::take(&mut wanted)).await?;
     let mut read: Vec<Vec<Read>> =
-        requests.iter().map(|request| read_all(request, &letters, &edges, &mut wanted)).collect();
-    let known =
-        if wanted == Wanted::default() { Known::default() } else { store.look(retailer, wanted).await? };
-    let desk = Desk { known: Known { letters, ..known }, ..Desk::default() };
-    let mut table = Table { desk, edges, now };
+        requests.iter().map(|request| read_all(request, &first, &edges, &mut wanted)).collect();
+    let mut known = look(store, retailer, wanted).await?;
+    let mut articles = std::mem::take(&mut known.catalogue);
+    articles.extend(first.catalogue);
+    known.orders.extend(first.orders);
+    known.letters = first.letters;
+    let catalogue = Catalogue::new(feed, articles, known.zones.keys().copied());
+    let desk = Desk { known, ..Desk::default() };
+    let mut table = Table { desk, edges, catalogue, followers, now };
     let answers = requests
         .iter()
         .zip(&mut read)
@@ -72,13 +78,18 @@ pub(super) async fn carry_out(store: &dyn LedgerStore, round: Round) -> Result<D
     if next != version {
         store.write(retailer, epoch, next, Arc::new(changes)).await?;
     }
-    Ok(Done { answers, version: next, edges: table.edges, events, set_aside })
+    let (feed, followers) = (table.catalogue.feed, table.followers);
+    Ok(Done { answers, version: next, edges: table.edges, feed, followers, events, set_aside })
+}
+
+async fn look(store: &dyn LedgerStore, retailer: RetailerId, wanted: Wanted) -> Result<Known, StoreError> {
+    if wanted == Wanted::default() { Ok(Known::default()) } else { store.look(retailer, wanted).await }
 }
 
 /// Reads the events of a request, and notes what has to be known to apply them.
 fn read_all(
     request: &EdgeRequest,
-    letters: &std::collections::HashMap<EventId, super::model::Letter>,
+    first: &Known,
     edges: &BTreeMap<EdgeId, Edge>,
     wanted: &mut Wanted,
 ) -> Vec<Read> {
@@ -89,14 +100,17 @@ fn read_all(
             wanted.stores.extend(edges.get(&parcel.edge).map(|edge| edge.store));
             parcel.events.iter().map(|sent| read_one(sent, wanted)).collect()
         }
-        EdgeRequest::Letter { event, act: LetterAct::Retry, .. } => match letters.get(event) {
+        EdgeRequest::Letter { event, act: LetterAct::Retry, .. } => match first.letters.get(event) {
             Some(letter) => {
                 wanted.stores.insert(letter.store);
                 vec![read_one(&letters::event(letter), wanted)]
             }
             None => Vec::new(),
         },
-        _ => Vec::new(),
+        _ => {
+            down::wanted_then(request, &first.catalogue, wanted);
+            Vec::new()
+        }
     }
 }
 
@@ -112,6 +126,9 @@ fn read_one(sent: &Sent, wanted: &mut Wanted) -> Read {
             wanted.sales.insert(void.transaction_id);
         }
         Fact::PaymentCaptured(payment) => drop(wanted.payments.insert(payment.payment_id)),
+        Fact::InventoryAdjusted(adjustment) if adjustment.reason == AdjustmentReason::Count => {
+            wanted.orders.insert(sent.event_id);
+        }
         _ => {}
     }
     Ok(fact)
@@ -123,10 +140,12 @@ fn note_sale(sale: &Sale, wanted: &mut Wanted) {
 }
 
 /// What the requests of a round are decided on, one after the other.
-struct Table {
-    desk: Desk,
-    edges: Arc<BTreeMap<EdgeId, Edge>>,
-    now: Timestamp,
+pub(super) struct Table {
+    pub(super) desk: Desk,
+    pub(super) edges: Arc<BTreeMap<EdgeId, Edge>>,
+    pub(super) catalogue: Catalogue,
+    pub(super) followers: Arc<BTreeMap<EdgeId, Follower>>,
+    pub(super) now: Timestamp,
 }
 
 impl Table {
@@ -156,6 +175,8 @@ impl Table {
                 edges::removable(&self.edges, *edge)?;
                 Arc::make_mut(&mut self.edges).remove(edge);
                 self.desk.changes.edges.remove(edge);
+                Arc::make_mut(&mut self.followers).remove(edge);
+                self.desk.changes.followers.remove(edge);
                 self.desk.changes.edges_removed.insert(*edge);
                 Ok(EdgeReply::Done)
             }
@@ -166,6 +187,11 @@ impl Table {
             EdgeRequest::Letter { event, expected, act, author } => {
                 self.letter(*event, *expected, act, &author.name, read)
             }
+            EdgeRequest::Article { act, author } => self.article(act, author),
+            EdgeRequest::Import { rows, author } => Ok(self.import(rows, author)),
+            EdgeRequest::Correct { order, author } => self.correct(order, author),
+            EdgeRequest::RenewFeed { author } => Ok(self.renew_feed(&author.name)),
+            EdgeRequest::Follow(asked) => self.follow(asked),
         }
     }
 
@@ -178,11 +204,7 @@ impl Table {
     }
 
     fn batch(&mut self, parcel: &Parcel, read: Vec<Read>) -> Result<IngestAnswer, Problem> {
-        let edge = edges::authenticate(&self.edges, parcel.edge, parcel.credential)?.clone();
-        if edge.device.as_ref().is_none_or(|device| device.id != parcel.device) {
-            let detail = "this credential belongs to another device; enrol this one with a token of its own";
-            return Err(Problem::new(ErrorCode::Forbidden, detail));
-        }
+        let edge = edges::of_device(&self.edges, parcel.edge, parcel.credential, parcel.device)?.clone();
         let Some(zone) = self.desk.known.zones.get(&edge.store) else {
             let detail = "the store of this edge has been deleted at the hub";
             return Err(Problem::new(ErrorCode::Disabled, detail));
@@ -244,7 +266,10 @@ impl Table {
             let noted = fact.as_ref().ok().and_then(withheld);
             let outcome = fact.and_then(|fact| apply(&mut self.desk, &source, fact));
             match &outcome {
-                Ok(()) => answer.accepted.push(sent.event_id),
+                Ok(()) => {
+                    answer.accepted.push(sent.event_id);
+                    self.carried_out(sent.event_id);
+                }
                 Err(why) => answer.errors.push(EventError {
                     event_id: sent.event_id,
                     seq: sent.seq,
@@ -305,6 +330,8 @@ impl Table {
             zone: local::zone(zone),
             occurred_at: letter.occurred_at,
         };
-        apply(&mut self.desk, &source, fact)
+        apply(&mut self.desk, &source, fact)?;
+        self.carried_out(letter.event);
+        Ok(())
     }
 }

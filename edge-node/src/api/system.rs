@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use futures_util::stream;
-use messages::edge::status::EdgeStatus;
+use messages::edge::status::{CatalogueStatus, EdgeStatus};
 use messages::{ErrorCode, EventId, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,12 +25,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(super) struct Health {
     pub status: &'static str,
     pub version: &'static str,
+    /// How far what comes down from the hub is, and since when nothing newer is known.
+    pub catalogue: CatalogueStatus,
 }
 
 /// The process answers and its database can be read: it can sell.
 pub(super) async fn health(call: Call) -> Result<Reply, Problem> {
-    call.state.till.store.read(|store| store.position()).await?;
-    Reply::json(&Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+    let catalogue = call.state.till.store.read(|store| store.catalogue()).await?.status;
+    Reply::json(&Health { status: "ok", version: env!("CARGO_PKG_VERSION"), catalogue })
 }
 
 pub(super) async fn status(call: Call) -> Result<Reply, Problem> {
@@ -50,6 +52,7 @@ async fn present(state: &State) -> Result<EdgeStatus, Problem> {
         connectivity,
         outbox,
         articles: figures.articles,
+        catalogue: figures.catalogue,
         receipt_series: figures.installation.series,
         receipts: figures.receipts,
         open_transactions: figures.open,

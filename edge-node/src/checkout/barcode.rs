@@ -3,6 +3,7 @@
 //! Numbers that begin with 2 are the store's own: `2P AAAAA VVVVV C`, where P tells what V is. 0 to 4: the price in
 //! the currency's smallest unit. 5 to 9: the weight in grams. A is the article's short number (PLU).
 
+pub use messages::edge::gtin::{check_digit, check_digit_holds};
 use messages::edge::{Amount, Quantity};
 use messages::{ErrorCode, Problem};
 
@@ -55,25 +56,6 @@ fn in_store(text: &str) -> Option<Scan> {
         b'0'..=b'4' => Some(Scan::Priced { plu, price: Amount::new(value) }),
         _ => Some(Scan::Weighed { plu, weight: Quantity::thousandths(value) }),
     }
-}
-
-/// The last digit makes the weighted sum a multiple of ten.
-#[must_use]
-pub fn check_digit_holds(digits: &str) -> bool {
-    let Some((body, last)) = digits.split_at_checked(digits.len().saturating_sub(1)) else { return false };
-    last.parse() == Ok(check_digit(body))
-}
-
-/// The digit that belongs behind `body`.
-#[must_use]
-pub fn check_digit(body: &str) -> u8 {
-    let sum: u32 = body
-        .bytes()
-        .rev()
-        .enumerate()
-        .map(|(at, digit)| u32::from(digit.wrapping_sub(b'0')) * if at % 2 == 0 { 3 } else { 1 })
-        .sum();
-    u8::try_from((10 - sum % 10) % 10).unwrap_or(0)
 }
 
 /// A label as the scales print it: for the simulator and the tests.

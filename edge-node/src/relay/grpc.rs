@@ -1,4 +1,5 @@
-//! The other way: one stream that stays open, batches up, acknowledgements down.
+//! The other way: one stream that stays open, batches up, acknowledgements down. [`Caller`] is what every stream to the
+//! hub begins with.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,7 +18,7 @@ use messages::{ErrorCode, Problem, Secret};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 use tonic::metadata::MetadataValue;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status, Streaming};
 
 use super::plan::SendFault;
@@ -31,13 +32,72 @@ struct Open {
     down: Streaming<Acknowledgment>,
 }
 
-/// One stream, made again when it is gone. One batch at a time.
-pub struct GrpcTransport {
+/// Connects to the hub's streams and shows who we are.
+pub(crate) struct Caller {
     dialer: Dialer,
     hub: Address,
     authorization: HeaderValue,
     patience: Duration,
+}
+
+/// One stream, made again when it is gone. One batch at a time.
+pub struct GrpcTransport {
+    caller: Caller,
     open: Mutex<Option<Open>>,
+}
+
+impl Caller {
+    /// `patience` is for one answer.
+    pub(crate) fn new(
+        dialer: Dialer,
+        hub: Address,
+        credential: &Secret,
+        patience: Duration,
+    ) -> Result<Self, BadCredential> {
+        Ok(Self { dialer, hub, authorization: authorization(credential)?, patience })
+    }
+
+    pub(crate) const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    pub(crate) async fn channel(&self) -> Result<Channel, SendFault> {
+        let endpoint = Endpoint::from_shared(self.hub.to_string())
+            .map_err(|error| self.broken(&error.to_string()))?
+            .connect_timeout(self.patience)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(20));
+        let fault = Arc::new(std::sync::Mutex::new(None));
+        let connector =
+            Connector { dialer: self.dialer.clone(), to: self.hub.clone(), fault: Arc::clone(&fault) };
+        endpoint.connect_with_connector(connector).await.map_err(|error| {
+            // Our own dialling knows the cause better than what wraps it.
+            let known = fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            known.map_or_else(|| self.broken(&error.to_string()), SendFault::Line)
+        })
+    }
+
+    pub(crate) fn request<T>(&self, outgoing: T) -> Result<Request<T>, SendFault> {
+        let mut request = Request::new(outgoing);
+        let value = MetadataValue::try_from(self.authorization.as_bytes())
+            .map_err(|error| self.broken(&error.to_string()))?;
+        request.metadata_mut().insert("authorization", value);
+        Ok(request)
+    }
+
+    pub(crate) fn broken(&self, what: &str) -> SendFault {
+        LineFault::new(OfflineCause::HubDown, format!("the stream to {}: {what}", self.hub)).into()
+    }
+
+    /// A refusal by who we are is the hub's word; everything else is taken for the line's fault.
+    pub(crate) fn read(&self, status: &Status) -> SendFault {
+        let code = match status.code() {
+            Code::Unauthenticated => ErrorCode::NotAuthenticated,
+            Code::PermissionDenied => ErrorCode::EdgeRevoked,
+            _ => return self.broken(&format!("{:?}: {}", status.code(), status.message())),
+        };
+        Problem::new(code, status.message()).into()
+    }
 }
 
 impl GrpcTransport {
@@ -48,75 +108,44 @@ impl GrpcTransport {
         credential: &Secret,
         patience: Duration,
     ) -> Result<Self, BadCredential> {
-        let authorization = authorization(credential)?;
-        Ok(Self { dialer, hub, authorization, patience, open: Mutex::default() })
+        Ok(Self { caller: Caller::new(dialer, hub, credential, patience)?, open: Mutex::default() })
     }
 
     async fn stream(&self, batch: &EventBatch) -> Result<IngestAnswer, SendFault> {
+        let (caller, patience) = (&self.caller, self.caller.patience);
         let mut held = self.open.lock().await;
         let mut open = match held.take() {
             Some(open) if open.up.try_send(batch.clone().into()).is_ok() => open,
-            _ => timeout(self.patience, self.connect(batch))
+            _ => timeout(patience, self.connect(batch))
                 .await
-                .unwrap_or_else(|_| Err(self.broken("no answer in time")))?,
+                .unwrap_or_else(|_| Err(caller.broken("no answer in time")))?,
         };
-        let answer = match timeout(self.patience, open.down.message()).await {
+        let answer = match timeout(patience, open.down.message()).await {
             Ok(Ok(Some(answer))) => answer,
-            Ok(Ok(None)) => return Err(self.broken("the stream was closed")),
-            Ok(Err(status)) => return Err(self.read(&status)),
-            Err(_) => return Err(self.broken("no answer in time")),
+            Ok(Ok(None)) => return Err(caller.broken("the stream was closed")),
+            Ok(Err(status)) => return Err(caller.read(&status)),
+            Err(_) => return Err(caller.broken("no answer in time")),
         };
         *held = Some(open);
         match answer.read() {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(problem)) => Err(problem.into()),
-            Err(unreadable) => Err(self.broken(&format!("its answer cannot be read: {unreadable}"))),
+            Err(unreadable) => Err(caller.broken(&format!("its answer cannot be read: {unreadable}"))),
         }
     }
 
     /// Opens the stream with its first batch on the way: some servers say nothing before they have heard something.
     async fn connect(&self, first: &EventBatch) -> Result<Open, SendFault> {
-        let endpoint = Endpoint::from_shared(self.hub.to_string())
-            .map_err(|error| self.broken(&error.to_string()))?
-            .connect_timeout(self.patience)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_timeout(Duration::from_secs(20));
-        let fault = Arc::new(std::sync::Mutex::new(None));
-        let connector =
-            Connector { dialer: self.dialer.clone(), to: self.hub.clone(), fault: Arc::clone(&fault) };
-        let channel = match endpoint.connect_with_connector(connector).await {
-            Ok(channel) => channel,
-            Err(error) => {
-                // Our own dialling knows the cause better than what wraps it.
-                let known = fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-                return Err(known.map_or_else(|| self.broken(&error.to_string()), SendFault::Line));
-            }
-        };
+        let caller = &self.caller;
+        let channel = caller.channel().await?;
         let (up, batches) = mpsc::channel(MAX_UNDER_WAY);
-        up.try_send(first.clone().into()).map_err(|error| self.broken(&error.to_string()))?;
-        let mut request = Request::new(Batches(batches));
-        let value = MetadataValue::try_from(self.authorization.as_bytes())
-            .map_err(|error| self.broken(&error.to_string()))?;
-        request.metadata_mut().insert("authorization", value);
+        up.try_send(first.clone().into()).map_err(|error| caller.broken(&error.to_string()))?;
+        let request = caller.request(Outgoing(batches))?;
         let response = SyncServiceClient::new(channel)
             .stream_events(request)
             .await
-            .map_err(|status| self.read(&status))?;
+            .map_err(|status| caller.read(&status))?;
         Ok(Open { up, down: response.into_inner() })
-    }
-
-    fn broken(&self, what: &str) -> SendFault {
-        LineFault::new(OfflineCause::HubDown, format!("the stream to {}: {what}", self.hub)).into()
-    }
-
-    /// A refusal by who we are is the hub's word; everything else is taken for the line's fault.
-    fn read(&self, status: &Status) -> SendFault {
-        let code = match status.code() {
-            Code::Unauthenticated => ErrorCode::NotAuthenticated,
-            Code::PermissionDenied => ErrorCode::EdgeRevoked,
-            _ => return self.broken(&format!("{:?}: {}", status.code(), status.message())),
-        };
-        Problem::new(code, status.message()).into()
     }
 }
 
@@ -126,13 +155,13 @@ impl Transport for GrpcTransport {
     }
 }
 
-/// The queue as a stream.
-struct Batches(mpsc::Receiver<WireBatch>);
+/// A queue as a stream.
+pub(crate) struct Outgoing<T>(pub(crate) mpsc::Receiver<T>);
 
-impl futures_util::Stream for Batches {
-    type Item = WireBatch;
+impl<T> futures_util::Stream for Outgoing<T> {
+    type Item = T;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<WireBatch>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.0.poll_recv(cx)
     }
 }

@@ -14,6 +14,9 @@ const MOST_FOUND: i64 = 100;
 const COLUMNS: &str = "a.sku, a.name, a.category, a.unit, a.price, a.tax_rate, a.weighed, a.plu, a.blocked, \
     a.bundle_pieces, a.bundle_price, a.barcode";
 
+/// The catalogue that tills sell from.
+const LIVE: &str = "(select live from catalogue)";
+
 /// By what an article is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
@@ -44,11 +47,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Article> {
 
 fn find(connection: &rusqlite::Connection, key: &Key) -> Result<Option<Article>, StoreError> {
     let sql = match key {
-        Key::Sku(_) => format!("select {COLUMNS} from articles a where a.sku = ?1"),
-        Key::Barcode(_) => {
-            format!("select {COLUMNS} from barcodes b join articles a on a.sku = b.sku where b.barcode = ?1")
-        }
-        Key::Plu(_) => format!("select {COLUMNS} from articles a where a.plu = ?1"),
+        Key::Sku(_) => format!("select {COLUMNS} from articles a where a.generation = {LIVE} and a.sku = ?1"),
+        Key::Barcode(_) => format!(
+            "select {COLUMNS} from barcodes b join articles a on a.generation = b.generation and a.sku = b.sku \
+             where b.generation = {LIVE} and b.barcode = ?1"
+        ),
+        Key::Plu(_) => format!("select {COLUMNS} from articles a where a.generation = {LIVE} and a.plu = ?1"),
     };
     let mut statement = connection.prepare_cached(&sql)?;
     let found = match key {
@@ -80,18 +84,40 @@ impl Tx<'_> {
 
     /// Writes an article and the number it is scanned by, whether it was there or not.
     pub fn put_article(&self, article: &Article, now: Timestamp) -> Result<(), StoreError> {
+        let live = self
+            .connection
+            .prepare_cached("select live from catalogue")?
+            .query_row([], |row| row.get::<_, i64>(0))?;
+        self.put_article_in(live, article, now)
+    }
+
+    /// The same in some generation. A number that another article had is this one's from now on.
+    pub(super) fn put_article_in(
+        &self,
+        generation: i64,
+        article: &Article,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if let Some(plu) = article.plu {
+            self.connection
+                .prepare_cached(
+                    "update articles set plu = null where generation = ?1 and plu = ?2 and sku <> ?3",
+                )?
+                .execute(params![generation, plu, article.sku])?;
+        }
         self.connection
             .prepare_cached(
-                "insert into articles (sku, name, category, unit, price, tax_rate, weighed, plu, blocked, \
+                "insert into articles (generation, sku, name, category, unit, price, tax_rate, weighed, plu, blocked, \
                  bundle_pieces, bundle_price, barcode, updated_at) \
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
-                 on conflict (sku) do update set name = excluded.name, category = excluded.category, \
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+                 on conflict (generation, sku) do update set name = excluded.name, category = excluded.category, \
                  unit = excluded.unit, price = excluded.price, tax_rate = excluded.tax_rate, \
                  weighed = excluded.weighed, plu = excluded.plu, blocked = excluded.blocked, \
                  bundle_pieces = excluded.bundle_pieces, bundle_price = excluded.bundle_price, \
                  barcode = excluded.barcode, updated_at = excluded.updated_at",
             )?
             .execute(params![
+                generation,
                 article.sku,
                 article.name,
                 article.category,
@@ -106,11 +132,24 @@ impl Tx<'_> {
                 article.barcode,
                 now.0
             ])?;
-        self.connection.prepare_cached("delete from barcodes where sku = ?1")?.execute([&article.sku])?;
+        self.connection
+            .prepare_cached("delete from barcodes where generation = ?1 and sku = ?2")?
+            .execute(params![generation, article.sku])?;
         if let Some(barcode) = &article.barcode {
             self.connection
-                .prepare_cached("insert or replace into barcodes (barcode, sku) values (?1, ?2)")?
-                .execute([barcode, &article.sku])?;
+                .prepare_cached(
+                    "insert or replace into barcodes (generation, barcode, sku) values (?1, ?2, ?3)",
+                )?
+                .execute(params![generation, barcode, article.sku])?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_article_in(&self, generation: i64, sku: &str) -> Result<(), StoreError> {
+        for table in ["articles", "barcodes"] {
+            self.connection
+                .prepare_cached(&format!("delete from {table} where generation = ?1 and sku = ?2"))?
+                .execute(params![generation, sku])?;
         }
         Ok(())
     }
@@ -155,7 +194,8 @@ impl Tx<'_> {
 
 impl Reader<'_> {
     pub fn article_count(&self) -> Result<u64, StoreError> {
-        Ok(self.connection.query_row("select count(*) from articles", [], |row| row.get(0))?)
+        let sql = format!("select count(*) from articles where generation = {LIVE}");
+        Ok(self.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
     }
 
     /// One article as tills show it.
@@ -176,13 +216,20 @@ impl Reader<'_> {
             .collect();
         let sql = format!(
             "select {COLUMNS}, coalesce(i.on_hand, 0) from articles a left join inventory i on i.sku = a.sku \
-             where a.name like ?1 escape '\\' order by a.name collate nocase limit {MOST_FOUND}"
+             where a.generation = {LIVE} and a.name like ?1 escape '\\' order by a.name collate nocase limit {MOST_FOUND}"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map([format!("%{escaped}%")], |row| {
             Ok(view(read(row)?, Quantity::thousandths(row.get(12)?)))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The whole catalogue, for reconciliations.
+    pub fn catalogue_articles(&self) -> Result<Vec<Article>, StoreError> {
+        let sql = format!("select {COLUMNS} from articles a where a.generation = {LIVE} order by a.sku");
+        let mut statement = self.connection.prepare(&sql)?;
+        Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
     }
 
     /// Everything there is of every article, for reconciliations.
@@ -194,7 +241,10 @@ impl Reader<'_> {
 
     /// Articles for the simulator to buy: their scanned numbers, and the short ones of weighed goods.
     pub fn assortment(&self, most: u32) -> Result<Vec<Article>, StoreError> {
-        let sql = format!("select {COLUMNS} from articles a where a.blocked is null order by a.sku limit ?1");
+        let sql = format!(
+            "select {COLUMNS} from articles a where a.generation = {LIVE} and a.blocked is null \
+             order by a.sku limit ?1"
+        );
         let mut statement = self.connection.prepare_cached(&sql)?;
         Ok(statement.query_map([most], read)?.collect::<Result<_, _>>()?)
     }

@@ -38,20 +38,38 @@ impl Tx<'_> {
             .query_row([i64::try_from(facts.len()).unwrap_or(i64::MAX)], |row| row.get(0))?;
         let first = last + 1 - i64::try_from(facts.len()).unwrap_or(i64::MAX);
         for (seq, fact) in (first..).zip(facts) {
-            self.connection
-                .prepare_cached(
-                    "insert into outbox (seq, event_id, kind, version, occurred_at, data) \
-                     values (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![
-                    seq,
-                    EventId::new().as_uuid().into_bytes(),
-                    fact.kind(),
-                    EVENT_VERSION,
-                    now.0,
-                    fact.to_json()?
-                ])?;
+            let data = fact.to_json()?;
+            self.add_event(seq, EventId::new(), (fact.kind(), EVENT_VERSION, &data), now)?;
         }
+        Ok(())
+    }
+
+    /// Adds what happened under an id that somebody else has given it.
+    pub(super) fn tell_as(&self, event: EventId, fact: &Fact, now: Timestamp) -> Result<(), StoreError> {
+        let seq = self.next_seq()?;
+        self.add_event(seq, event, (fact.kind(), EVENT_VERSION, &fact.to_json()?), now)
+    }
+
+    fn next_seq(&self) -> Result<i64, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("update sync set last_seq = last_seq + 1 returning last_seq")?
+            .query_row([], |row| row.get(0))?)
+    }
+
+    fn add_event(
+        &self,
+        seq: i64,
+        event: EventId,
+        (kind, version, data): (&str, u16, &str),
+        occurred_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "insert into outbox (seq, event_id, kind, version, occurred_at, data) \
+                 values (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![seq, event.as_uuid().into_bytes(), kind, version, occurred_at.0, data])?;
         self.events.set(true);
         Ok(())
     }
@@ -59,28 +77,11 @@ impl Tx<'_> {
     /// Adds an event that was set aside, once more, as it was.
     pub(super) fn tell_again(
         &self,
-        (kind, version, data): (&str, u16, &str),
+        event: (&str, u16, &str),
         occurred_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let seq: i64 = self
-            .connection
-            .prepare_cached("update sync set last_seq = last_seq + 1 returning last_seq")?
-            .query_row([], |row| row.get(0))?;
-        self.connection
-            .prepare_cached(
-                "insert into outbox (seq, event_id, kind, version, occurred_at, data) \
-                 values (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                seq,
-                EventId::new().as_uuid().into_bytes(),
-                kind,
-                version,
-                occurred_at.0,
-                data
-            ])?;
-        self.events.set(true);
-        Ok(())
+        let seq = self.next_seq()?;
+        self.add_event(seq, EventId::new(), event, occurred_at)
     }
 
     /// The hub has settled everything up to `settled`; some of it was set aside.

@@ -1,7 +1,7 @@
 //! What the status page counts, and what a reconciliation compares.
 
 use messages::Timestamp;
-use messages::edge::status::Outbox;
+use messages::edge::status::{CatalogueStatus, Outbox};
 use messages::edge::{Amount, ReceiptNumber};
 use rusqlite::OptionalExtension as _;
 
@@ -14,6 +14,7 @@ pub struct Figures {
     pub installation: Installation,
     pub outbox: Outbox,
     pub articles: u64,
+    pub catalogue: CatalogueStatus,
     pub receipts: u64,
     pub open: u64,
 }
@@ -69,6 +70,7 @@ impl Reader<'_> {
             installation,
             outbox,
             articles: self.article_count()?,
+            catalogue: self.catalogue()?.status,
             receipts,
             open: count("select count(*) from baskets")?,
         })

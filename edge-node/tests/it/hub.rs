@@ -1,5 +1,6 @@
-//! A hub that does what `docs/protocol.md` says of ingestion and nothing more: each event once by its id, order by
-//! sequence with an answer for gaps, errors by event. It notes every breach of the contract by the edge.
+//! A hub that does what `docs/protocol.md` says of ingestion and of what comes down, and nothing more: each event once by
+//! its id, order by sequence with an answer for gaps, errors by event; each article at its latest change. It notes every
+//! breach of the contract by the edge.
 
 use std::collections::{BTreeMap, HashSet};
 use std::pin::Pin;
@@ -13,12 +14,14 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use messages::edge::Currency;
+use messages::edge::catalogue::{Change, Changed, ChangesPage, ChangesRequest, StoreArticle};
 use messages::edge::enrol::{EdgeEnrolGrant, EdgeEnrolRequest};
 use messages::edge::event::{Event, Fact};
 use messages::edge::grpc::v1;
 use messages::edge::grpc::v1::sync_service_server::{SyncService, SyncServiceServer};
 use messages::edge::ingest::{EventBatch, EventError, IngestAnswer, MAX_EVENTS};
-use messages::{DeviceId, ErrorCode, EventId, Problem, RetailerId, StoreId, StreamId};
+use messages::{DeviceId, ErrorCode, EventId, FeedId, Problem, RetailerId, StoreId, StreamId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +50,18 @@ pub(crate) struct Seen {
     pub(crate) swallow: u32,
     /// No gRPC here.
     pub(crate) http_only: bool,
+    feed: Option<FeedId>,
+    /// Each article at its latest change; corrections under their event.
+    down: BTreeMap<String, (u64, Changed)>,
+    head: u64,
+    /// Questions for changes, by HTTP and by stream.
+    pub(crate) questions: [u64; 2],
+    /// Of prices; francs unless told.
+    pub(crate) currency: Option<Currency>,
+    /// Tells changes of this article in a form that nobody knows.
+    pub(crate) strange: Option<&'static str>,
+    /// Closes the connection so often instead of answering with changes.
+    pub(crate) cut_pages: u32,
 }
 
 impl Seen {
@@ -100,6 +115,63 @@ impl Seen {
         Ok(answer)
     }
 
+    pub(crate) fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// The catalogue as it is now.
+    pub(crate) fn shelf(&self) -> BTreeMap<String, StoreArticle> {
+        let article = |(_, changed): &(u64, Changed)| match changed {
+            Changed::Article(article) => Some((article.sku.clone(), article.clone())),
+            _ => None,
+        };
+        self.down.values().filter_map(article).collect()
+    }
+
+    /// Everything is gone, and a new life begins.
+    pub(crate) fn put_back(&mut self) {
+        (self.feed, self.head) = (Some(FeedId::new()), 0);
+        self.down.clear();
+    }
+
+    fn change(&mut self, changed: Changed) {
+        self.feed.get_or_insert_with(FeedId::new);
+        self.head += 1;
+        let key = match &changed {
+            Changed::Article(article) => article.sku.clone(),
+            Changed::ArticleWithdrawn(gone) => gone.sku.clone(),
+            Changed::StockCorrected(order) => order.event_id.to_string(),
+        };
+        self.down.insert(key, (self.head, changed));
+    }
+
+    fn page(&self, asked: &ChangesRequest) -> ChangesPage {
+        let known = self.feed.is_some() && asked.feed_id == self.feed && asked.cursor <= self.head;
+        let from = if known { asked.cursor } else { 0 };
+        let mut behind: Vec<_> = self.down.values().filter(|(seq, _)| *seq > from).collect();
+        behind.sort_by_key(|(seq, _)| *seq);
+        let more = behind.len() > asked.limit as usize;
+        behind.truncate(asked.limit as usize);
+        let cursor = if more { behind.last().map_or(from, |(seq, _)| *seq) } else { self.head };
+        ChangesPage {
+            v: 1,
+            feed_id: self.feed,
+            currency: Some(self.currency.unwrap_or(Currency::CHF)),
+            from,
+            cursor,
+            head: self.head,
+            changes: behind.into_iter().map(|(seq, changed)| self.told(*seq, changed)).collect(),
+        }
+    }
+
+    fn told(&self, seq: u64, changed: &Changed) -> Change {
+        let mut change = changed.at(seq).unwrap();
+        if matches!(changed, Changed::Article(article) if self.strange == Some(&article.sku)) {
+            change.version = 2;
+        }
+        change
+    }
+
     pub(crate) fn facts(&self) -> impl Iterator<Item = Fact> {
         self.applied.iter().map(|event| Fact::read(event).unwrap())
     }
@@ -117,6 +189,27 @@ struct Shared {
 impl Shared {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap()
+    }
+
+    /// Keeps the question until there is something to say or its wait is over.
+    async fn page(&self, way: usize, asked: &ChangesRequest) -> Option<ChangesPage> {
+        let until = tokio::time::Instant::now() + std::time::Duration::from_secs(asked.wait_s.into());
+        let mut changed = self.changed.subscribe();
+        self.seen().questions[way] += 1;
+        loop {
+            let page = self.seen().page(asked);
+            let is_news = page.cursor != asked.cursor || page.feed_id != asked.feed_id;
+            if is_news {
+                let mut seen = self.seen();
+                if seen.cut_pages > 0 {
+                    seen.cut_pages -= 1;
+                    return None;
+                }
+            }
+            if is_news || tokio::time::timeout_at(until, changed.changed()).await.is_err() {
+                return Some(page);
+            }
+        }
     }
 
     fn ingest(&self, way: usize, batch: EventBatch) -> Option<Result<IngestAnswer, Problem>> {
@@ -199,6 +292,12 @@ impl Hub {
         self.shared.seen()
     }
 
+    /// These come down from now on.
+    pub(crate) fn change(&self, changes: impl IntoIterator<Item = Changed>) {
+        changes.into_iter().for_each(|changed| self.seen().change(changed));
+        self.shared.changed.send_modify(|count| *count += 1);
+    }
+
     /// Waits until what the hub has seen is enough.
     pub(crate) async fn until(&self, what: &str, enough: impl Fn(&Seen) -> bool) {
         let mut changed = self.shared.changed.subscribe();
@@ -240,6 +339,13 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             };
             Ok(respond(200, &grant))
         }
+        "/v1/catalogue/changes" if authorized => {
+            let asked: ChangesRequest = serde_json::from_slice(&body).map_err(std::io::Error::other)?;
+            match shared.page(0, &asked).await {
+                Some(page) => Ok(respond(200, &page)),
+                None => Err(std::io::Error::other("cut")),
+            }
+        }
         "/v1/ingestion/events" if !authorized => Ok(refuse(&ErrorCode::NotAuthenticated.into())),
         "/v1/ingestion/events" => {
             let batch: EventBatch = serde_json::from_slice(&body).map_err(std::io::Error::other)?;
@@ -268,14 +374,8 @@ fn refuse(problem: &Problem) -> Response<Body> {
 #[derive(Clone)]
 struct Grpc(Arc<Shared>);
 
-#[tonic::async_trait]
-impl SyncService for Grpc {
-    type StreamEventsStream = Pin<Box<dyn Stream<Item = Result<v1::Acknowledgment, Status>> + Send>>;
-
-    async fn stream_events(
-        &self,
-        request: tonic::Request<Streaming<v1::EventBatch>>,
-    ) -> Result<tonic::Response<Self::StreamEventsStream>, Status> {
+impl Grpc {
+    fn admit<T>(&self, request: &tonic::Request<T>) -> Result<(), Status> {
         if self.0.seen().http_only {
             return Err(Status::unimplemented("no such service"));
         }
@@ -283,6 +383,34 @@ impl SyncService for Grpc {
         if shown.is_none_or(|value| value != format!("Bearer {CREDENTIAL}").as_str()) {
             return Err(Status::unauthenticated("who are you"));
         }
+        Ok(())
+    }
+}
+
+#[tonic::async_trait]
+impl SyncService for Grpc {
+    type StreamEventsStream = Pin<Box<dyn Stream<Item = Result<v1::Acknowledgment, Status>> + Send>>;
+    type StreamChangesStream = Pin<Box<dyn Stream<Item = Result<v1::ChangesPage, Status>> + Send>>;
+
+    async fn stream_changes(
+        &self,
+        request: tonic::Request<Streaming<v1::ChangesRequest>>,
+    ) -> Result<tonic::Response<Self::StreamChangesStream>, Status> {
+        self.admit(&request)?;
+        let start = (request.into_inner(), Arc::clone(&self.0));
+        let pages = stream::unfold(start, |(mut questions, shared)| async move {
+            let asked = questions.next().await?.ok()?;
+            let page = shared.page(1, &ChangesRequest::try_from(asked).unwrap()).await?;
+            Some((Ok(Ok(page).into()), (questions, shared)))
+        });
+        Ok(tonic::Response::new(Box::pin(pages)))
+    }
+
+    async fn stream_events(
+        &self,
+        request: tonic::Request<Streaming<v1::EventBatch>>,
+    ) -> Result<tonic::Response<Self::StreamEventsStream>, Status> {
+        self.admit(&request)?;
         let batches = request.into_inner();
         let answers = stream::unfold((batches, Arc::clone(&self.0)), |(mut batches, shared)| async move {
             let batch = batches.next().await?.ok()?;

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail and speak as tests do; clippy's own exemption covers test functions only"
 )]
 
+mod catalogue;
 mod checkout;
 mod hub;
 mod line;

@@ -56,6 +56,7 @@ impl Shop {
         let mut config = given.resolve(self.data_dir()).unwrap();
         config.probe_every = Duration::from_millis(50);
         config.answer_patience = Duration::from_millis(700);
+        config.catalogue_wait = Duration::from_secs(2);
         config.grace = Duration::from_millis(500);
         config
     }
@@ -68,6 +69,11 @@ impl Shop {
         let edge = Edge::start(Config { sync_protocol: protocol, ..self.config() }).await.unwrap();
         stock(&edge.store).await;
         edge
+    }
+
+    /// With the articles it has.
+    pub(crate) async fn start_again(&self) -> Edge {
+        Edge::start(self.config()).await.unwrap()
     }
 
     pub(crate) async fn books(&self) -> Books {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use actors::agent_conn::sockets::AgentSockets;
 use actors::host::{Addresses, Host};
 use actors::live_hub::fleet::Fleet;
-use actors::ports::{Downlink as _, LiveFeed as _, Publication};
+use actors::ports::{Bell as _, Downlink as _, LiveFeed as _, Publication};
 use actors::retailer::request::{Request, Router as _};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -25,6 +25,7 @@ use super::relay::ClusterFeed;
 use super::view;
 use super::wire::{self, Answer, Notice, Question};
 use crate::access::{Access, Ending};
+use crate::ingestion::bells::Bells;
 
 /// Rows in one notice: some dozens of kilobytes.
 const ROWS_AT_ONCE: usize = 200;
@@ -46,6 +47,7 @@ pub struct Inbox {
     pub access: Access,
     pub keeper: KeeperHandle,
     pub endings: Endings,
+    pub bells: Bells,
 }
 
 /// Sessions that were ended and rights that were changed here lately.
@@ -143,6 +145,7 @@ impl Inbox {
             }
             Notice::SessionEnded(session) => self.access.note_ended(session),
             Notice::RightsChanged(user) => self.access.note_rights_changed(user),
+            Notice::CatalogueChanged(retailer) => self.bells.ring(retailer),
         }
     }
 }

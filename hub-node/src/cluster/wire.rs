@@ -57,6 +57,8 @@ pub enum Notice {
     Again,
     SessionEnded(SessionId),
     RightsChanged(UserId),
+    /// Something may come down to the retailer's stores.
+    CatalogueChanged(RetailerId),
 }
 
 /// Our own types always encode; should one not, that is a defect, and is told as one.

@@ -61,7 +61,7 @@ pub(super) fn describe(routes: &[Route]) -> Value {
 fn operation(route: &Route, schemas: &mut BTreeMap<String, Value>) -> Value {
     let mut parameters: Vec<Value> = route
         .parameters()
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "format": "uuid" } }))
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": path_schema(name) }))
         .collect();
     parameters.extend(route.query.iter().map(to_json));
     if route.guarded && route.method != http::Method::GET {
@@ -135,6 +135,14 @@ fn collect(body: &BodySchema, schemas: &mut BTreeMap<String, Value>) -> Value {
         schemas.entry(name.clone()).or_insert_with(|| to_json(schema));
     }
     to_json(&body.schema)
+}
+
+/// Nearly all are identifiers.
+fn path_schema(name: &str) -> Value {
+    match name {
+        "sku" => json!({ "type": "string" }),
+        _ => json!({ "type": "string", "format": "uuid" }),
+    }
 }
 
 /// Such as `put_retailers_stores`: method and the words of the path.

@@ -8,6 +8,9 @@ use messages::http::access::{
 };
 use messages::http::admin::ActorList;
 use messages::http::agents::{AgentView, EnrolGrant, EnrolRequest, EnrolmentToken};
+use messages::http::articles::{
+    ArticleQuery, ArticleSpec, ArticleView, ImportAnswer, ImportPortion, StockOrderView, StockSpec,
+};
 use messages::http::cluster::ClusterView;
 use messages::http::dead_letters::{LetterEdit, LetterQuery, LetterView};
 use messages::http::destinations::DestinationView;
@@ -33,8 +36,8 @@ use super::health::Health;
 use super::route::Route;
 use super::runs::RunQuery;
 use super::{
-    admin, agents, config, dead_letters, edges, health, openapi, reports, retailers, runs, schedule, session,
-    setup, users,
+    admin, agents, articles, config, dead_letters, edges, health, openapi, reports, retailers, runs,
+    schedule, session, setup, users,
 };
 
 /// The table.
@@ -46,6 +49,7 @@ pub fn routes() -> Vec<Route> {
     table.extend(retailer_routes());
     table.extend(run_routes());
     table.extend(edge_routes());
+    table.extend(article_routes());
     table.extend(report_routes());
     table
 }
@@ -389,6 +393,57 @@ fn edge_routes() -> Vec<Route> {
     ]
 }
 
+fn article_routes() -> Vec<Route> {
+    const ALL: &str = "/api/v1/retailers/{retailer}/articles";
+    const ONE: &str = "/api/v1/retailers/{retailer}/articles/{sku}";
+    const STOCK: &str = "/api/v1/retailers/{retailer}/stores/{store}/stock";
+    vec![
+        Route::get(ALL, P::RetailerRead, "list articles")
+            .query::<ArticleQuery>()
+            .answers_page::<ArticleView>()
+            .by(articles::list),
+        Route::post(ALL, P::ConfigWrite, "make an article; stores get it within seconds")
+            .takes::<ArticleSpec>()
+            .answers::<ArticleView>(201)
+            .by_body(articles::create),
+        Route::post(
+            "/api/v1/retailers/{retailer}/articles/import",
+            P::ConfigWrite,
+            "apply what is different of some lines of a file; errors are told by line",
+        )
+        .takes::<ImportPortion>()
+        .answers::<ImportAnswer>(200)
+        .by_body(articles::import),
+        Route::post(
+            "/api/v1/retailers/{retailer}/articles/renew",
+            P::ConfigWrite,
+            "have every store take the whole catalogue over anew, as after restoring a hub",
+        )
+        .status(204)
+        .by(articles::renew),
+        Route::get(ONE, P::RetailerRead, "one article")
+            .answers::<ArticleView>(200)
+            .guarded()
+            .by(articles::get),
+        Route::put(ONE, P::ConfigWrite, "change an article; stores get it within seconds")
+            .takes::<ArticleSpec>()
+            .answers::<ArticleView>(200)
+            .guarded()
+            .by_body(articles::update),
+        Route::delete(ONE, P::ConfigWrite, "withdraw an article: stores do not sell it any more")
+            .guarded()
+            .by(articles::withdraw),
+        Route::get(STOCK, P::RetailerRead, "corrections of a store's stock, the latest first")
+            .query::<ListQuery>()
+            .answers_page::<StockOrderView>()
+            .by(articles::stock_orders),
+        Route::post(STOCK, P::ConfigWrite, "put a store's stock right; its device carries it out")
+            .takes::<StockSpec>()
+            .answers::<StockOrderView>(202)
+            .by_body(articles::correct_stock),
+    ]
+}
+
 fn report_routes() -> Vec<Route> {
     vec![
         Route::get("/api/v1/retailers/{retailer}/sales", P::RetailerRead, "sales and refunds, newest first")
@@ -453,6 +508,6 @@ mod tests {
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);
         }
-        assert_eq!(seen.len(), 82);
+        assert_eq!(seen.len(), 91);
     }
 }

@@ -16,6 +16,7 @@ use messages::live::Entity;
 use messages::{EdgeId, ErrorCode, Problem, RetailerId};
 
 use super::batch::parcel;
+use super::feed::Feeds;
 use crate::access::edge_token::{self, EdgeProof};
 use crate::sockets::Strangers;
 
@@ -28,6 +29,9 @@ pub struct Door {
     router: Arc<dyn Router>,
     strangers: Arc<Strangers>,
     under_way: UnderWay,
+    pub(super) feeds: Feeds,
+    /// Devices that ask for what comes down to them.
+    pub(super) waiting: UnderWay,
 }
 
 /// Where a request comes from.
@@ -37,8 +41,9 @@ pub(super) struct From<'a> {
 }
 
 impl Door {
-    pub(crate) fn new(router: Arc<dyn Router>, strangers: Arc<Strangers>) -> Self {
-        Self { router, strangers, under_way: UnderWay::default() }
+    pub(crate) fn new(router: Arc<dyn Router>, strangers: Arc<Strangers>, feeds: Feeds) -> Self {
+        let (under_way, waiting) = (UnderWay::default(), UnderWay::default());
+        Self { router, strangers, under_way, feeds, waiting }
     }
 
     /// The proof that a request carries. Whether it is valid the retailer says.
@@ -54,7 +59,7 @@ impl Door {
     }
 
     /// Counts who is not who they say, so that guessing becomes slow.
-    fn refused(&self, from: &From<'_>, problem: Problem) -> Problem {
+    pub(super) fn refused(&self, from: &From<'_>, problem: Problem) -> Problem {
         use ErrorCode as C;
         if matches!(
             problem.code,
@@ -65,7 +70,7 @@ impl Door {
         problem
     }
 
-    async fn ask(&self, retailer: RetailerId, request: EdgeRequest) -> Result<EdgeReply, Problem> {
+    pub(super) async fn ask(&self, retailer: RetailerId, request: EdgeRequest) -> Result<EdgeReply, Problem> {
         match self.router.ask(retailer, Request::Edge(Arc::new(request)), PATIENCE).await? {
             Response::Edge(reply) => Ok(reply),
             _ => Err(ErrorCode::Internal.into()),
@@ -144,7 +149,7 @@ impl Door {
 }
 
 /// A credential for a retailer that is not there is not valid.
-fn unknown(problem: Problem) -> Problem {
+pub(super) fn unknown(problem: Problem) -> Problem {
     if problem.code == ErrorCode::NotFound {
         return Problem::new(
             ErrorCode::BadCredentials,
@@ -154,23 +159,23 @@ fn unknown(problem: Problem) -> Problem {
     problem
 }
 
-/// Batches of each device under way on this node.
+/// Batches, or questions, of each device under way on this node.
 #[derive(Clone, Default)]
-struct UnderWay(Arc<Mutex<HashMap<EdgeId, usize>>>);
+pub(super) struct UnderWay(Arc<Mutex<HashMap<EdgeId, usize>>>);
 
 /// A batch's place among them.
-struct Place {
+pub(super) struct Place {
     all: UnderWay,
     edge: EdgeId,
 }
 
 impl UnderWay {
-    fn enter(&self, edge: EdgeId) -> Result<Place, Problem> {
+    pub(super) fn enter(&self, edge: EdgeId) -> Result<Place, Problem> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(edge).or_default();
         if *count >= MAX_UNDER_WAY {
             let detail =
-                format!("{MAX_UNDER_WAY} batches of this device are under way; wait for their answers");
+                format!("{MAX_UNDER_WAY} requests of this device are under way; wait for their answers");
             return Err(Problem::new(ErrorCode::RateLimited, detail).with_retry_after(1));
         }
         *count += 1;

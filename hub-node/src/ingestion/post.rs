@@ -1,4 +1,4 @@
-//! `POST /v1/edges/enrol` and `POST /v1/ingestion/events`.
+//! `POST /v1/edges/enrol`, `POST /v1/ingestion/events` and `POST /v1/catalogue/changes`.
 
 use std::net::IpAddr;
 
@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
+use messages::edge::catalogue::{ChangesPage, ChangesRequest};
 use messages::edge::{enrol, ingest};
 use messages::validate::Check;
 use messages::{ErrorCode, MsgId, Problem};
@@ -38,6 +39,24 @@ pub(crate) fn filter(door: Door) -> BoxedFilter<(Response,)> {
                     .await
             }
         });
+    let for_changes = door.clone();
+    let changes = warp::path!("v1" / "catalogue" / "changes")
+        .and(warp::post())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
+        .and(warp::body::stream())
+        .then(move |headers: HeaderMap, peer: Option<Peer>, body| {
+            let door = for_changes.clone();
+            let peer = peer.map(|peer| peer.0.ip());
+            // In no task of its own: a device that goes away is not waited for.
+            async move {
+                let page = match admitted(&door, peer, &headers, body).await {
+                    Ok(bytes) => send_down(door, peer, headers, bytes).await,
+                    Err(problem) => Err(problem),
+                };
+                respond(page)
+            }
+        });
     let events = warp::path!("v1" / "ingestion" / "events")
         .and(warp::post())
         .and(warp::header::headers_cloned())
@@ -53,7 +72,7 @@ pub(crate) fn filter(door: Door) -> BoxedFilter<(Response,)> {
                 .await
             }
         });
-    enrol.or(events).unify().boxed()
+    enrol.or(events).unify().or(changes).unify().boxed()
 }
 
 async fn answer<T, F>(body: Result<Bytes, Problem>, act: impl FnOnce(Bytes) -> F) -> Response
@@ -68,6 +87,10 @@ where
         }),
         Err(problem) => Err(problem),
     };
+    respond(outcome)
+}
+
+fn respond<T: Serialize>(outcome: Result<T, Problem>) -> Response {
     match outcome.and_then(|value| {
         serde_json::to_vec(&value).map_err(|error| Problem::new(ErrorCode::Internal, error.to_string()))
     }) {
@@ -112,6 +135,18 @@ async fn apply(
     let from = From { peer, headers: &headers };
     let proof = door.proof(&from)?;
     door.ingest_from(&from, proof, read(&bytes)?).await
+}
+
+async fn send_down(
+    door: Door,
+    peer: Option<IpAddr>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<ChangesPage, Problem> {
+    let from = From { peer, headers: &headers };
+    let proof = door.proof(&from)?;
+    let asked: ChangesRequest = read(&bytes)?;
+    door.changes_for(&from, proof, &asked).await
 }
 
 async fn take_in(

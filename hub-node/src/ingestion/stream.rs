@@ -1,4 +1,5 @@
-//! `grocerysync.v1.SyncService/StreamEvents`: batches up, acknowledgements down, on the hub's one port.
+//! `grocerysync.v1.SyncService`, on the hub's one port. `StreamEvents`: batches up, acknowledgements down.
+//! `StreamChanges`: questions up, changes of articles and stock down.
 //!
 //! A stream ends when its device ends it, when its credential is not valid, and when the node stops: devices open
 //! another one then.
@@ -10,6 +11,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::{Request, Response};
 use hyper::body::Incoming;
+use messages::edge::catalogue::ChangesRequest;
 use messages::edge::grpc::v1;
 use messages::edge::grpc::v1::sync_service_server::{SERVICE_NAME, SyncService, SyncServiceServer};
 use messages::edge::ingest::{EventBatch, MAX_BATCH_BYTES};
@@ -62,20 +64,18 @@ impl Streams {
 }
 
 type Answers = Pin<Box<dyn Stream<Item = Result<v1::Acknowledgment, Status>> + Send>>;
+type Pages = Pin<Box<dyn Stream<Item = Result<v1::ChangesPage, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl SyncService for Sync {
     type StreamEventsStream = Answers;
+    type StreamChangesStream = Pages;
 
     async fn stream_events(
         &self,
         request: tonic::Request<Streaming<v1::EventBatch>>,
     ) -> Result<tonic::Response<Answers>, Status> {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-        let headers = request.metadata().clone().into_headers();
-        let from = From { peer, headers: &headers };
-        let proof = self.door.proof(&from).map_err(|problem| status(&problem))?;
-        self.door.admit(&from, proof).await.map_err(|problem| status(&problem))?;
+        let proof = self.admit(&request).await?;
         let start = (request.into_inner(), self.clone());
         let answers = stream::unfold(start, move |(mut batches, own)| async move {
             let batch = tokio::select! {
@@ -91,9 +91,49 @@ impl SyncService for Sync {
         });
         Ok(tonic::Response::new(Box::pin(answers)))
     }
+
+    async fn stream_changes(
+        &self,
+        request: tonic::Request<Streaming<v1::ChangesRequest>>,
+    ) -> Result<tonic::Response<Pages>, Status> {
+        let proof = self.admit(&request).await?;
+        let start = (request.into_inner(), self.clone());
+        let pages = stream::unfold(start, move |(mut questions, own)| async move {
+            let asked = tokio::select! {
+                biased;
+                () = own.stop.cancelled() => return None,
+                asked = questions.next() => asked?,
+            };
+            let page = match asked {
+                Ok(asked) => Ok(own.send_down(proof, asked).await),
+                Err(broken) => Err(broken),
+            };
+            Some((page, (questions, own)))
+        });
+        Ok(tonic::Response::new(Box::pin(pages)))
+    }
 }
 
 impl Sync {
+    /// Whose stream it is.
+    async fn admit<T>(&self, request: &tonic::Request<T>) -> Result<EdgeProof, Status> {
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        let headers = request.metadata().clone().into_headers();
+        let from = From { peer, headers: &headers };
+        let proof = self.door.proof(&from).map_err(|problem| status(&problem))?;
+        self.door.admit(&from, proof).await.map_err(|problem| status(&problem))?;
+        Ok(proof)
+    }
+
+    async fn send_down(&self, proof: EdgeProof, asked: v1::ChangesRequest) -> v1::ChangesPage {
+        let asked = ChangesRequest::try_from(asked)
+            .map_err(|error| Problem::new(ErrorCode::MalformedRequest, error.to_string()));
+        match asked {
+            Ok(asked) => self.door.changes(proof, &asked).await.into(),
+            Err(problem) => Err(problem).into(),
+        }
+    }
+
     async fn acknowledge(&self, proof: EdgeProof, batch: v1::EventBatch) -> v1::Acknowledgment {
         let batch = EventBatch::try_from(batch)
             .map_err(|error| Problem::new(ErrorCode::MalformedRequest, error.to_string()));

@@ -32,6 +32,7 @@ use mongodb::options::IndexOptions;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::ingest::article_doc::{FeedDoc, FollowerDoc, GoodsDoc, OrderDoc};
 use super::ingest::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
 use super::ingest::letter_doc::LetterDoc;
 use super::ingest::sale_doc::{PaymentDoc, SaleDoc, VoidDoc};
@@ -89,6 +90,10 @@ pub(super) fn declared() -> Vec<(&'static str, Vec<IndexModel>)> {
         of::<StockDoc>(),
         of::<SlotDoc>(),
         of::<ArticleDoc>(),
+        of::<FeedDoc>(),
+        of::<GoodsDoc>(),
+        of::<FollowerDoc>(),
+        of::<OrderDoc>(),
         of::<super::users::UserDoc>(),
         of::<super::sessions::SessionDoc>(),
     ]

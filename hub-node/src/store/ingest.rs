@@ -1,16 +1,20 @@
-//! What store edges brought: the ledger of a retailer, behind a fence of its own.
+//! What store edges brought and what comes down to them: the ledger of a retailer, behind a fence of its own.
 //!
 //! ```text
 //! edge_doc      places of edges, how far their streams are, which events were settled
 //! sale_doc      sales, payments, voids
 //! sums_doc      stock, sums of hours and of articles
 //! letter_doc    events that were set aside
+//! article_doc   articles, corrections of stock, how far devices are with them
 //! write         the changes of a round as the commands of one transaction
 //! reads         lists and reports
+//! down          lists of articles, pages of changes for devices
 //! ```
 //!
 //! Identifiers that come from outside are stored with the retailer before them, so that no tenant can take another's.
 
+pub(super) mod article_doc;
+pub(super) mod down;
 pub(super) mod edge_doc;
 pub(super) mod letter_doc;
 mod reads;
@@ -21,7 +25,7 @@ mod write;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use actors::ingest::model::{Changes, Known, Ledger, Wanted};
+use actors::ingest::model::{Article, Changes, Edge, Follower, Known, Ledger, StockOrder, Wanted};
 use actors::ports::{LedgerStore, StoreError};
 use bson::{Binary, Bson, Document, doc};
 use futures_util::future::BoxFuture;
@@ -29,6 +33,7 @@ use messages::edge::ReceiptNumber;
 use messages::version::Epoch;
 use messages::{RetailerId, StoreId, Version};
 
+use self::article_doc::{FeedDoc, FollowerDoc, GoodsDoc, OrderDoc};
 use self::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
 use self::letter_doc::LetterDoc;
 use self::sale_doc::{PaymentDoc, PaymentKeyDoc, SaleDoc, SaleKeyDoc, SaleReceiptDoc, VoidDoc, code};
@@ -39,10 +44,11 @@ use super::documents::value::{StoredId, Unreadable, bytes, count, long};
 use super::documents::{Stored as _, TenantDocument};
 use super::handle::Store;
 use super::retry::{WRITE, persist};
+use super::take::read_all;
 use super::tenant::{Fence, TenantDb};
 
 /// Everything of a retailer here, for the sweep. The fence stays, as the retailer's own does.
-pub(super) const COLLECTIONS: [&str; 10] = [
+pub(super) const COLLECTIONS: [&str; 14] = [
     EdgeDoc::COLLECTION,
     StreamDoc::COLLECTION,
     InboxDoc::COLLECTION,
@@ -53,6 +59,10 @@ pub(super) const COLLECTIONS: [&str; 10] = [
     StockDoc::COLLECTION,
     SlotDoc::COLLECTION,
     ArticleDoc::COLLECTION,
+    FeedDoc::COLLECTION,
+    GoodsDoc::COLLECTION,
+    FollowerDoc::COLLECTION,
+    OrderDoc::COLLECTION,
 ];
 
 /// A load that a commit under way has got in between is repeated; see the retailer's own.
@@ -78,7 +88,7 @@ impl LedgerStore for Store {
     }
 
     fn look(&self, retailer: RetailerId, wanted: Wanted) -> BoxFuture<'_, Result<Known, StoreError>> {
-        // Boxed twice: eight questions at once make a large future.
+        // Boxed twice: ten questions at once make a large future.
         Box::pin(async move { Box::pin(TenantDb::new(self, retailer).look(&wanted)).await })
     }
 
@@ -101,16 +111,24 @@ impl TenantDb {
     async fn open_ledger(&self, epoch: Epoch) -> Result<Ledger, StoreError> {
         let mut fence = self.raise(Fence::Ledger, epoch).await?;
         for _ in 0..LOADS {
-            let edges = self.find::<EdgeDoc>(doc! {}, doc! { "_id": 1 }, MOST).await?;
+            let (edges, feed, followers) = tokio::try_join!(
+                self.find::<EdgeDoc>(doc! {}, doc! { "_id": 1 }, MOST),
+                self.find_one::<FeedDoc>(doc! { "_id": self.retailer().stored() }),
+                self.find::<FollowerDoc>(doc! {}, doc! { "_id": 1 }, MOST),
+            )?;
             let now = persist(WRITE, || self.fence(Fence::Ledger)).await?.ok_or(StoreError::Fenced)?;
             if now.epoch != long(epoch.0) {
                 return Err(StoreError::Fenced);
             }
             if now.version == fence.version {
-                let edges = edges.into_iter().map(TryInto::try_into).collect::<Result<Vec<_>, _>>()?;
-                let edges =
-                    edges.into_iter().map(|edge: actors::ingest::model::Edge| (edge.id, edge)).collect();
-                return Ok(Ledger { version: Version(count(now.version, "version")?), edges });
+                let edges: Vec<Edge> = read_all(edges)?;
+                let followers: Vec<Follower> = read_all(followers)?;
+                return Ok(Ledger {
+                    version: Version(count(now.version, "version")?),
+                    edges: edges.into_iter().map(|edge| (edge.id, edge)).collect(),
+                    feed: feed.map(TryInto::try_into).transpose()?,
+                    followers: followers.into_iter().map(|it| (it.edge, it)).collect(),
+                });
             }
             fence = now;
         }
@@ -118,7 +136,7 @@ impl TenantDb {
     }
 
     async fn look(&self, wanted: &Wanted) -> Result<Known, StoreError> {
-        let (streams, events, transactions, receipts, sales, payments, letters, shops) = tokio::try_join!(
+        let (streams, events, transactions, receipts, sales, payments, letters, shops, goods, orders) = tokio::try_join!(
             self.of_keys::<StreamDoc, _>(&wanted.streams),
             self.of_keys::<InboxDoc, _>(&wanted.events),
             self.of_keys::<SaleKeyDoc, _>(&wanted.transactions),
@@ -127,6 +145,8 @@ impl TenantDb {
             self.of_keys::<PaymentKeyDoc, _>(&wanted.payments),
             self.of_keys::<LetterDoc, _>(&wanted.letters),
             self.shops(&wanted.stores),
+            self.goods(wanted),
+            self.of_keys::<OrderDoc, _>(&wanted.orders),
         )?;
         let mut known = Known::default();
         for stream in streams {
@@ -153,6 +173,14 @@ impl TenantDb {
             let letter: actors::ingest::model::Letter = letter.try_into()?;
             known.letters.insert(letter.event, letter);
         }
+        for order in orders {
+            let order: StockOrder = order.try_into()?;
+            known.orders.insert(order.event, order);
+        }
+        for article in goods {
+            let article: Article = article.try_into()?;
+            known.catalogue.insert(article.spec.sku.clone(), article);
+        }
         known.zones = shops.into_iter().map(|shop| (StoreId::read(shop.id), shop.time_zone)).collect();
         Ok(known)
     }
@@ -171,6 +199,23 @@ impl TenantDb {
         }
         let numbers: Vec<&str> = numbers.iter().map(ReceiptNumber::as_str).collect();
         self.find::<SaleReceiptDoc>(doc! { "receipt": { "$in": numbers } }, Document::new(), MOST).await
+    }
+
+    /// Articles by any of their numbers.
+    async fn goods(&self, wanted: &Wanted) -> Result<Vec<GoodsDoc>, StoreError> {
+        let keys: Vec<Bson> =
+            wanted.skus.iter().map(|sku| GoodsDoc::key(self.retailer(), sku).into()).collect();
+        let plus: Vec<Bson> = wanted.plus.iter().map(|plu| i64::from(*plu).into()).collect();
+        let barcodes: Vec<Bson> = wanted.barcodes.iter().map(|text| text.into()).collect();
+        let mut found = Vec::new();
+        // One after the other: each is a span of its own index, which one question for all would not be.
+        for (field, values) in [("_id", keys), ("barcode", barcodes), ("plu", plus)] {
+            if !values.is_empty() {
+                let some = doc! { field: { "$in": values } };
+                found.extend(self.find::<GoodsDoc>(some, Document::new(), MOST).await?);
+            }
+        }
+        Ok(found)
     }
 
     async fn shops(&self, ids: &BTreeSet<StoreId>) -> Result<Vec<ShopDoc>, StoreError> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CashierId, TerminalId};
-use crate::{DeviceId, EventId, StreamId, Timestamp};
+use crate::{DeviceId, EventId, FeedId, StreamId, Timestamp};
 
 /// Whether head office can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,40 @@ pub struct Outbox {
     pub last_sent_at: Option<Timestamp>,
 }
 
+/// How far what comes down from the hub is: at `cursor` of `head`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct CatalogueStatus {
+    /// Absent: the store has a catalogue of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feed_id: Option<FeedId>,
+    /// The latest change that tills see.
+    pub cursor: u64,
+    /// The latest change that the hub is known to have.
+    pub head: u64,
+    /// A whole catalogue is on its way: so far, of that many. Tills sell from the one before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loading: Option<CatalogueLoad>,
+    /// When the last change took effect here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Timestamp>,
+    /// When the hub was last heard to have nothing newer: prices may be as old as that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
+    /// Changes that this version does not understand and has left out.
+    pub left_out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CatalogueLoad {
+    pub cursor: u64,
+    pub until: u64,
+}
+
 /// A till that was heard of since the edge started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -93,6 +127,8 @@ pub struct EdgeStatus {
     pub outbox: Outbox,
     /// Articles that can be sold.
     pub articles: u64,
+    #[serde(default)]
+    pub catalogue: CatalogueStatus,
     pub receipt_series: String,
     /// Finished sales and refunds.
     pub receipts: u64,

@@ -54,6 +54,9 @@ pub struct EdgeView {
     /// Its latest stream; absent before the first event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamView>,
+    /// How far it is with the catalogue; absent before it has asked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<FollowView>,
     /// Events that were set aside and wait for somebody.
     pub dead_letters: u64,
     pub created_at: Timestamp,
@@ -71,4 +74,17 @@ pub struct StreamView {
     pub last_event_at: Timestamp,
     /// When the hub settled it.
     pub last_batch_at: Timestamp,
+}
+
+/// How far a device is with what comes down to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FollowView {
+    /// It has everything up to this change, as far as is noted: some seconds may pass before it is.
+    pub cursor: u64,
+    /// The latest change there is.
+    pub head: u64,
+    /// It is taking over a whole catalogue, and sells from the one before.
+    pub loading: bool,
+    pub asked_at: Timestamp,
 }

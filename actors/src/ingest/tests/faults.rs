@@ -4,26 +4,39 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use messages::edge::Amount;
 use messages::edge::event::Fact;
 use messages::edge::ingest::IngestAnswer;
+use messages::http::articles::ArticleSpec;
 use messages::version::Epoch;
 use messages::{ErrorCode, Problem, RetailerId, StoreId};
 
 use super::super::actor::Tools;
 use super::super::host::IngestHost;
-use super::super::request::{EdgeReply, EdgeRequest};
+use super::super::request::{ArticleAct, EdgeReply, EdgeRequest};
 use super::ledger::FakeLedger;
-use super::samples::{NOW, Till, new_till, requests_to_enrol, sale};
+use super::samples::{NOW, Till, author, new_till, requests_to_enrol, sale};
 use crate::clock;
 use crate::failpoint;
 use crate::host::Tried;
 use crate::observe::Register;
-use crate::ports::StoreError;
+use crate::ports::{Bell, StoreError};
 use crate::supervise::{SupervisorArgs, SupervisorHandle};
+
+/// Counts.
+#[derive(Default)]
+struct Rung(AtomicU64);
+
+impl Bell for Rung {
+    fn ring(&self, _: RetailerId) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
 
 struct Bench {
     host: Arc<IngestHost>,
     ledger: Arc<FakeLedger>,
+    bell: Arc<Rung>,
     retailer: RetailerId,
     store: StoreId,
     epoch: Arc<AtomicU64>,
@@ -40,9 +53,10 @@ impl Bench {
         let owned = epoch.clone();
         let ownership =
             Arc::new(move |_| Some(Epoch(owned.load(Ordering::SeqCst))).filter(|epoch| epoch.0 > 0));
-        let tools = Tools { store: ledger.clone(), clock: || NOW };
+        let bell = Arc::<Rung>::default();
+        let tools = Tools { store: ledger.clone(), bell: bell.clone(), clock: || NOW };
         let host = Arc::new(IngestHost::new(root.clone(), ownership, tools));
-        Self { host, ledger, retailer: RetailerId::new(), store, epoch, root }
+        Self { host, ledger, bell, retailer: RetailerId::new(), store, epoch, root }
     }
 
     async fn ask(&self, request: EdgeRequest) -> Result<EdgeReply, Problem> {
@@ -92,6 +106,21 @@ async fn batches_that_wait_are_committed_together() {
     let commits = bench.ledger.books().commits[before..].to_vec();
     assert_eq!(commits.iter().sum::<usize>(), 40);
     assert!(commits.len() <= 2, "eight batches in {} commits", commits.len());
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn the_bell_rings_when_something_may_come_down_and_not_for_sales() {
+    let bench = Bench::new().await;
+    let till = bench.till(1, 3).await;
+    bench.ingest(till.all()).await.unwrap();
+    assert_eq!(bench.bell.0.load(Ordering::SeqCst), 0);
+    let spec = ArticleSpec::new("A1", "Milk", Amount::new(165));
+    let make = || EdgeRequest::Article { act: Box::new(ArticleAct::Create(spec.clone())), author: author() };
+    bench.ask(make()).await.unwrap();
+    assert_eq!(bench.bell.0.load(Ordering::SeqCst), 1);
+    assert_eq!(bench.ask(make()).await.unwrap_err().code, ErrorCode::NameTaken);
+    assert_eq!(bench.bell.0.load(Ordering::SeqCst), 1);
     bench.close().await;
 }
 

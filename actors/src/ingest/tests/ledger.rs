@@ -8,8 +8,8 @@ use messages::version::Epoch;
 use messages::{EdgeId, EventId, PaymentId, RetailerId, StoreId, StreamId, TransactionId, Version};
 
 use super::super::model::{
-    ArticleKey, ArticleSums, Changes, Cursor, Edge, Known, Ledger, Letter, SaleRecord, SlotKey, SlotSums,
-    Wanted,
+    Article, ArticleKey, ArticleSums, Changes, Cursor, Edge, Feed, Follower, Known, Ledger, Letter,
+    SaleRecord, SlotKey, SlotSums, StockOrder, Wanted,
 };
 use crate::ports::{LedgerStore, StoreError};
 
@@ -30,6 +30,10 @@ pub(super) struct Books {
     pub(super) slots: BTreeMap<SlotKey, SlotSums>,
     pub(super) articles: BTreeMap<ArticleKey, ArticleSums>,
     pub(super) zones: HashMap<StoreId, String>,
+    pub(super) feed: Option<Feed>,
+    pub(super) catalogue: BTreeMap<String, Article>,
+    pub(super) followers: BTreeMap<EdgeId, Follower>,
+    pub(super) orders: BTreeMap<EventId, StockOrder>,
     /// Events of each commit.
     pub(super) commits: Vec<usize>,
     /// How the next commits end.
@@ -71,6 +75,18 @@ impl Books {
                 .filter_map(|id| Some((*id, self.letters.get(id)?.clone())))
                 .collect(),
             zones: pick(&self.zones, &wanted.stores),
+            catalogue: self
+                .catalogue
+                .iter()
+                .filter(|(sku, article)| {
+                    let (barcode, plu) = (&article.spec.barcode, &article.spec.plu);
+                    wanted.skus.contains(*sku)
+                        || barcode.as_ref().is_some_and(|it| wanted.barcodes.contains(it))
+                        || plu.as_ref().is_some_and(|it| wanted.plus.contains(it))
+                })
+                .map(|(sku, article)| (sku.clone(), article.clone()))
+                .collect(),
+            orders: wanted.orders.iter().filter_map(|id| Some((*id, self.orders.get(id)?.clone()))).collect(),
         }
     }
 
@@ -113,6 +129,13 @@ impl Books {
             to.tax += sums.tax;
             to.total += sums.total;
         }
+        if let Some(feed) = &changes.feed {
+            self.feed = Some(feed.clone());
+        }
+        self.catalogue.extend(changes.catalogue.clone());
+        self.followers.extend(changes.followers.clone());
+        self.followers.retain(|id, _| !changes.edges_removed.contains(id));
+        self.orders.extend(changes.orders.clone());
         self.commits.push(changes.settled.len());
         Ok(())
     }
@@ -149,7 +172,12 @@ impl LedgerStore for FakeLedger {
                 return Err(StoreError::Fenced);
             }
             books.epoch = epoch;
-            Ok(Ledger { version: books.version, edges: books.edges.clone() })
+            Ok(Ledger {
+                version: books.version,
+                edges: books.edges.clone(),
+                feed: books.feed.clone(),
+                followers: books.followers.clone(),
+            })
         })
     }
 

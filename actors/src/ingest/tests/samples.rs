@@ -206,12 +206,20 @@ impl Office {
     }
 
     pub(super) async fn round(&self, requests: Vec<EdgeRequest>) -> Vec<Result<EdgeReply, Problem>> {
-        let (version, edges) = {
-            let books = self.ledger.books();
-            (books.version, Arc::new(books.edges.clone()))
-        };
         let requests = requests.into_iter().map(Arc::new).collect();
-        let round = Round { retailer: RetailerId::new(), epoch: EPOCH, version, edges, requests, now: NOW };
+        let round = {
+            let books = self.ledger.books();
+            Round {
+                retailer: RetailerId::new(),
+                epoch: EPOCH,
+                version: books.version,
+                edges: Arc::new(books.edges.clone()),
+                feed: books.feed.clone(),
+                followers: Arc::new(books.followers.clone()),
+                requests,
+                now: NOW,
+            }
+        };
         carry_out(&self.ledger, round).await.unwrap().answers
     }
 

@@ -6,8 +6,8 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, DateTime};
 use messages::ids::{BootId, SpoolId};
 use messages::{
-    AgentId, CommandId, DestinationId, DeviceId, EdgeId, EventId, JobId, PaymentId, RetailerId, RunId,
-    SessionId, StoreId, StreamId, Timestamp, TransactionId, UserId, Version,
+    AgentId, CommandId, DestinationId, DeviceId, EdgeId, EventId, FeedId, JobId, PaymentId, RetailerId,
+    RunId, SessionId, StoreId, StreamId, Timestamp, TransactionId, UserId, Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,7 @@ macro_rules! stored_ids {
 
 stored_ids! {
     RetailerId StoreId AgentId DestinationId JobId RunId UserId SessionId CommandId SpoolId BootId
-    EdgeId DeviceId StreamId EventId TransactionId PaymentId
+    EdgeId DeviceId StreamId EventId TransactionId PaymentId FeedId
 }
 
 pub(crate) const fn date(at: Timestamp) -> DateTime {

@@ -4,11 +4,11 @@ mod reports;
 
 use std::collections::HashMap;
 
-use actors::ingest::model::{Cursor, Edge, Letter};
+use actors::ingest::model::{Cursor, Edge, Feed, Follower, Letter};
 use bson::{Binary, DateTime, Document, doc};
 use messages::http::agents::Enrolment;
 use messages::http::dead_letters::{LetterQuery, LetterState, LetterView};
-use messages::http::edges::{EdgeView, StreamView};
+use messages::http::edges::{EdgeView, FollowView, StreamView};
 use messages::http::paging::Page;
 use messages::http::reports::{InventoryQuery, SaleListQuery, SaleView, StockRow};
 use messages::{EdgeId, ErrorCode, EventId, Problem, RetailerId, StoreId, TransactionId};
@@ -17,6 +17,7 @@ use super::super::documents::shop::ShopDoc;
 use super::super::documents::value::{StoredId as _, Unreadable};
 use super::super::reads::cursor::{cut, decode, encode};
 use super::super::tenant::{ScopedDb, TenantDb, number};
+use super::article_doc::{FeedDoc, FollowerDoc};
 use super::edge_doc::{EdgeDoc, StreamDoc};
 use super::key;
 use super::letter_doc::LetterDoc;
@@ -36,11 +37,19 @@ impl TenantDb {
         let wanted = store.map_or_else(Document::new, |store| doc! { "store_id": store.stored() });
         let open = doc! { "state": LetterState::Open.as_str() };
         let by_edge = vec![doc! { "$group": { "_id": "$edge_id", "count": { "$sum": 1 } } }];
-        let (edges, streams, letters) = tokio::try_join!(
+        let (edges, streams, letters, feed, followers) = tokio::try_join!(
             self.find::<EdgeDoc>(wanted, doc! { "_id": 1 }, MOST_EDGES),
             self.find::<StreamDoc>(doc! {}, doc! { "last_batch_at": -1 }, MOST_STREAMS),
             self.aggregate::<LetterDoc>(open, by_edge),
+            self.find_one::<FeedDoc>(doc! { "_id": self.retailer().stored() }),
+            self.find::<FollowerDoc>(doc! {}, doc! { "_id": 1 }, MOST_EDGES),
         )?;
+        let head = feed.map(Feed::try_from).transpose().map_err(unreadable)?.map_or(0, |feed| feed.head);
+        let mut following = HashMap::new();
+        for stored in followers {
+            let Follower { edge, cursor, loading, at, .. } = stored.try_into().map_err(unreadable)?;
+            following.insert(edge, FollowView { cursor, head, loading, asked_at: at });
+        }
         let mut latest = HashMap::new();
         for stream in streams {
             let cursor = Cursor::try_from(stream).map_err(unreadable)?;
@@ -56,7 +65,9 @@ impl TenantDb {
         let view = |stored| {
             let edge = Edge::try_from(stored).map_err(unreadable)?;
             let (stream, letters) = (latest.get(&edge.id), waiting.get(&edge.id).copied());
-            Ok(edge_view(self.retailer(), edge, stream, letters.unwrap_or(0)))
+            let catalogue = following.get(&edge.id).cloned();
+            let view = edge_view(self.retailer(), edge, stream, letters.unwrap_or(0));
+            Ok(EdgeView { catalogue, ..view })
         };
         edges.into_iter().map(view).collect()
     }
@@ -186,7 +197,7 @@ fn as_uuid(value: &bson::Bson) -> Option<bson::Uuid> {
     }
 }
 
-fn unreadable(error: Unreadable) -> Problem {
+pub(super) fn unreadable(error: Unreadable) -> Problem {
     actors::ports::StoreError::from(error).into()
 }
 
@@ -222,6 +233,7 @@ fn edge_view(retailer: RetailerId, edge: Edge, stream: Option<&Cursor>, dead_let
             last_event_at: cursor.last_event_at,
             last_batch_at: cursor.last_batch_at,
         }),
+        catalogue: None,
         dead_letters,
         created_at: edge.created_at,
     }

@@ -11,6 +11,7 @@ use super::super::commit::plan::{Action, Plan, Step};
 use super::super::documents::Stored;
 use super::super::documents::value::{StoredId as _, Unreadable, date};
 use super::super::tenant::{Change, Update};
+use super::article_doc::{FeedDoc, FollowerDoc, GoodsDoc, OrderDoc};
 use super::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
 use super::key;
 use super::letter_doc::LetterDoc;
@@ -40,9 +41,15 @@ pub(super) fn plan(retailer: RetailerId, changes: &Changes) -> Result<Plan, Stor
     update::<SlotDoc>(&mut plan, slots.collect());
     let articles = changes.articles.iter().map(|(key, sums)| ArticleDoc::change(retailer, key, sums));
     update::<ArticleDoc>(&mut plan, articles.collect());
+    replace(&mut plan, changes.feed.iter().map(|it| FeedDoc::new(retailer, it)))?;
+    replace(&mut plan, changes.catalogue.values().map(|it| GoodsDoc::new(retailer, it)))?;
+    replace(&mut plan, changes.followers.values().map(FollowerDoc::from))?;
+    replace(&mut plan, changes.orders.values().map(|it| OrderDoc::new(retailer, it)))?;
     if !changes.edges_removed.is_empty() {
-        let gone = changes.edges_removed.iter().map(|id| doc! { "_id": id.stored() }).collect();
-        plan.steps.push(Step { collection: EdgeDoc::COLLECTION, action: Action::Delete(gone) });
+        let gone: Vec<_> = changes.edges_removed.iter().map(|id| doc! { "_id": id.stored() }).collect();
+        for collection in [EdgeDoc::COLLECTION, FollowerDoc::COLLECTION] {
+            plan.steps.push(Step { collection, action: Action::Delete(gone.clone()) });
+        }
     }
     Ok(plan)
 }

@@ -11,7 +11,7 @@ pub(super) fn anywhere(text: Option<&str>) -> Option<Document> {
 }
 
 /// Finds `text` anywhere in fields that hold lower case only. Knows the case of all letters, where `i` knows ASCII's.
-pub(super) fn anywhere_folded(text: Option<&str>) -> Option<Document> {
+pub(in crate::store) fn anywhere_folded(text: Option<&str>) -> Option<Document> {
     pattern(text.map(str::to_lowercase).as_deref()).map(|pattern| doc! { "$regex": pattern })
 }
 

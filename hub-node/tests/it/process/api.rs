@@ -101,6 +101,35 @@ impl Api {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// The answer to a request, if the hub gives one just now.
+    pub(super) async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Option<(StatusCode, Value)> {
+        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let answer = request.json(&body).send().await.ok()?;
+        let status = answer.status();
+        Some((status, answer.json().await.ok()?))
+    }
+
+    /// Asks for what has no answer but that it is done, if nobody was faster.
+    pub(super) async fn guarded_empty(
+        &self,
+        method: Method,
+        path: &str,
+        rev: messages::Version,
+    ) -> StatusCode {
+        until("an answer", || async {
+            let request = self.client.request(method.clone(), format!("{}{path}", self.base));
+            let request = request.bearer_auth(&self.token).header("if-match", format!("\"{rev}\""));
+            let status = request.send().await.ok()?.status();
+            (!status.is_server_error()).then_some(status)
+        })
+        .await
+    }
+
     /// The answer if the hub gives one just now.
     pub(super) async fn try_get<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
         let request = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.token);

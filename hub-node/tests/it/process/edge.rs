@@ -2,6 +2,7 @@
 //! the hub has.
 
 mod backlog;
+mod catalogue;
 mod faults;
 mod line;
 mod machine;
