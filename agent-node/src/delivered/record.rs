@@ -145,6 +145,9 @@ fn damaged(what: &'static str) -> io::Error {
 }
 
 #[cfg(test)]
+pub(super) use tests::item as sample;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -228,6 +231,3 @@ mod tests {
         }
     }
 }
-
-#[cfg(test)]
-pub(super) use tests::item as sample;

@@ -65,9 +65,9 @@ impl Comparison {
         let Some(order) = command.export.as_deref().copied().filter(|order| !order.is_plain()) else {
             return Ok(None);
         };
-        let RunCommand { destination, source, job_id, run_id, .. } = command;
+        let RunCommand { destination, job_id, run_id, .. } = command;
         let place = digest(&(destination.kind(), destination.summary()))?;
-        let settings = digest(&(source, destination))?;
+        let settings = digest(&settings_of(command)?)?;
         let (folder, job_id, attempt) = (means.delivered.clone(), *job_id, format!("{run_id}-{attempt}"));
         let opened = disk::off_thread(move || Book::open(&folder, job_id, &attempt, place, settings)).await;
         let book = opened.map_err(|error| failed(&error))?;
@@ -333,6 +333,28 @@ fn as_sent(to: &DestinationConfig, item: &Item) -> Result<String, serde_json::Er
     writer.push(item)?;
     let text = writer.take();
     Ok(String::from_utf8_lossy(&text[header..]).trim_end().to_owned())
+}
+
+/// Everything in a command that decides how an item arrives, also what later builds put there: all of it but what is
+/// only this run's, and what does not touch items.
+fn settings_of(command: &RunCommand) -> Result<serde_json::Value, Failure> {
+    let mut settings = serde_json::to_value(command).map_err(|error| failed(&error.into()))?;
+    if let Some(fields) = settings.as_object_mut() {
+        for other in [
+            "command_id",
+            "epoch",
+            "run_id",
+            "job_id",
+            "job_name",
+            "credentials",
+            "reject_rule",
+            "timeout_s",
+            "export",
+        ] {
+            fields.remove(other);
+        }
+    }
+    Ok(settings)
 }
 
 fn digest(of: &impl serde::Serialize) -> Result<String, Failure> {
