@@ -5,6 +5,7 @@
 pub mod view;
 
 use messages::connector::{DestinationConfig, SourceConfig};
+use messages::export::{ExportOrder, Survey, Verdict};
 use messages::http::agents::{AgentSpec, Machine};
 use messages::http::jobs::{JobSpec, RejectRule};
 use messages::http::retailers::{RetailerSpec, RunBrief};
@@ -147,6 +148,12 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub wait: Wait,
+    /// What it found before it sent anything.
+    pub survey: Option<Box<Survey>>,
+    /// What was decided about it, if the guard stopped it.
+    pub verdict: Option<Verdict>,
+    /// The stopped run that it does after all.
+    pub approves: Option<RunId>,
 }
 
 /// Where a run comes from, and how it waits for its turn.
@@ -178,6 +185,7 @@ pub struct RunPlan {
     pub reject_rule: RejectRule,
     pub timeout_s: u32,
     pub retries: RetryRule,
+    pub export: ExportOrder,
 }
 
 /// A retailer as loaded from the store when its actor starts.

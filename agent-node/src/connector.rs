@@ -8,6 +8,7 @@
 //! step. A platform takes items a portion at a time, so there everything is staged on the agent's disk first, and
 //! sent only when the whole source was read and found good: the job's rules come before the first item is sent.
 
+pub mod changes_file;
 pub mod conformance;
 pub mod csv;
 pub mod file_format;
@@ -21,7 +22,7 @@ pub mod registry;
 pub mod sftp;
 pub mod shop;
 pub mod shopify;
-mod stage;
+pub(crate) mod stage;
 mod staged_sink;
 pub mod webhook;
 pub mod woocommerce;
@@ -146,6 +147,8 @@ pub struct Delivered {
     pub bytes: u64,
     /// Items that it did not take.
     pub rejects: Vec<RejectedItem>,
+    /// Their article numbers.
+    pub refused: Vec<String>,
     pub notes: Vec<String>,
 }
 

@@ -15,6 +15,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod connector;
+pub mod delivered;
 pub mod disk;
 pub mod enrol;
 pub mod held;
@@ -132,6 +133,7 @@ fn children(
             ca_file: config.ca_file.clone(),
             proxy: config.proxy.clone(),
             scratch: config.data_dir.join("stage"),
+            delivered: config.data_dir.join("delivered"),
             pace: config.pace,
         }),
     };

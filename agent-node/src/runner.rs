@@ -3,6 +3,7 @@
 //! Stands under the agent's root; `worker` is an actor for each run at work, `pipeline` what it does, `reporter`
 //! how it tells. A run is accepted when it is on the disk, and over when its end is in the spool.
 
+mod comparison;
 pub mod pipeline;
 pub mod reporter;
 pub mod worker;

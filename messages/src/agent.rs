@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::connector::{Credentials, DestinationConfig, SourceConfig};
+use crate::export::{ExportOrder, Survey};
 use crate::http::agents::Machine;
 use crate::http::jobs::RejectRule;
 use crate::ids::SpoolId;
@@ -85,6 +86,10 @@ pub enum Fact {
     Progress(Progress),
     Rejected {
         reject: RejectedItem,
+    },
+    /// What the run found before it sent anything. Told at most once an attempt, and only of runs with an order.
+    Surveyed {
+        survey: Box<Survey>,
     },
     /// Debug lines that had to be given up because the spool was full.
     Dropped {
@@ -204,4 +209,7 @@ pub struct RunCommand {
     pub credentials: Option<Credentials>,
     pub reject_rule: RejectRule,
     pub timeout_s: u32,
+    /// What is sent of it, and when to stop and ask. Absent: everything, and nothing is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<Box<ExportOrder>>,
 }

@@ -133,6 +133,8 @@ codes! {
     AgentLost             "agent_lost"               504 true  "The agent did not come back"
     AgentRefused          "agent_refused"            409 false "The agent refused the run"
     RunExpired            "run_expired"              409 false "The run waited too long"
+    NeedsApproval         "needs_approval"           409 false "The run would do harm and needs an approval"
+    AgentTooOld           "agent_too_old"            409 false "The agent is too old for this"
     Unsupported           "unsupported"              422 false "The agent has no such connector"
 }
 

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::quantity::Decimal;
 
 /// One sellable article as read from a point of sale.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Item {
     /// The retailer's own number; unique within the retailer.
     pub sku: String,

@@ -15,6 +15,7 @@ pub mod agent;
 pub mod connector;
 pub mod edge;
 pub mod error_code;
+pub mod export;
 pub mod http;
 pub mod ids;
 pub mod item;

@@ -117,6 +117,10 @@ fn sort(reports: &[Report]) -> Sorted {
                 sorted.rejects.push(reject);
             }
             Fact::Started { .. } | Fact::Progress(_) => sorted.steps.push(report.clone()),
+            Fact::Surveyed { survey } => {
+                let fact = Fact::Surveyed { survey: Box::new(survey.as_ref().clone().bounded()) };
+                sorted.steps.push(Report { fact, ..*report });
+            }
             Fact::Finished { progress, outcome } => {
                 let mut outcome = outcome.clone();
                 if let RunOutcome::Failed(failure) = &mut outcome {

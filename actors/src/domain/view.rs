@@ -1,6 +1,7 @@
 //! Domain to view: what people and consoles are shown. Pure: no I/O, no clock.
 
 use messages::RetailerId;
+use messages::export::RunMode;
 use messages::http::agents::{AgentView, Enrolment};
 use messages::http::destinations::DestinationView;
 use messages::http::jobs::JobView;
@@ -145,16 +146,26 @@ impl Run {
             not_before: self.wait.not_before.filter(|_| self.state == RunState::Queued),
             expires_at: self.wait.expires_at.filter(|_| self.state == RunState::Queued),
             moved: self.moved(),
+            mode: self.plan.export.mode,
+            survey: self.survey.clone(),
+            verdict: self.verdict.clone().map(Box::new),
+            approves: self.approves,
             created_at: self.stamp.created_at,
             started_at: self.started_at,
             finished_at: self.finished_at,
         }
     }
 
+    /// Does it only show what it would do?
+    #[must_use]
+    pub fn is_dry(&self) -> bool {
+        self.plan.export.mode == RunMode::Dry
+    }
+
     /// A run that moved part of its items is another matter than one that moved none.
     #[must_use]
     pub fn moved(&self) -> Option<Moved> {
-        let whole = self.state == RunState::Succeeded && self.progress.rejected == 0;
+        let whole = self.state == RunState::Succeeded && self.progress.rejected == 0 && !self.is_dry();
         self.state.is_over().then_some(match self.progress.sent {
             _ if whole => Moved::All,
             0 => Moved::Nothing,

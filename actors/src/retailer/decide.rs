@@ -3,6 +3,7 @@
 //! Everything that depends on other documents is checked here: references, uniqueness, limits, states, revisions.
 
 mod agents;
+mod approval;
 mod config;
 mod queue;
 mod runs;
@@ -97,10 +98,13 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
         Request::Update { id, draft, expected, .. } => config::update(state, *id, draft, *expected, cx),
         Request::Reseal { destination, before, after } => config::reseal(state, *destination, before, after),
         Request::Delete { id, expected, .. } => config::delete(state, *id, *expected, cx),
-        Request::StartRun { job, run, author, idempotency } => {
+        Request::StartRun { job, run, mode, author, idempotency } => {
             let id = EntityId::Run(*run);
-            repeated(state, idempotency.as_deref(), id, || runs::start(state, *job, *run, author, cx), cx)
+            let start = || runs::start(state, *job, *run, *mode, author, cx);
+            repeated(state, idempotency.as_deref(), id, start, cx)
         }
+        Request::ApproveRun { stopped, run, author } => approval::approve(state, *stopped, *run, author, cx),
+        Request::RefuseRun { stopped, author } => approval::refuse(state, *stopped, author, cx),
         Request::CancelRun { run, author } => runs::cancel(state, *run, author, cx),
         Request::SetPaused { job, paused, author } => schedule::set_paused(state, *job, *paused, author, cx),
         Request::OrderQueue { runs, .. } => queue::reorder(state, runs, cx),
@@ -150,6 +154,7 @@ pub fn refill(state: &State, cx: Context<'_>) -> Decision {
     queue::refill(state, cx)
 }
 
+pub use approval::fits;
 pub use queue::waiting;
 pub use schedule::{foresee, next_wake};
 

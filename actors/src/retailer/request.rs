@@ -2,6 +2,7 @@
 
 use messages::agent::{Fact, Report};
 use messages::connector::DestinationConfig;
+use messages::export::RunMode;
 use messages::http::agents::{AgentSpec, Machine};
 use messages::http::jobs::JobSpec;
 use messages::http::paging::{ListQuery, Page};
@@ -96,8 +97,23 @@ pub enum Request {
     StartRun {
         job: JobId,
         run: RunId,
+        /// Absent in requests of a node that knows no modes.
+        #[serde(default)]
+        mode: RunMode,
         author: Author,
         idempotency: Option<String>,
+    },
+    /// Start a run, under the identifier given, that may do the harm for which this one was stopped.
+    /// Answer: [`Response::Entity`] with the run that was started.
+    ApproveRun {
+        stopped: RunId,
+        run: RunId,
+        author: Author,
+    },
+    /// Record that a run that was stopped shall not be done. Answer: [`Response::Entity`] with the stopped run.
+    RefuseRun {
+        stopped: RunId,
+        author: Author,
     },
     /// Ask a run to stop. Answer: [`Response::Entity`] with the run.
     CancelRun {
@@ -266,6 +282,8 @@ impl Request {
             Self::Create { .. }
                 | Self::Reseal { .. }
                 | Self::StartRun { .. }
+                | Self::ApproveRun { .. }
+                | Self::RefuseRun { .. }
                 | Self::CancelRun { .. }
                 | Self::SetPaused { .. }
                 | Self::OrderQueue { .. }

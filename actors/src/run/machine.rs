@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use messages::export::Survey;
 use messages::run::{Actor, Presence, Progress, RunFailure, RunOutcome, RunState, Transition};
 use messages::{AgentId, CommandId, ErrorCode, Timestamp};
 
@@ -37,6 +38,10 @@ pub enum Event {
     Started {
         agent: AgentId,
         attempt: u32,
+    },
+    /// What it found, before anything is sent.
+    Surveyed {
+        survey: Box<Survey>,
     },
     Finished {
         agent: AgentId,
@@ -75,6 +80,13 @@ pub fn apply(run: &Run, event: Event, now: Timestamp) -> Option<Run> {
                 next.started_at.get_or_insert(now);
             }
             accepted || newer
+        }
+        Event::Surveyed { survey } => {
+            let news = !next.state.is_over() && next.survey.as_ref() != Some(&survey);
+            if news {
+                next.survey = Some(survey);
+            }
+            news
         }
         Event::Finished { agent, progress, outcome } => finished(&mut next, agent, progress, outcome, now),
         Event::Cancel { by, command } => cancel(&mut next, by, command, now),

@@ -94,6 +94,7 @@ pub(crate) fn job_spec(name: &str, agent_id: AgentId, destination_id: Destinatio
         destination_id,
         source: SourceConfig::Csv(CsvSource::default()),
         reject_rule: RejectRule::Continue,
+        export: Box::default(),
         timeout_s: 60,
         enabled: true,
         timing: messages::schedule::Timing::default(),
@@ -121,5 +122,11 @@ pub(crate) fn create_store(code: &str) -> Request {
 }
 
 pub(crate) fn start(job: JobId, run: messages::RunId) -> Request {
-    Request::StartRun { job, run, author: author(), idempotency: None }
+    Request::StartRun {
+        job,
+        run,
+        mode: messages::export::RunMode::Usual,
+        author: author(),
+        idempotency: None,
+    }
 }

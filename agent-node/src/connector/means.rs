@@ -14,6 +14,8 @@ pub struct Means {
     pub proxy: Option<ProxyAddress>,
     /// Folder for what is staged; made when it is first needed.
     pub scratch: PathBuf,
+    /// Folder for what is known of the destinations of jobs; made when it is first needed.
+    pub delivered: PathBuf,
     pub pace: Pace,
 }
 

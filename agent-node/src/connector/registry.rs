@@ -42,6 +42,7 @@ pub fn destination(
 #[must_use]
 pub fn capabilities() -> Vec<String> {
     [
+        messages::export::CAPABILITY,
         "source:csv",
         "destination:local_file",
         "destination:sftp",

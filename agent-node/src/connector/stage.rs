@@ -17,10 +17,8 @@ use messages::ErrorCode;
 /// Ten million articles; more are a source gone wrong, and not worth the shop's disk.
 const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
-const NAME: &str = "items";
-
 /// See the module.
-pub(super) struct Stage(Held<Inner>);
+pub(crate) struct Stage(Held<Inner>);
 
 struct Inner {
     path: PathBuf,
@@ -44,24 +42,24 @@ impl Drop for Inner {
 
 /// What fits into one portion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
-    pub(super) items: usize,
+pub(crate) struct Room {
+    pub(crate) items: usize,
     /// Of their JSON lines.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Stage {
-    /// An empty stage for this run. What runs that are over left behind is removed.
-    pub(super) async fn create(folder: &Path, run: &ForRun) -> Result<Self, Failure> {
-        let path = folder.join(run.temp_name(NAME));
+    /// An empty stage for this run, of this name. What runs that are over left behind is removed.
+    pub(crate) async fn create(folder: &Path, run: &ForRun, name: &'static str) -> Result<Self, Failure> {
+        let path = folder.join(run.temp_name(name));
         let (folder, run) = (folder.to_owned(), run.clone());
         let opened = disk::off_thread(move || {
             disk::create_private_dir(&folder)?;
             for entry in fs::read_dir(&folder)? {
                 let entry = entry?;
                 let changed = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if run.is_left_over(&name, NAME, changed, SystemTime::now()) {
+                let found = entry.file_name().to_string_lossy().into_owned();
+                if run.is_left_over(&found, name, changed, SystemTime::now()) {
                     fs::remove_file(entry.path())?;
                 }
             }
@@ -72,7 +70,7 @@ impl Stage {
         Ok(Self(Held::new(inner)))
     }
 
-    pub(super) async fn append(&mut self, rows: &[Numbered]) -> Result<(), Failure> {
+    pub(crate) async fn append(&mut self, rows: &[Numbered]) -> Result<(), Failure> {
         let mut lines = Vec::with_capacity(rows.len() * 256);
         for row in rows {
             serde_json::to_writer(&mut lines, row).map_err(|error| failed(&error.into()))?;
@@ -82,7 +80,7 @@ impl Stage {
     }
 
     /// The next rows, as many as fit, at least one; and whether they are the last. None at the end.
-    pub(super) async fn next(&mut self, room: Room) -> Result<(Vec<Numbered>, bool), Failure> {
+    pub(crate) async fn next(&mut self, room: Room) -> Result<(Vec<Numbered>, bool), Failure> {
         self.work(move |inner| inner.next(room)).await
     }
 
@@ -135,7 +133,7 @@ impl Inner {
     }
 }
 
-fn failed(error: &io::Error) -> Failure {
+pub(crate) fn failed(error: &io::Error) -> Failure {
     if disk::is_full(error) {
         let detail = "the disk of the agent's machine has no room to stage the items; make room there";
         return Failure::new(ErrorCode::DiskFull, detail);
@@ -149,6 +147,8 @@ mod tests {
     use messages::item::Item;
 
     use super::*;
+
+    const NAME: &str = "items";
 
     fn row(number: u64) -> Numbered {
         let item = Item {
@@ -170,7 +170,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let scratch = folder.path().join("stage");
         let run = ForRun::alone(RunId::new());
-        let mut stage = Stage::create(&scratch, &run).await.unwrap();
+        let mut stage = Stage::create(&scratch, &run, NAME).await.unwrap();
         let rows: Vec<_> = (0..250).map(row).collect();
         stage.append(&rows[..100]).await.unwrap();
         stage.append(&rows[100..]).await.unwrap();
@@ -193,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn a_portion_is_bounded_in_bytes_and_never_empty() {
         let folder = tempfile::tempdir().unwrap();
-        let mut stage = Stage::create(folder.path(), &ForRun::alone(RunId::new())).await.unwrap();
+        let mut stage = Stage::create(folder.path(), &ForRun::alone(RunId::new()), NAME).await.unwrap();
         stage.append(&[row(1), row(2), row(3)]).await.unwrap();
         for (bytes, rows, last) in [(1, 1, false), (300, 2, true), (300, 0, true), (300, 0, true)] {
             let portion = stage.next(Room { items: 10, bytes }).await.unwrap();
@@ -207,7 +207,7 @@ mod tests {
         let over = RunId::new();
         fs::write(folder.path().join(ForRun::alone(over).temp_name(NAME)), "x").unwrap();
         let run = ForRun { run_id: RunId::new(), over: vec![over] };
-        let stage = Stage::create(folder.path(), &run).await.unwrap();
+        let stage = Stage::create(folder.path(), &run, NAME).await.unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         drop(stage);
     }

@@ -16,6 +16,8 @@ use super::means::Pace;
 use super::stage::{Room, Stage};
 use super::{Answer, Delivered, Failure, ItemSink, Numbered, Receipt};
 
+/// Of what is staged.
+pub(super) const NAME: &str = "items";
 /// Waits are made different by a quarter, so that agents that were refused together do not come back together.
 const JITTER: f64 = 0.25;
 /// So many times more tries has a platform that says itself when it wants to be asked again.
@@ -155,6 +157,7 @@ impl<P: Platform> StagedSink<P> {
     }
 
     fn taken(&mut self, count: usize, taken: Taken) -> Delivered {
+        let refused = refused(&self.pending[..count], &taken.rejects);
         self.pending.drain(..count);
         self.number += 1;
         self.tries = 0;
@@ -162,7 +165,7 @@ impl<P: Platform> StagedSink<P> {
         self.bytes += taken.bytes;
         let sent = (count as u64).saturating_sub(taken.rejects.len() as u64);
         self.sent += sent;
-        Delivered { sent, bytes: self.bytes, rejects: taken.rejects, notes: taken.notes }
+        Delivered { sent, bytes: self.bytes, rejects: taken.rejects, refused, notes: taken.notes }
     }
 
     fn set_back(&mut self, count: usize, failure: Failure, next: Next) -> Result<Delivered, Failure> {
@@ -172,6 +175,7 @@ impl<P: Platform> StagedSink<P> {
             Next::Smaller if count <= 1 => {
                 let Some(row) = self.pending.first() else { return Err(failure) };
                 delivered.rejects.push(row.rejected(failure.detail));
+                delivered.refused.push(row.item.sku.clone());
                 self.pending.drain(..1);
                 self.tries = 0;
             }
@@ -214,6 +218,15 @@ impl<P: Platform> StagedSink<P> {
         }
         Ok(delivered)
     }
+}
+
+/// Numbers of the articles that these rejections are about. A row alone does not say: rows of several files have the same.
+fn refused(rows: &[Numbered], rejects: &[RejectedItem]) -> Vec<String> {
+    let about = |reject: &RejectedItem| {
+        let mut of_row = rows.iter().filter(|row| row.row == reject.row);
+        of_row.find(|row| reject.raw.starts_with(&row.item.sku)).map(|row| row.item.sku.clone())
+    };
+    rejects.iter().filter_map(about).collect()
 }
 
 impl<P: Platform> ItemSink for StagedSink<P> {

@@ -1,9 +1,11 @@
 //! What the journal knows of one run, and what follows from it. Pure.
 
+use std::collections::HashSet;
+
 use messages::agent::RunCommand;
 use messages::run::{Progress, RunFailure, RunOutcome};
 use messages::version::Epoch;
-use messages::{ErrorCode, RunId};
+use messages::{ErrorCode, JobId, RunId};
 use serde::{Deserialize, Serialize};
 
 /// A run that has taken the agent down this often will do so again.
@@ -152,14 +154,17 @@ pub fn recover(entry: &Entry, reported: bool) -> Recovery {
     }
 }
 
-/// The runs to begin now: the longest waiting ones, as many as there is room for.
+/// The runs to begin now: the longest waiting ones, as many as there is room for, and one of each job: two of them
+/// would each take the other's deliveries for its own.
 #[must_use]
 pub fn to_begin(in_order: &[&Entry], max_working: usize) -> Vec<RunId> {
-    let working = in_order.iter().filter(|entry| entry.open().is_some_and(|open| open.working)).count();
+    let working = || in_order.iter().filter_map(|entry| entry.open()).filter(|open| open.working);
+    let mut busy: HashSet<JobId> = working().map(|open| open.command.job_id).collect();
     in_order
         .iter()
         .filter(|entry| entry.open().is_some_and(|open| !open.working && !open.cancelled))
-        .take(max_working.saturating_sub(working))
+        .filter(|entry| entry.open().is_some_and(|open| busy.insert(open.command.job_id)))
+        .take(max_working.saturating_sub(working().count()))
         .map(|entry| entry.run_id)
         .collect()
 }

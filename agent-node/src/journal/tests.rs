@@ -24,6 +24,7 @@ fn command() -> RunCommand {
         credentials: Some(Credentials::Password { password: Secret::new("hunter2") }),
         reject_rule: RejectRule::Continue,
         timeout_s: 60,
+        export: None,
     }
 }
 

@@ -14,9 +14,12 @@ use messages::{ErrorCode, RunId};
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
+use super::comparison::Comparison;
 use super::reporter::{Reporter, cut};
 use super::worker::{StopReason, WorkerEnd};
-use crate::connector::{Afterwards, Batch, Delivered, Failure, ForRun, ItemSink, Means, Receipt, registry};
+use crate::connector::{
+    Afterwards, Batch, Delivered, Failure, ForRun, ItemSink, Means, Numbered, Receipt, registry,
+};
 use crate::journal::entry::End;
 
 /// A server may have to write out what it cached.
@@ -40,6 +43,8 @@ struct Work<'c> {
     progress: Progress,
     milestone: Instant,
     afterwards: Option<Box<dyn Afterwards>>,
+    /// What the destination has, where the run is to know it.
+    comparison: Option<Comparison>,
     /// Items are leaving: what is sent cannot be taken back.
     delivering: bool,
 }
@@ -56,8 +61,16 @@ pub async fn run(
     let began = Instant::now();
     let deadline = began + Duration::from_secs(command.timeout_s.into());
     let progress = Progress::default();
-    let mut work =
-        Work { command, reporter, began, progress, milestone: began, afterwards: None, delivering: false };
+    let mut work = Work {
+        command,
+        reporter,
+        began,
+        progress,
+        milestone: began,
+        afterwards: None,
+        comparison: None,
+        delivering: false,
+    };
     let mut sink = None;
     let transfer = tokio::select! {
         done = work.transfer(run, attempt, means, &mut sink) => done.map_or_else(Transfer::Failed, |()| Transfer::Complete),
@@ -66,6 +79,7 @@ pub async fn run(
     };
     let outcome = match (transfer, sink.as_mut()) {
         (Transfer::Complete, Some(sink)) => work.commit(sink.as_mut()).await,
+        (Transfer::Complete, None) if work.is_dry() => RunOutcome::Succeeded,
         (Transfer::Complete, None) => {
             RunOutcome::Failed(Failure::new(ErrorCode::Internal, "nothing was opened").into())
         }
@@ -83,7 +97,7 @@ pub async fn run(
             // Nothing of it is visible there. What a platform has taken, it has.
             (work.progress.sent, work.progress.bytes_sent) = (0, 0);
         }
-    } else if let Some(afterwards) = work.afterwards.take() {
+    } else if let Some(afterwards) = work.afterwards.take().filter(|_| !work.is_dry()) {
         work.end_of_source(afterwards).await;
     }
     WorkerEnd::Finished(work.end(outcome).await)
@@ -118,28 +132,93 @@ impl Work<'_> {
         if attempt > 1 {
             self.say(LogLevel::Warn, format!("beginning again, attempt {attempt}"));
         }
+        self.comparison = Comparison::open(self.command, run, attempt, means).await?;
         let mut reading = registry::source(source).open().await?;
         self.progress.bytes_total = reading.bytes_total;
         self.afterwards = reading.afterwards.take();
         self.say(LogLevel::Info, format!("reading {} ({})", source.summary(), size(reading.bytes_total)));
-        let sink =
-            slot.insert(registry::destination(destination, credentials.as_ref(), means).open(run).await?);
-        self.say(LogLevel::Info, format!("sending to {}", destination.summary()));
+        self.say_all(self.comparison.as_ref().map(Comparison::opening_words));
+        if self.is_dry() {
+            self.say(LogLevel::Info, "this is a dry run: nothing is sent".to_owned());
+        } else {
+            let to = self.comparison.as_ref().map_or(destination, Comparison::destination);
+            *slot = Some(registry::destination(to, credentials.as_ref(), means).open(run).await?);
+            let summary = to.summary();
+            self.say(LogLevel::Info, format!("sending to {summary}"));
+        }
         while let Some(batch) = reading.batches.next().await {
-            self.take(batch?, sink.as_mut()).await?;
+            self.take(batch?, slot.as_deref_mut()).await?;
+        }
+        self.compare().await?;
+        if let Some(sink) = slot.as_deref_mut() {
+            self.deliver(sink).await?;
+        }
+        self.reporter.flush().await
+    }
+
+    /// Looks at what this run would do to what the destination has. Nothing has been sent so far.
+    async fn compare(&mut self) -> Result<(), Failure> {
+        let Some(comparison) = &mut self.comparison else { return Ok(()) };
+        let survey = comparison.survey(self.progress.rejected).await?;
+        let (words, judged) = (comparison.findings(&survey), comparison.judge(&survey.alarms));
+        self.say_all(Some(words));
+        self.reporter.surveyed(survey);
+        self.reporter.flush().await?;
+        judged
+    }
+
+    async fn deliver(&mut self, sink: &mut dyn ItemSink) -> Result<(), Failure> {
+        let nothing = self.has_nothing_to_send();
+        while let Some(comparison) = self.comparison.as_mut().filter(|_| !nothing)
+            && let Some(items) = comparison.next().await?
+        {
+            self.write(&items, sink).await?;
+            self.reporter.pace(&self.progress).await?;
+        }
+        if let Some(comparison) = &mut self.comparison {
+            comparison.begin_delivery().await?;
+        }
+        if nothing {
+            return Ok(());
         }
         self.delivering = sink.holds_back();
         while let Some(portion) = sink.deliver().await? {
             self.portion(portion)?;
             self.reporter.pace(&self.progress).await?;
         }
-        self.reporter.flush().await
+        Ok(())
+    }
+
+    async fn write(&mut self, items: &[Numbered], sink: &mut dyn ItemSink) -> Result<(), Failure> {
+        let bytes = sink.write(items).await?;
+        if !sink.holds_back() {
+            self.progress.bytes_sent = bytes;
+            self.progress.sent += items.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn has_nothing_to_send(&self) -> bool {
+        self.comparison.as_ref().is_some_and(Comparison::has_nothing_to_send)
+    }
+
+    fn is_dry(&self) -> bool {
+        self.comparison.as_ref().is_some_and(Comparison::is_dry)
+    }
+
+    fn say_all(&mut self, words: Option<Vec<(LogLevel, String)>>) {
+        for (level, text) in words.into_iter().flatten() {
+            self.say(level, text);
+        }
     }
 
     /// A portion that the destination took, or did not.
     fn portion(&mut self, portion: Delivered) -> Result<(), Failure> {
         for note in portion.notes {
             self.say(LogLevel::Warn, note);
+        }
+        if let Some(comparison) = &mut self.comparison {
+            comparison.refused(portion.refused);
         }
         self.progress.sent += portion.sent;
         self.progress.bytes_sent = portion.bytes;
@@ -158,7 +237,11 @@ impl Work<'_> {
         }
     }
 
-    async fn take(&mut self, batch: Batch, sink: &mut dyn ItemSink) -> Result<(), Failure> {
+    async fn take(
+        &mut self,
+        batch: Batch,
+        sink: Option<&mut (dyn ItemSink + 'static)>,
+    ) -> Result<(), Failure> {
         failpoint::pass("run_worker.batch");
         let Batch { rows, bytes_read, notes } = batch;
         for note in notes {
@@ -172,15 +255,19 @@ impl Work<'_> {
                 Ok(row) => items.push(row),
                 Err(reject) => {
                     self.progress.rejected += 1;
+                    if let Some(comparison) = &mut self.comparison {
+                        comparison.unread(&reject.raw);
+                    }
                     self.reporter.reject(reject);
                 }
             }
         }
         self.hold_to_the_rule()?;
-        let bytes = sink.write(&items).await?;
-        if !sink.holds_back() {
-            self.progress.bytes_sent = bytes;
-            self.progress.sent += items.len() as u64;
+        if let Some(comparison) = &mut self.comparison {
+            items = comparison.take(items).await?;
+        }
+        if let Some(sink) = sink.filter(|_| !self.comparison.as_ref().is_some_and(Comparison::holds_back)) {
+            self.write(&items, sink).await?;
         }
         self.progress.elapsed_ms = millis(self.began);
         if self.milestone.elapsed() >= MILESTONE {
@@ -211,6 +298,12 @@ impl Work<'_> {
     }
 
     async fn commit(&mut self, sink: &mut dyn ItemSink) -> RunOutcome {
+        if self.has_nothing_to_send() {
+            sink.abort().await;
+            self.say(LogLevel::Info, "nothing has changed: there is nothing to send".to_owned());
+            self.note_delivered().await;
+            return RunOutcome::Succeeded;
+        }
         let done = timeout(COMMIT_DEADLINE, sink.finish()).await;
         let done = done.unwrap_or_else(|_| {
             Err(Failure::new(
@@ -223,9 +316,19 @@ impl Work<'_> {
                 self.progress.bytes_sent = bytes;
                 let what = if sink.holds_back() { "everything was sent" } else { "the file is complete" };
                 self.say(LogLevel::Info, format!("{what}: {place} ({})", size(bytes)));
+                self.note_delivered().await;
                 RunOutcome::Succeeded
             }
             Err(failure) => RunOutcome::Failed(failure.into()),
+        }
+    }
+
+    /// Without this note the articles in question are in doubt, and sent again.
+    async fn note_delivered(&mut self) {
+        failpoint::pass("run_worker.delivered");
+        let Some(comparison) = &mut self.comparison else { return };
+        if let Err(failure) = comparison.delivered().await {
+            self.say(LogLevel::Warn, format!("{}; the next run sends what changed again", failure.detail));
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use messages::agent::{Fact, RejectedItem, Report};
+use messages::export::Survey;
 use messages::run::{LogLevel, LogLine, Progress, Reject};
 use messages::{ErrorCode, RunId, Timestamp};
 use tokio::sync::watch;
@@ -18,6 +19,9 @@ const PACE: Duration = Duration::from_millis(250);
 const BUNDLE: usize = 256;
 /// Rejected items that are named in the log; all that are kept can be downloaded.
 const NAMED_REJECTS: u64 = 5;
+
+/// Bytes of what a run found: less than a record of the spool may have. Only texts of rare letters come near it.
+const SURVEY: usize = 48 * 1024;
 
 /// A reason repeats the value it is about, and that may be a whole file when a quote is missing.
 const MAX_REASON: usize = 500;
@@ -65,6 +69,13 @@ impl Reporter {
         if self.rejects <= Reject::MAX_KEPT {
             self.push(Fact::Rejected { reject });
         }
+    }
+
+    /// What the run found before it sent anything.
+    pub fn surveyed(&mut self, mut survey: Survey) {
+        let too_large = |survey: &Survey| serde_json::to_string(survey).is_ok_and(|text| text.len() > SURVEY);
+        while too_large(&survey) && (survey.preview.pop().is_some() || survey.samples.pop().is_some()) {}
+        self.push(Fact::Surveyed { survey: Box::new(survey) });
     }
 
     /// How many items were rejected, if the log has not named them all.

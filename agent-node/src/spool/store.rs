@@ -471,5 +471,8 @@ impl Store {
 
 /// Losing one of these would leave a run without its start, its end or one of its rejected items.
 const fn must_survive(fact: &Fact) -> bool {
-    matches!(fact, Fact::Started { .. } | Fact::Finished { .. } | Fact::Rejected { .. })
+    matches!(
+        fact,
+        Fact::Started { .. } | Fact::Finished { .. } | Fact::Rejected { .. } | Fact::Surveyed { .. }
+    )
 }

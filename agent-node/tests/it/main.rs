@@ -10,6 +10,7 @@
 mod conformance;
 mod deliveries;
 mod enrolment;
+mod exports;
 mod hub;
 mod platform;
 mod process;

@@ -89,6 +89,7 @@ impl Shop {
             credentials: None,
             reject_rule: RejectRule::Continue,
             timeout_s: 600,
+            export: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::client::{Api, Call};
 use super::error::ApiError;
 use super::resource::{Retailer, listed};
+use super::runs::RunsAsked;
 use crate::state::frame;
 
 /// Runs shown beside a retailer.
@@ -44,7 +45,8 @@ async fn whole_retailer(api: &Api, retailer: RetailerId) -> Result<Vec<Entity>, 
         }
     }
     let query = ListQuery { limit: Some(RUNS), ..ListQuery::default() };
-    entities.extend(api.runs(retailer, None, &query).await?.items.into_iter().map(Entity::Run));
+    entities
+        .extend(api.runs(retailer, &RunsAsked::default(), &query).await?.items.into_iter().map(Entity::Run));
     Ok(entities)
 }
 

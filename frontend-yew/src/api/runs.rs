@@ -1,5 +1,6 @@
 //! Runs, their logs and rejected items; agents' enrolment; the running system.
 
+use messages::export::{RunMode, RunStart};
 use messages::http::admin::ActorList;
 use messages::http::agents::EnrolmentToken;
 use messages::http::cluster::ClusterView;
@@ -9,24 +10,48 @@ use messages::ids::BootId;
 use messages::live::Totals;
 use messages::run::{LogLine, Reject};
 use messages::schedule::{Preview, PreviewRequest};
-use messages::{AgentId, JobId, RetailerId, RunId};
+use messages::{AgentId, JobId, RetailerId, RunId, Timestamp};
 
 use super::client::{Api, Call};
 use super::error::ApiError;
 use crate::state::query::with_query;
+
+/// Which runs are wanted.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunsAsked {
+    pub job: Option<JobId>,
+    pub agent: Option<AgentId>,
+    /// Made at this instant or later.
+    pub from: Option<Timestamp>,
+}
 
 impl Api {
     pub async fn start_run(
         &self,
         retailer: RetailerId,
         job: JobId,
+        mode: RunMode,
         key: String,
     ) -> Result<RunView, ApiError> {
-        self.fetch(Call::post(format!("/retailers/{retailer}/jobs/{job}/runs")).once(key)).await
+        let path = format!("/retailers/{retailer}/jobs/{job}/runs");
+        self.fetch(Call::post(path).json(&RunStart { mode }).once(key)).await
+    }
+
+    /// Starts a run in place of one that the guard has stopped.
+    pub async fn approve_run(&self, retailer: RetailerId, run: RunId) -> Result<RunView, ApiError> {
+        self.fetch(Call::post(format!("/retailers/{retailer}/runs/{run}/approval"))).await
+    }
+
+    pub async fn refuse_run(&self, retailer: RetailerId, run: RunId) -> Result<RunView, ApiError> {
+        self.fetch(Call::post(format!("/retailers/{retailer}/runs/{run}/refusal"))).await
     }
 
     pub async fn next_times(&self, request: &PreviewRequest) -> Result<Preview, ApiError> {
         self.fetch(Call::post("/schedule/preview").json(request)).await
+    }
+
+    pub async fn pause_job(&self, retailer: RetailerId, job: JobId) -> Result<(), ApiError> {
+        self.perform(Call::post(format!("/retailers/{retailer}/jobs/{job}/pause"))).await
     }
 
     pub async fn resume_job(&self, retailer: RetailerId, job: JobId) -> Result<(), ApiError> {
@@ -60,11 +85,13 @@ impl Api {
     pub async fn runs(
         &self,
         retailer: RetailerId,
-        job: Option<JobId>,
+        which: &RunsAsked,
         query: &ListQuery,
     ) -> Result<Page<RunView>, ApiError> {
         let parts = [
-            ("job", job.map(|id| id.to_string())),
+            ("job", which.job.map(|id| id.to_string())),
+            ("agent", which.agent.map(|id| id.to_string())),
+            ("from", which.from.map(|at| at.0.to_string())),
             ("state", query.state.clone()),
             ("cursor", query.cursor.clone()),
             ("limit", query.limit.map(|n| n.to_string())),

@@ -1,5 +1,6 @@
 //! Runs in rows, newest first.
 
+use messages::export::RunMode;
 use messages::http::runs::RunView;
 use messages::run::RunState;
 use yew::prelude::*;
@@ -49,7 +50,12 @@ fn row(run: &RunView) -> Html {
     html! {
         <tr key={run.id.to_string()} data-testid="run-row">
             <td data-label="State">{ draw!(StateCell { run: run.clone() }) }</td>
-            <td data-label="Job">{ draw!(NavLink { to, class: "strong", children: html! { <>{ &run.job_name }</> } }) }</td>
+            <td data-label="Job">
+                { draw!(NavLink { to, class: "strong", children: html! { <>{ &run.job_name }</> } }) }
+                if run.mode != RunMode::Usual {
+                    <small class="dim">{ words::run_mode(run.mode) }</small>
+                }
+            </td>
             <td data-label="Run" class="mono dim">{ short_id(&run.id) }</td>
             <td data-label="Sent" class="num">{ count(run.progress.sent) }</td>
             <td data-label="Rejected" class={classes!("num", (run.progress.rejected > 0).then_some("warn-text"))}>{ count(run.progress.rejected) }</td>

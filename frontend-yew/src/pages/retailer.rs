@@ -22,6 +22,7 @@ mod destination_form;
 mod destinations;
 pub mod edit_retailer;
 mod enrolment;
+mod export_fields;
 mod job_form;
 mod jobs;
 mod overview;

@@ -1,5 +1,6 @@
 //! One run, live: its course, its progress, its log, what it rejected, and how it ended.
 
+use messages::export::RunMode;
 use messages::http::runs::RunView;
 use messages::live::Topic;
 use messages::permission::Permission;
@@ -24,6 +25,7 @@ use crate::state::words;
 
 mod log;
 mod rejects;
+mod survey;
 
 #[derive(Properties, PartialEq)]
 pub struct Props {
@@ -69,6 +71,18 @@ fn use_run_page(props: &Props) -> Html {
             if run.attempt > 1 {
                 { format!(" · attempt {}", run.attempt) }
             }
+            if run.try_no > 1 {
+                { format!(" · try {}", run.try_no) }
+            }
+            if let Some(slot) = run.slot {
+                { " · due " }{ draw!(Time { at: slot, exact: true }) }
+            }
+            if run.mode != RunMode::Usual {
+                { " · " }{ words::run_mode(run.mode) }
+            }
+            if let Some(moved) = run.moved {
+                { " · " }{ words::moved(moved) }
+            }
         </>
     };
     let beside = html! { { draw!(Badge { word, hue, testid: "run-state" }) } };
@@ -79,7 +93,9 @@ fn use_run_page(props: &Props) -> Html {
         <>
             { draw!(PageHead { title: run.job_name.clone(), subtitle, beside, trail, children: html! { <>{ draw!(CancelButton { retailer: props.retailer, run: run.clone() }) }</> } }) }
             { notes(run, waiting) }
+            { draw!(survey::Decision { retailer: props.retailer, run: run.clone() }) }
             { draw!(Card { children: html! { <>{ draw!(Stepper { run: run.clone() }) }{ draw!(RunProgress { run: run.clone() }) }</> } }) }
+            { draw!(survey::Found { retailer: props.retailer, run: run.clone() }) }
             <div class="columns run-columns">
                 { draw!(log::RunLog { retailer: props.retailer, run: props.run, topic }) }
                 { draw!(Card { title: "History", children: html! { <>{ draw!(History { run: run.clone() }) }</> } }) }
@@ -116,7 +132,13 @@ fn notes(run: &RunView, waiting: bool) -> Html {
                     <p>{ "Stopping: the agent has been asked and has not answered yet." }</p>
                 </div>
             }
-            if run.state == RunState::Succeeded && run.progress.rejected > 0 {
+            if run.mode == RunMode::Dry {
+                <div class="note plain" role="status" data-testid="run-dry">
+                    { draw!(Glyph { icon: Icon::Info }) }
+                    <p>{ "A dry run: it reads and checks everything, sends nothing and changes nothing." }</p>
+                </div>
+            }
+            if run.state == RunState::Succeeded && run.progress.rejected > 0 && run.mode != RunMode::Dry {
                 <div class="note warn">
                     { draw!(Glyph { icon: Icon::Info }) }
                     <p>{ format!("{} rejected; the rest was sent. Each is listed below with its reason.", counted(run.progress.rejected, "item was", "items were")) }</p>

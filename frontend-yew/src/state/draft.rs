@@ -16,6 +16,7 @@ use super::form::{FormValues, fault};
 use super::words::{DECIMAL_MARKS, ENCODINGS, PICKS};
 
 mod destination;
+pub mod export;
 pub mod timing;
 
 pub use destination::destination;
@@ -110,6 +111,7 @@ pub fn job(form: &FormValues) -> Draft<JobSpec> {
         columns,
     });
     let timing = timing::timing(form, &mut early);
+    let export = export::export(form, &mut early);
     match (agent_id, destination_id, timeout, reject_rule) {
         (Ok(agent_id), Ok(destination_id), Ok(minutes), Ok(reject_rule)) if early.is_empty() => {
             checked(JobSpec {
@@ -118,6 +120,7 @@ pub fn job(form: &FormValues) -> Draft<JobSpec> {
                 destination_id,
                 source,
                 reject_rule,
+                export: Box::new(export),
                 timeout_s: minutes.saturating_mul(60),
                 enabled: form.ticked("enabled"),
                 timing,
@@ -139,6 +142,14 @@ pub fn job(form: &FormValues) -> Draft<JobSpec> {
                 .and_then(|()| Err(Vec::new()))
         }
     }
+}
+
+/// What a new job begins with that is to be like this one: it runs when somebody has looked at it.
+#[must_use]
+pub fn copy_of(spec: &JobSpec) -> JobSpec {
+    // As long as a name may be.
+    let name: String = format!("{} (copy)", spec.name.chars().take(113).collect::<String>());
+    JobSpec { name, enabled: false, ..spec.clone() }
 }
 
 fn prefixed_source(errors: Vec<FieldError>) -> Vec<FieldError> {

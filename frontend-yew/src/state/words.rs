@@ -2,8 +2,10 @@
 //! thing has the same name everywhere.
 
 use messages::connector::{DecimalMark, FileFormat, NewProducts, PickFiles, TextEncoding, UpdateFields};
+use messages::export::{Alarm, HarmKind, RunMode};
 use messages::http::admin::ActorStatus;
 use messages::http::agents::Enrolment;
+use messages::http::runs::Moved;
 use messages::item::ItemField;
 use messages::permission::Role;
 use messages::run::{Actor, Presence, RunState};
@@ -88,6 +90,46 @@ pub fn role(role: Role) -> (&'static str, &'static str) {
         Role::Technician => ("Technician", "Looks after retailers: configures, enrols agents, runs jobs"),
         Role::Manager => ("Manager", "Looks at retailers and runs; changes nothing"),
     }
+}
+
+#[must_use]
+pub fn run_mode(mode: RunMode) -> &'static str {
+    match mode {
+        RunMode::Usual => "as the job says",
+        RunMode::Full => "full export",
+        RunMode::Dry => "dry run",
+    }
+}
+
+#[must_use]
+pub fn moved(moved: Moved) -> &'static str {
+    match moved {
+        Moved::Nothing => "nothing was moved",
+        Moved::Part => "part was moved",
+        Moved::All => "all was moved",
+    }
+}
+
+#[must_use]
+pub fn harm(kind: HarmKind) -> &'static str {
+    match kind {
+        HarmKind::Vanished => "vanishes",
+        HarmKind::Zeroed => "drops to zero stock",
+        HarmKind::Repriced => "changes its price",
+    }
+}
+
+/// A limit that a run would have gone beyond.
+#[must_use]
+pub fn alarm(alarm: &Alarm) -> String {
+    let what = match alarm.kind {
+        HarmKind::Vanished => "articles vanish",
+        HarmKind::Zeroed => "articles in stock drop to zero",
+        HarmKind::Repriced => "articles change their price",
+    };
+    let percent = alarm.count.saturating_mul(100) / alarm.of.max(1);
+    let (count, of) = (super::format::count(alarm.count), super::format::count(alarm.of));
+    format!("{count} of {of} {what}: {percent} %, the job allows {} %", alarm.limit_percent)
 }
 
 #[must_use]
@@ -182,6 +224,10 @@ pub fn advice(code: ErrorCode) -> &'static str {
         }
         E::DestinationFailed => "Run again; if it stays, look at the server's own log.",
         E::DiskFull => "Free some room on the agent's machine, then run again.",
+        E::NeedsApproval => {
+            "See below what would happen. If the shop wants it, approve; if not, refuse, and correct the source."
+        }
+        E::AgentTooOld => "Update the agent, or have the job send everything without a guard.",
         E::RunTimeout => "Raise the job's time limit, or find out in the log what took so long.",
         E::RunCancelled => "Run the job again when you are ready.",
         E::AgentLost => "See whether the agent's machine is on and has a network. Then run again.",
@@ -221,6 +267,13 @@ mod tests {
     }
 
     #[test]
+    fn an_alarm_says_how_much_of_what_and_the_limit() {
+        let told = alarm(&Alarm { kind: HarmKind::Vanished, count: 1_200, of: 3_000, limit_percent: 30 });
+        assert_eq!(told, "1,200 of 3,000 articles vanish: 40 %, the job allows 30 %");
+        assert!(alarm(&Alarm { kind: HarmKind::Zeroed, count: 0, of: 0, limit_percent: 0 }).contains("0 %"));
+    }
+
+    #[test]
     fn choices_have_the_names_that_the_wire_has() {
         for (encoding, name, _) in ENCODINGS {
             assert_eq!(serde_json::to_value(encoding).unwrap(), name);
@@ -250,6 +303,8 @@ mod tests {
             ErrorCode::HostKeyMismatch,
             ErrorCode::RejectLimit,
             ErrorCode::AgentLost,
+            ErrorCode::NeedsApproval,
+            ErrorCode::AgentTooOld,
         ] {
             assert_ne!(advice(code), general);
         }

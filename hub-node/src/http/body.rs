@@ -22,6 +22,27 @@ where
     B: Buf,
 {
     check_media(headers)?;
+    take(headers, stream).await
+}
+
+/// Reads a JSON body that may be left out. One without a media type is not left out, and refused like any other.
+pub(crate) async fn read_if_any<S, B, E>(headers: &HeaderMap, stream: S) -> Result<Bytes, Problem>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: Buf,
+{
+    let bytes = take(headers, stream).await?;
+    if !bytes.is_empty() {
+        check_media(headers)?;
+    }
+    Ok(bytes)
+}
+
+async fn take<S, B, E>(headers: &HeaderMap, stream: S) -> Result<Bytes, Problem>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: Buf,
+{
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY as u64) {
         return Err(too_large());
@@ -136,6 +157,15 @@ mod tests {
         let mut headers = json();
         headers.insert(CONTENT_LENGTH, HeaderValue::from(MAX_BODY as u64 + 1));
         assert_eq!(read(&headers, parts(&[])).await.unwrap_err().code, ErrorCode::BodyTooLarge);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_may_be_left_out_is_none_or_json() {
+        let none = HeaderMap::new();
+        assert_eq!(read_if_any(&none, parts(&[])).await.unwrap().len(), 0);
+        assert_eq!(read_if_any(&json(), parts(&[5])).await.unwrap().len(), 5);
+        let refused = read_if_any(&none, parts(&[5])).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::UnsupportedMedia, "it is not taken for none");
     }
 
     #[tokio::test]

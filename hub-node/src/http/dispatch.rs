@@ -191,7 +191,11 @@ where
     if let Some(caller) = &caller {
         caller.require(route.permission, retailer_in(&params)?)?;
     }
-    let bytes = if route.request.is_some() { body::read(&head.headers, body).await? } else { Bytes::new() };
+    let bytes = match &route.request {
+        None => Bytes::new(),
+        Some(_) if route.body_optional => body::read_if_any(&head.headers, body).await?,
+        Some(_) => body::read(&head.headers, body).await?,
+    };
     let user_agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let client = Client {
         address: address.map(|ip| ip.to_string()).unwrap_or_default(),

@@ -92,8 +92,7 @@ fn operation(route: &Route, schemas: &mut BTreeMap<String, Value>) -> Value {
     }
     if let Some(request) = &route.request {
         let schema = collect(request, schemas);
-        operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        operation["requestBody"] = json!({ "required": !route.body_optional, "content": { "application/json": { "schema": schema } } });
     }
     operation
 }

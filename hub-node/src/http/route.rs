@@ -47,6 +47,8 @@ pub struct Route {
     pub permission: Permission,
     pub summary: &'static str,
     pub request: Option<BodySchema>,
+    /// The body may be left out, and then says nothing.
+    pub body_optional: bool,
     pub query: Vec<Parameter>,
     pub answer: Answer,
     /// Of a success.
@@ -99,6 +101,7 @@ impl Route {
             permission,
             summary,
             request: None,
+            body_optional: false,
             query: Vec::new(),
             answer: Answer::Nothing,
             status,
@@ -141,6 +144,12 @@ impl<B> Takes<B> {
     pub fn takes<T: DeserializeOwned + Validate + ToSchema + Send + 'static>(mut self) -> Takes<T> {
         self.route.request = Some(schema_of::<T>());
         Takes { route: self.route, body: PhantomData }
+    }
+
+    /// The body it takes if there is one.
+    pub fn may_take<T: DeserializeOwned + Validate + ToSchema + Send + 'static>(mut self) -> Takes<T> {
+        self.route.body_optional = true;
+        self.takes()
     }
 
     pub fn query<Q: IntoParams>(mut self) -> Self {
@@ -226,9 +235,13 @@ impl<T: DeserializeOwned + Validate + Send + 'static> Takes<T> {
         F: Fn(Call, T) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply, Problem>> + Send + 'static,
     {
-        self.route.handler = Arc::new(move |call, bytes| match body::decode::<T>(&bytes) {
-            Ok(body) => handler(call, body).boxed(),
-            Err(problem) => std::future::ready(Err(problem)).boxed(),
+        let optional = self.route.body_optional;
+        self.route.handler = Arc::new(move |call, bytes| {
+            let bytes: &[u8] = if optional && bytes.is_empty() { b"{}" } else { &bytes };
+            match body::decode::<T>(bytes) {
+                Ok(body) => handler(call, body).boxed(),
+                Err(problem) => std::future::ready(Err(problem)).boxed(),
+            }
         });
         self.route
     }

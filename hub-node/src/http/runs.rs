@@ -3,10 +3,11 @@
 use actors::domain::EntityId;
 use actors::retailer::request::Request;
 use futures_util::TryStreamExt as _;
+use messages::export::RunStart;
 use messages::http::paging::ListQuery;
 use messages::http::runs::LogQuery;
 use messages::run::{Reject, RunState};
-use messages::{JobId, Problem, RunId};
+use messages::{AgentId, JobId, Problem, RetailerId, RunId, Timestamp};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -24,19 +25,44 @@ pub(super) struct RunQuery {
     pub job: Option<JobId>,
     /// Only runs in this state.
     pub state: Option<RunState>,
+    /// Only runs of this agent.
+    #[param(value_type = Option<String>, format = "uuid")]
+    pub agent: Option<AgentId>,
+    /// Only runs made at this instant or later; milliseconds since 1970.
+    #[param(value_type = Option<i64>)]
+    pub from: Option<Timestamp>,
+    /// Only runs made before this instant.
+    #[param(value_type = Option<i64>)]
+    pub until: Option<Timestamp>,
     /// `next` of the page before.
     pub cursor: Option<String>,
     /// Runs a page, 1 to 200; 50 unless told.
     pub limit: Option<u32>,
 }
 
-pub(super) async fn start(call: Call) -> Result<Reply, Problem> {
+pub(super) async fn start(call: Call, start: RunStart) -> Result<Reply, Problem> {
     let (retailer, job) = (call.retailer()?, call.id("job")?);
     let (author, idempotency) = (call.caller()?.author(), call.idempotency()?);
-    let request = Request::StartRun { job, run: RunId::new(), author, idempotency };
+    let request = Request::StartRun { job, run: RunId::new(), mode: start.mode, author, idempotency };
+    started(&call, retailer, request).await
+}
+
+/// Starts a run in place of one that the guard has stopped. Asked twice, it answers with the run of the first time.
+pub(super) async fn approve(call: Call) -> Result<Reply, Problem> {
+    let retailer = call.retailer()?;
+    let (stopped, author) = (call.id("run")?, call.caller()?.author());
+    started(&call, retailer, Request::ApproveRun { stopped, run: RunId::new(), author }).await
+}
+
+async fn started(call: &Call, retailer: RetailerId, request: Request) -> Result<Reply, Problem> {
     let made = call.ask_entity(retailer, request).await?;
     let path = format!("/api/v1/retailers/{retailer}/runs/{}", made.key().id);
     Ok(show(&made)?.at(&path))
+}
+
+pub(super) async fn refuse(call: Call) -> Result<Reply, Problem> {
+    let request = Request::RefuseRun { stopped: call.id("run")?, author: call.caller()?.author() };
+    show(&call.ask_entity(call.retailer()?, request).await?)
 }
 
 pub(super) async fn cancel(call: Call) -> Result<Reply, Problem> {
@@ -50,9 +76,9 @@ pub(super) async fn get(call: Call) -> Result<Reply, Problem> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Problem> {
-    let RunQuery { job, state, cursor, limit } = call.query()?;
+    let RunQuery { job, state, agent, from, until, cursor, limit } = call.query()?;
     let paging = ListQuery { cursor, limit, ..ListQuery::default() };
-    Reply::json(&tenant(&call)?.runs(&RunFilter { job, state }, &paging).await?)
+    Reply::json(&tenant(&call)?.runs(&RunFilter { job, state, agent, from, until }, &paging).await?)
 }
 
 pub(super) async fn log(call: Call) -> Result<Reply, Problem> {

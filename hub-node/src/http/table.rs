@@ -3,6 +3,7 @@
 //! The only place that says so: the dispatcher, the OpenAPI page and the tests all read this table.
 
 use messages::edge::{enrol, ingest};
+use messages::export::RunStart;
 use messages::http::access::{
     LoginRequest, Me, PasswordChange, SessionView, SetupRequest, SetupStatus, TokenGrant, UserSpec, UserView,
 };
@@ -48,6 +49,7 @@ pub fn routes() -> Vec<Route> {
     table.extend(user_routes());
     table.extend(retailer_routes());
     table.extend(run_routes());
+    table.extend(queue_routes());
     table.extend(edge_routes());
     table.extend(article_routes());
     table.extend(report_routes());
@@ -270,15 +272,10 @@ where
     ]
 }
 
-fn run_routes() -> Vec<Route> {
-    const ALL: &str = "/api/v1/retailers/{retailer}/runs";
-    const ONE: &str = "/api/v1/retailers/{retailer}/runs/{run}";
+/// Schedules that stand still, and what waits.
+fn queue_routes() -> Vec<Route> {
     const QUEUE: &str = "/api/v1/retailers/{retailer}/queue";
     vec![
-        Route::post("/api/v1/retailers/{retailer}/jobs/{job}/runs", P::RunControl, "start a run of a job")
-            .answers::<RunView>(201)
-            .repeatable()
-            .by(runs::start),
         Route::post(
             "/api/v1/retailers/{retailer}/jobs/{job}/pause",
             P::RunControl,
@@ -304,6 +301,32 @@ fn run_routes() -> Vec<Route> {
         Route::delete(QUEUE, P::RunControl, "cancel the runs that wait")
             .query::<QueueQuery>()
             .by(schedule::purge),
+    ]
+}
+
+fn run_routes() -> Vec<Route> {
+    const ALL: &str = "/api/v1/retailers/{retailer}/runs";
+    const ONE: &str = "/api/v1/retailers/{retailer}/runs/{run}";
+    vec![
+        Route::post("/api/v1/retailers/{retailer}/jobs/{job}/runs", P::RunControl, "start a run of a job")
+            .may_take::<RunStart>()
+            .answers::<RunView>(201)
+            .repeatable()
+            .by_body(runs::start),
+        Route::post(
+            "/api/v1/retailers/{retailer}/runs/{run}/approval",
+            P::RunControl,
+            "start a run that may do the harm for which the guard stopped this one",
+        )
+        .answers::<RunView>(201)
+        .by(runs::approve),
+        Route::post(
+            "/api/v1/retailers/{retailer}/runs/{run}/refusal",
+            P::RunControl,
+            "record that a run that the guard stopped shall not be done",
+        )
+        .answers::<RunView>(200)
+        .by(runs::refuse),
         Route::get(ALL, P::RunRead, "list runs, newest first")
             .query::<RunQuery>()
             .answers_page::<RunView>()
@@ -508,6 +531,6 @@ mod tests {
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);
         }
-        assert_eq!(seen.len(), 91);
+        assert_eq!(seen.len(), 93);
     }
 }

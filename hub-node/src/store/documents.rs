@@ -7,6 +7,7 @@
 pub(super) mod agent;
 pub(super) mod connector;
 pub(super) mod destination;
+pub(super) mod export;
 pub(super) mod fence;
 pub(super) mod generation;
 pub(super) mod job;

@@ -9,6 +9,7 @@ mod cluster;
 mod crash;
 mod csv_file;
 mod edge;
+mod exports;
 mod fallback;
 mod hub;
 mod meddler;

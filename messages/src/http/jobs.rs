@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::access::yes;
 use super::retailers::RunBrief;
 use crate::connector::SourceConfig;
+use crate::export::ExportRules;
 use crate::schedule::{ScheduleView, Timing};
 use crate::validate::{Check, Validate};
 use crate::{AgentId, DestinationId, JobId, RetailerId, Timestamp, Version};
@@ -19,6 +20,9 @@ pub struct JobSpec {
     pub source: SourceConfig,
     #[serde(default)]
     pub reject_rule: RejectRule,
+    /// How much of it is sent, and when a run stops to ask.
+    #[serde(default)]
+    pub export: Box<ExportRules>,
     /// Longest time a run may work, in seconds.
     #[serde(default = "default_timeout_s")]
     pub timeout_s: u32,
@@ -65,6 +69,7 @@ impl Validate for JobSpec {
     fn check(&self, check: &mut Check) {
         check.text("name", &self.name, 120);
         check.nested("source", |c| self.source.check(c));
+        check.nested("export", |c| self.export.check(c));
         check.range("timeout_s", &self.timeout_s, &10, &86_400);
         self.timing.check(check);
     }

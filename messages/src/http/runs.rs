@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::export::{RunMode, Survey, Verdict};
 use crate::run::{Progress, RunFailure, RunState, Transition};
 use crate::validate::{Check, Validate};
 use crate::{AgentId, JobId, RetailerId, RunId, Timestamp, Version};
@@ -99,6 +100,17 @@ pub struct RunView {
     /// Once it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<Moved>,
+    #[serde(default, skip_serializing_if = "RunMode::is_usual")]
+    pub mode: RunMode,
+    /// What it found before it sent anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survey: Option<Box<Survey>>,
+    /// What was decided about it, if the guard stopped it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Box<Verdict>>,
+    /// The run that the guard had stopped and that somebody approved: this one does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approves: Option<RunId>,
     pub created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,

@@ -8,7 +8,7 @@ use messages::run::RunFailure;
 use messages::{ErrorCode, Problem, RunId, Version};
 use ractor::ActorRef;
 
-use super::super::decide::Effect;
+use super::super::decide::{self, Effect};
 use super::super::watch::{self, Commit};
 use super::{RetailerMsg, State, Work, goodbye};
 use crate::clock;
@@ -106,6 +106,8 @@ fn send_run(state: &mut State, id: RunId) {
 
 /// The run as its agent gets it. Only here are its credentials opened.
 fn command(state: &State, run: &Run) -> Result<RunCommand, Problem> {
+    let machine = state.documents.agents.get(&run.agent_id).and_then(|agent| agent.machine.as_ref());
+    decide::fits(&run.plan.export, machine)?;
     let sealed = if run.plan.destination.needs_credentials() {
         let gone =
             || Problem::new(ErrorCode::NotFound, "the destination has been deleted since the run was made");
@@ -128,6 +130,7 @@ fn command(state: &State, run: &Run) -> Result<RunCommand, Problem> {
         credentials,
         reject_rule: run.plan.reject_rule,
         timeout_s: run.plan.timeout_s,
+        export: Some(run.plan.export).filter(|order| !order.is_plain()).map(Box::new),
     })
 }
 

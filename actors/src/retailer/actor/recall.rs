@@ -43,7 +43,8 @@ pub struct Found {
 /// The first run of a request that has to be read back.
 pub(super) fn wanted(state: &State, request: &Request) -> Option<RunId> {
     let Request::Reports { reports, .. } = request else { return None };
-    let step = |fact: &Fact| matches!(fact, Fact::Started { .. } | Fact::Finished { .. });
+    let step =
+        |fact: &Fact| matches!(fact, Fact::Started { .. } | Fact::Surveyed { .. } | Fact::Finished { .. });
     let known = |run: &RunId| state.documents.runs.contains_key(run) || state.recalled.0.contains_key(run);
     reports.iter().filter(|report| step(&report.fact)).map(|report| report.run_id).find(|run| !known(run))
 }

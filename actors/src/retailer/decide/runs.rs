@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use messages::agent::{Fact, Report};
+use messages::export::{ExportOrder, Harm, RunMode};
 use messages::http::runs::Trigger;
 use messages::run::{Actor, Progress, RunFailure, RunState, Transition};
 use messages::schedule::RetryRule;
@@ -10,7 +11,7 @@ use messages::{AgentId, CommandId, ErrorCode, JobId, Problem, RunId, Timestamp};
 
 use super::super::request::Author;
 use super::super::state::{self, State};
-use super::{Context, Decision, Effect, not_found, queue, schedule};
+use super::{Context, Decision, Effect, approval, not_found, queue, schedule};
 use crate::domain::{EntityId, Job, Run, RunPlan, Wait, Write};
 use crate::run::machine::{self, Event};
 
@@ -18,6 +19,7 @@ pub(super) fn start(
     state: &State,
     job: JobId,
     run: RunId,
+    mode: RunMode,
     author: &Author,
     cx: Context<'_>,
 ) -> Result<Decision, Problem> {
@@ -27,7 +29,7 @@ pub(super) fn start(
     }
     let by = Actor::User { id: author.id, name: author.name.clone() };
     let mut decision = Decision::entity(EntityId::Run(run), Vec::new());
-    make(state, job, run, Origin::of(Trigger::Manual, by, None), cx, &mut decision)?;
+    make(state, job, run, Origin { mode, ..Origin::of(Trigger::Manual, by, None) }, cx, &mut decision)?;
     Ok(decision)
 }
 
@@ -40,15 +42,34 @@ pub(super) struct Origin {
     retry_of: Option<RunId>,
     try_no: u32,
     not_before: Option<Timestamp>,
+    mode: RunMode,
+    approved: Option<Harm>,
+    approves: Option<RunId>,
 }
 
 impl Origin {
     pub(super) const fn of(trigger: Trigger, by: Actor, note: Option<String>) -> Self {
-        Self { trigger, by, note, slot: None, retry_of: None, try_no: 1, not_before: None }
+        Self {
+            trigger,
+            by,
+            note,
+            slot: None,
+            retry_of: None,
+            try_no: 1,
+            not_before: None,
+            mode: RunMode::Usual,
+            approved: None,
+            approves: None,
+        }
     }
 
     pub(super) fn at(self, slot: Timestamp) -> Self {
         Self { slot: Some(slot), ..self }
+    }
+
+    /// After all, and in the way of the run that was stopped.
+    pub(super) fn approving(self, stopped: &Run, approved: Option<Harm>) -> Self {
+        Self { mode: stopped.plan.export.mode, approved, approves: Some(stopped.id), ..self }
     }
 }
 
@@ -70,7 +91,9 @@ pub(super) fn make(
     } else {
         decision.writes.push(Write::Run(run.clone()));
     }
-    decision.writes.push(Write::Job(with_last_run(job, &run)));
+    if !run.is_dry() {
+        decision.writes.push(Write::Job(with_last_run(job, &run)));
+    }
     Ok(())
 }
 
@@ -98,7 +121,12 @@ fn made(state: &State, job: &Job, id: RunId, origin: Origin, cx: Context<'_>) ->
         let detail = format!("{} runs are waiting or at work already; cancel some", state::MOST_OPEN_RUNS);
         return Err(Problem::new(ErrorCode::LimitReached, detail));
     }
-    let Origin { trigger, by, note, slot, retry_of, try_no, not_before } = origin;
+    let Origin { trigger, by, note, slot, retry_of, try_no, not_before, mode, approved, approves } = origin;
+    let export = ExportOrder { rules: *job.spec.export, mode, approved };
+    if trigger == Trigger::Manual {
+        // Whoever presses the button can be told at once; a schedule's run fails with the same words.
+        approval::fits(&export, agent.machine.as_ref())?;
+    }
     let timing = &job.spec.timing;
     let expires_at = Some(not_before.unwrap_or(cx.now) + Duration::from_secs(timing.expiry_s.into()));
     Ok(Run {
@@ -115,6 +143,7 @@ fn made(state: &State, job: &Job, id: RunId, origin: Origin, cx: Context<'_>) ->
             reject_rule: job.spec.reject_rule,
             timeout_s: job.spec.timeout_s,
             retries: timing.retries,
+            export,
         },
         state: RunState::Queued,
         command_id: CommandId::new(),
@@ -126,6 +155,9 @@ fn made(state: &State, job: &Job, id: RunId, origin: Origin, cx: Context<'_>) ->
         started_at: None,
         finished_at: None,
         wait: Wait { slot, retry_of, try_no, not_before, expires_at, place: 0 },
+        survey: None,
+        verdict: None,
+        approves,
     })
 }
 
@@ -200,6 +232,7 @@ pub(super) fn reports(
     for report in reports {
         let event = match &report.fact {
             Fact::Started { attempt } => Event::Started { agent, attempt: *attempt },
+            Fact::Surveyed { survey } => Event::Surveyed { survey: survey.clone() },
             Fact::Finished { progress, outcome } => {
                 Event::Finished { agent, progress: *progress, outcome: outcome.clone() }
             }
@@ -243,7 +276,8 @@ fn step(state: &State, run: &Run, event: Event, cx: Context<'_>, decision: &mut 
     let Some(next) = machine::apply(run, event, cx.now) else { return false };
     let next = Run { stamp: cx.touched(run.stamp), ..next };
     decision.writes.push(Write::Run(next.clone()));
-    if next.state == run.state {
+    // A dry run tells of the job and is none of its exports.
+    if next.state == run.state || run.is_dry() {
         return true;
     }
     let Some(job) = state.jobs.get(&run.job_id) else { return true };
@@ -286,6 +320,9 @@ fn try_again(state: &State, failed: &Run, job: &mut Job, cx: Context<'_>, decisi
         retry_of: Some(failed.wait.retry_of.unwrap_or(failed.id)),
         try_no: failed.wait.try_no + 1,
         not_before: Some(cx.now + wait),
+        mode: failed.plan.export.mode,
+        approved: failed.plan.export.approved,
+        approves: failed.approves,
         ..Origin::of(Trigger::Retry, Actor::Hub, Some(note))
     };
     // Disabled meanwhile, or too much waits already: then it has failed.

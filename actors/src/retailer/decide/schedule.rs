@@ -96,7 +96,7 @@ fn serve(staged: &mut Staged<'_>, id: JobId) {
 /// Makes the runs of the slots that have come. Says how many that were on time got none.
 fn begin(staged: &mut Staged<'_>, job: &Job, found: &passed::Passed) -> u64 {
     give_up_waiting(staged, job.id);
-    let open = |state: &State| state.open_runs().filter(|run| run.job_id == job.id).count();
+    let open = |state: &State| state.open_runs().filter(|run| run.job_id == job.id && !run.is_dry()).count();
     let busy = open(&staged.state) > 0;
     let rule = job.spec.timing.overlap;
     let on_time = u64::from(found.on_time.is_some());
@@ -133,7 +133,7 @@ fn give_up_waiting(staged: &mut Staged<'_>, job: JobId) {
 }
 
 fn cancel_open(staged: &mut Staged<'_>, job: JobId) {
-    cancel_those(staged, |run| run.job_id == job && run.cancel_id.is_none());
+    cancel_those(staged, |run| run.job_id == job && run.cancel_id.is_none() && !run.is_dry());
 }
 
 fn cancel_those(staged: &mut Staged<'_>, which: impl Fn(&Run) -> bool) {

@@ -1,6 +1,7 @@
 //! Decisions as tables of cases, and by property: whatever is asked in whatever order, references stay intact.
 
 mod agents;
+mod approval;
 mod config;
 mod keys;
 mod runs;

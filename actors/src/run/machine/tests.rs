@@ -21,6 +21,7 @@ pub(crate) fn queued() -> Run {
         destination_id: DestinationId::new(),
         trigger: Trigger::Manual,
         plan: RunPlan {
+            export: messages::export::ExportOrder::default(),
             source: SourceConfig::Csv(CsvSource::default()),
             destination: DestinationConfig::LocalFile(LocalFileDestination {
                 path: "/tmp/x".into(),
@@ -40,6 +41,9 @@ pub(crate) fn queued() -> Run {
         started_at: None,
         finished_at: None,
         wait: crate::domain::Wait::default(),
+        survey: None,
+        verdict: None,
+        approves: None,
     }
 }
 

@@ -10,7 +10,7 @@ use super::bulk::{self, UnderWay};
 use super::graph::{Graph, Query};
 use super::plan::{Change, Plan, Set, Variant, search, user_errors};
 use crate::connector::stage::{Room, Stage};
-use crate::connector::staged_sink::{Platform, Portion, Setback, StagedSink, Taken};
+use crate::connector::staged_sink::{NAME, Platform, Portion, Setback, StagedSink, Taken};
 use crate::connector::{Answer, DestinationConnector, Failure, ForRun, ItemSink, Means};
 
 const SHOP: Query = Query { name: "shop", text: "query shop { shop { name } }" };
@@ -69,7 +69,7 @@ impl DestinationConnector for ShopifyConnector {
     fn open<'a>(&'a self, run: &'a ForRun) -> Answer<'a, Box<dyn ItemSink>> {
         async move {
             let graph = Graph::new(&self.config, self.credentials.as_ref(), &self.means)?;
-            let stage = Stage::create(&self.means.scratch, run).await?;
+            let stage = Stage::create(&self.means.scratch, run, NAME).await?;
             let shop = Shop {
                 config: self.config.clone(),
                 means: self.means.clone(),

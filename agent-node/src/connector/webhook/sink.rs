@@ -14,7 +14,7 @@ use messages::{ErrorCode, RunId, Secret};
 use super::{body, sign};
 use crate::connector::http::{Client, Reply, judge};
 use crate::connector::stage::{Room, Stage};
-use crate::connector::staged_sink::{Platform, Portion, Setback, StagedSink, Taken};
+use crate::connector::staged_sink::{NAME, Platform, Portion, Setback, StagedSink, Taken};
 use crate::connector::{Answer, DestinationConnector, Failure, ForRun, ItemSink, Means};
 
 /// What a receiver's web server takes without being told to.
@@ -70,7 +70,7 @@ impl DestinationConnector for WebhookConnector {
     fn open<'a>(&'a self, run: &'a ForRun) -> Answer<'a, Box<dyn ItemSink>> {
         async move {
             let hook = self.hook(run.run_id)?;
-            let stage = Stage::create(&self.means.scratch, run).await?;
+            let stage = Stage::create(&self.means.scratch, run, NAME).await?;
             Ok(Box::new(StagedSink::new(hook, self.means.pace, stage)) as Box<dyn ItemSink>)
         }
         .boxed()

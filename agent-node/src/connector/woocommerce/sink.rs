@@ -14,7 +14,7 @@ use messages::connector::{Credentials, WooCommerceDestination};
 use super::plan::{Answer, Known, Outcome, Plan, unaskable};
 use crate::connector::http::{Client, Reply, judge};
 use crate::connector::stage::{Room, Stage};
-use crate::connector::staged_sink::{Platform, Portion, Setback, StagedSink, Taken};
+use crate::connector::staged_sink::{NAME, Platform, Portion, Setback, StagedSink, Taken};
 use crate::connector::{self, DestinationConnector, Failure, ForRun, ItemSink, Means, Numbered};
 
 /// What the shop takes in one batch, unless its owner has changed that.
@@ -72,7 +72,7 @@ impl DestinationConnector for WooCommerceConnector {
     fn open<'a>(&'a self, run: &'a ForRun) -> connector::Answer<'a, Box<dyn ItemSink>> {
         async move {
             let shop = self.shop()?;
-            let stage = Stage::create(&self.means.scratch, run).await?;
+            let stage = Stage::create(&self.means.scratch, run, NAME).await?;
             Ok(Box::new(StagedSink::new(shop, self.means.pace, stage)) as Box<dyn ItemSink>)
         }
         .boxed()

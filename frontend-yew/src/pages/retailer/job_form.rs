@@ -9,6 +9,7 @@ use messages::item::ItemField;
 use yew::prelude::*;
 
 use super::destination_form::{choices, chosen};
+use super::export_fields::ExportFields;
 use super::schedule_fields::ScheduleFields;
 use crate::api::resource::Job;
 use crate::components::field::{CheckField, Choice, RadioRow, SelectField, TextField};
@@ -25,6 +26,9 @@ pub(crate) struct Props {
     pub topic: Rc<TopicState>,
     #[prop_or_default]
     pub existing: Option<JobView>,
+    /// A new job that begins as this one.
+    #[prop_or_default]
+    pub template: Option<JobView>,
     pub on_close: Callback<()>,
 }
 
@@ -33,7 +37,11 @@ part!(pub(crate) JobForm(Props) kept by use_job_form);
 #[hook]
 fn use_job_form(props: &Props) -> Html {
     let save = use_save::<Job>(Some(props.retailer), props.existing.clone(), props.on_close.reform(|_| ()));
-    let spec = props.existing.as_ref().map(|view| view.spec.clone());
+    let spec = match (&props.existing, &props.template) {
+        (Some(view), _) => Some(view.spec.clone()),
+        (None, Some(view)) => Some(draft::copy_of(&view.spec)),
+        (None, None) => None,
+    };
     let agents: Vec<Choice> = props
         .topic
         .agents()
@@ -43,7 +51,8 @@ fn use_job_form(props: &Props) -> Html {
     let destinations: Vec<Choice> =
         props.topic.destinations().iter().map(|d| (d.id.to_string().into(), d.name.clone().into())).collect();
     let on_submit = save.submit.reform(|form: FormValues| json(draft::job(&form)));
-    let (title, action) = if spec.is_some() { ("Edit job", "Save") } else { ("New job", "Create job") };
+    let (title, action) =
+        if props.existing.is_some() { ("Edit job", "Save") } else { ("New job", "Create job") };
     let minutes = spec.as_ref().map_or(60, |s| s.timeout_s.div_ceil(60)).to_string();
     html! {
             { draw!(FormDialog { title, action, wide: true, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: html! { <>
@@ -54,6 +63,7 @@ fn use_job_form(props: &Props) -> Html {
                 </div>
                 { draw!(CsvFields { source: spec.as_ref().map(|s| s.source.clone()) }) }
                 { draw!(Rejects { rule: spec.as_ref().map(|s: &JobSpec| s.reject_rule).unwrap_or_default() }) }
+                { draw!(ExportFields { rules: spec.as_ref().map(|s: &JobSpec| *s.export) }) }
                 { draw!(ScheduleFields { topic: props.topic.clone(), timing: spec.as_ref().map(|s| s.timing.clone()) }) }
                 { draw!(TextField { name: "timeout_min", label: "Longest time a run may take, in minutes", required: true, value: minutes, testid: "job-timeout" }) }
                 { draw!(CheckField { name: "enabled", label: "Enabled", checked: spec.as_ref().is_none_or(|s| s.enabled), hint: "While disabled, it cannot be run." }) }

@@ -1,6 +1,7 @@
 //! The jobs of a retailer, and the button that runs them.
 
 use messages::RetailerId;
+use messages::export::RunMode;
 use messages::http::jobs::JobView;
 use messages::live::Topic;
 use messages::permission::Permission;
@@ -15,6 +16,7 @@ use crate::api::resource::Job;
 use crate::api::{ApiError, browser};
 use crate::components::badge::Badge;
 use crate::components::button::{Button, Tone};
+use crate::components::dialog::Dialog;
 use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
 use crate::components::nav_link::NavLink;
@@ -41,16 +43,22 @@ fn use_jobs(props: &TabProps) -> Html {
         }
     };
     let close = opener(&open, Open::Nothing);
+    let copied = use_state(|| None::<JobView>);
+    let copy = |of: Option<JobView>| {
+        let copied = copied.clone();
+        Callback::from(move |()| copied.set(of.clone()))
+    };
     let actions = |job: &JobView| {
         html! {
             <>
                 if console.may(Permission::RunControl) {
-                    if job.standing.paused.is_some() {
-                        { draw!(ResumeButton { retailer: props.id, job: job.clone(), presence: None }) }
+                    if !job.spec.timing.schedule.is_manual() {
+                        { draw!(PauseButton { retailer: props.id, job: job.clone(), presence: None }) }
                     }
                     { draw!(RunButton { retailer: props.id, job: job.clone(), presence: presence_of(&props.topic, job) }) }
                 }
                 if may {
+                    { draw!(Button { icon: Icon::Copy, tone: Tone::Ghost, small: true, name: format!("Copy {}", job.spec.name), title: "Copy", onclick: copy(Some(job.clone())), testid: "copy-job" }) }
                     { row_actions(&job.spec.name, opener(&open, Open::Edit(job.clone())), opener(&open, Open::Delete(job.clone()))) }
                 }
             </>
@@ -64,6 +72,9 @@ fn use_jobs(props: &TabProps) -> Html {
                     { draw!(Empty { icon: Icon::Play, title: "No job yet", detail: "A job says what is read from where, by which agent, and where it goes.", children: html! { <>{ new }</> } }) }
                 } else {
                     { table(&jobs, &props.topic, actions) }
+                }
+                if let Some(template) = &*copied {
+                    { draw!(JobForm { retailer: props.id, topic: props.topic.clone(), template: template.clone(), on_close: copy(None) }) }
                 }
                 { match &*open {
                     Open::Nothing => Html::default(),
@@ -172,22 +183,27 @@ fn state(job: &JobView) -> Html {
     }
 }
 
-part!(ResumeButton(RunProps) kept by use_resume_button);
+part!(PauseButton(RunProps) kept by use_pause_button);
 
 #[hook]
-fn use_resume_button(props: &RunProps) -> Html {
+fn use_pause_button(props: &RunProps) -> Html {
     let console = use_console();
-    let (retailer, job) = (props.retailer, props.job.id);
-    let resume = use_action(move |()| {
+    let (retailer, job, paused) = (props.retailer, props.job.id, props.job.standing.paused.is_some());
+    let turn = use_action(move |()| {
         let console = console.clone();
         async move {
-            console.api.resume_job(retailer, job).await?;
+            if paused {
+                console.api.resume_job(retailer, job).await?;
+            } else {
+                console.api.pause_job(retailer, job).await?;
+            }
             console.live.touched(Topic::Retailer(retailer));
             Ok(())
         }
     });
+    let (label, testid) = if paused { ("Resume", "resume-job") } else { ("Pause", "pause-job") };
     html! {
-        { draw!(Button { label: "Resume", small: true, busy: resume.busy, name: format!("Resume {}", props.job.spec.name), onclick: resume.run, testid: "resume-job" }) }
+        { draw!(Button { label, small: true, busy: turn.busy, name: format!("{label} {}", props.job.spec.name), title: "Its schedule; Run works all the same", onclick: turn.run, testid }) }
     }
 }
 
@@ -211,11 +227,11 @@ fn use_run_button(props: &RunProps) -> Html {
     let key = use_mut_ref(browser::random_key);
     let start = {
         let (retailer, job) = (props.retailer, props.job.id);
-        use_action(move |()| {
+        use_action(move |mode: RunMode| {
             let (console, navigator, key) = (console.clone(), navigator.clone(), key.clone());
             async move {
                 let sent = key.borrow().clone();
-                let answer = console.api.start_run(retailer, job, sent).await;
+                let answer = console.api.start_run(retailer, job, mode, sent).await;
                 if matches!(answer, Ok(_) | Err(ApiError::Refused(_))) {
                     *key.borrow_mut() = browser::random_key();
                 }
@@ -235,6 +251,11 @@ fn use_run_button(props: &RunProps) -> Html {
             }
         })
     };
+    let asking = use_state_eq(|| false);
+    let ask = |on: bool| {
+        let asking = asking.clone();
+        Callback::from(move |()| asking.set(on))
+    };
     let title =
         if waits { "The agent is not connected: the run will wait for it." } else { "Run this job now" };
     html! {
@@ -242,7 +263,41 @@ fn use_run_button(props: &RunProps) -> Html {
             if waits && props.job.spec.enabled {
                 <small class="warn-text" data-testid="run-waits">{ "will wait for the agent" }</small>
             }
-            { draw!(Button { label: "Run", icon: Icon::Play, tone: Tone::Primary, small: true, busy: start.busy, disabled: !props.job.spec.enabled, name: format!("Run {}", props.job.spec.name), title, onclick: start.run, testid: "run-job" }) }
+            { draw!(Button { label: "Run", icon: Icon::Play, tone: Tone::Primary, small: true, busy: start.busy, disabled: !props.job.spec.enabled, name: format!("Run {}", props.job.spec.name), title, onclick: start.run.reform(|()| RunMode::Usual), testid: "run-job" }) }
+            { draw!(Button { icon: Icon::Down, tone: Tone::Ghost, small: true, disabled: !props.job.spec.enabled, name: format!("Run {} in another way", props.job.spec.name), title: "Full export, dry run", onclick: ask(true), testid: "run-ways" }) }
+            if *asking {
+                { draw!(WaysDialog { job: props.job.spec.name.clone(), busy: start.busy, on_start: start.run.clone(), on_close: ask(false) }) }
+            }
         </span>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct WaysProps {
+    job: AttrValue,
+    busy: bool,
+    on_start: Callback<RunMode>,
+    on_close: Callback<()>,
+}
+
+part!(WaysDialog(WaysProps) drawn by draw_ways_dialog);
+
+/// The ways to run a job for once that are not what it says.
+fn draw_ways_dialog(props: &WaysProps) -> Html {
+    let way = |mode: RunMode, label: &'static str, text: &'static str, testid: &'static str| {
+        html! {
+            <div class="way">
+                <p>{ text }</p>
+                { draw!(Button { label, busy: props.busy, onclick: props.on_start.reform(move |()| mode), testid }) }
+            </div>
+        }
+    };
+    html! {
+        { draw!(Dialog { title: format!("Run “{}” in another way", props.job), on_close: props.on_close.clone(), testid: "run-ways-dialog", children: html! { <>
+            <div class="dialog-body">
+                { way(RunMode::Dry, "Dry run", "Reads and checks everything, sends nothing, and shows what would be sent and what the guard would say.", "run-dry") }
+                { way(RunMode::Full, "Full export", "Sends everything, also where the job sends changes only. The guard is on as usual.", "run-full") }
+            </div>
+        </> } }) }
     }
 }

@@ -1,12 +1,14 @@
 //! The runs of a retailer, all of them by pages, those at hand live.
 
-use messages::JobId;
+use messages::Timestamp;
 use messages::http::paging::ListQuery;
 use messages::run::RunState;
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use super::TabProps;
+use crate::api::browser;
+use crate::api::runs::RunsAsked;
 use crate::components::async_view;
 use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
@@ -18,10 +20,19 @@ use crate::state::words;
 
 const SIZE: u32 = 25;
 
+/// Days, and how they are called.
+const AGES: [(&str, &str); 4] =
+    [("1", "Last 24 hours"), ("7", "Last 7 days"), ("30", "Last 30 days"), ("90", "Last 90 days")];
+
+/// So many days ago.
+fn since(now: Timestamp, days: &str) -> Option<Timestamp> {
+    Some(Timestamp(now.0 - days.parse::<i64>().ok()? * 86_400_000))
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Asked {
-    job: Option<JobId>,
+    which: RunsAsked,
     state: Option<String>,
     trail: Trail,
 }
@@ -46,7 +57,7 @@ fn use_runs(props: &TabProps) -> Html {
                     limit: Some(SIZE),
                     ..ListQuery::default()
                 };
-                api.runs(retailer, asked.job, &query).await
+                api.runs(retailer, &asked.which, &query).await
             }
         })
     };
@@ -61,7 +72,7 @@ fn use_runs(props: &TabProps) -> Html {
                         return if *asked == Asked::default() {
                             html! { { draw!(Empty { icon: Icon::Play, title: "No run yet", detail: "Run a job, and follow it here." }) } }
                         } else {
-                            html! { { draw!(Empty { icon: Icon::Search, title: "Nothing matches", detail: "No run of this job is in this state." }) } }
+                            html! { { draw!(Empty { icon: Icon::Search, title: "Nothing matches", detail: "No run is like this." }) } }
                         };
                     }
                     let runs = page.items.iter().map(|run| props.topic.run(run.id).unwrap_or(run).clone()).collect::<Vec<_>>();
@@ -88,15 +99,27 @@ fn filters(asked: &UseStateHandle<Asked>, props: &TabProps) -> Html {
             asked.set(next);
         })
     };
-    let by_job = choose(|asked, value| asked.job = value.parse().ok());
+    let by_job = choose(|asked, value| asked.which.job = value.parse().ok());
+    let by_agent = choose(|asked, value| asked.which.agent = value.parse().ok());
+    let by_age = choose(|asked, value| asked.which.from = since(browser::now(), &value));
     let by_state = choose(|asked, value| asked.state = (!value.is_empty()).then_some(value));
     html! {
         <>
             <select aria-label="Job" onchange={by_job}>
-                <option value="" selected={asked.job.is_none()}>{ "All jobs" }</option>
+                <option value="" selected={asked.which.job.is_none()}>{ "All jobs" }</option>
                 { for props.topic.jobs().iter().map(|job| html! {
-                    <option value={job.id.to_string()} selected={asked.job == Some(job.id)}>{ &job.spec.name }</option>
+                    <option value={job.id.to_string()} selected={asked.which.job == Some(job.id)}>{ &job.spec.name }</option>
                 }) }
+            </select>
+            <select aria-label="Agent" onchange={by_agent}>
+                <option value="" selected={asked.which.agent.is_none()}>{ "All agents" }</option>
+                { for props.topic.agents().iter().map(|agent| html! {
+                    <option value={agent.id.to_string()} selected={asked.which.agent == Some(agent.id)}>{ &agent.spec.name }</option>
+                }) }
+            </select>
+            <select aria-label="Age" onchange={by_age}>
+                <option value="" selected={asked.which.from.is_none()}>{ "Any time" }</option>
+                { for AGES.map(|(days, label)| html! { <option value={days}>{ label }</option> }) }
             </select>
             <select aria-label="State" onchange={by_state}>
                 <option value="" selected={asked.state.is_none()}>{ "All states" }</option>

@@ -1,6 +1,7 @@
 //! Forms and the documents that come of them.
 
 use messages::connector::Credentials;
+use messages::export::{ExportRules, HarmGuard, Scope, VanishedRule};
 
 use super::*;
 
@@ -52,6 +53,49 @@ fn a_destination_needs_credentials_unless_they_are_stored() {
     let spec = destination(&sftp(&[("credentials.password", " pw ")]), false).unwrap();
     assert_eq!(spec.credentials, Some(Credentials::Password { password: Secret::new(" pw ") }));
     assert_eq!(fields(destination(&sftp(&[("config.port", "x")]), true)), ["config.port"]);
+}
+
+#[test]
+fn what_a_job_sends_and_when_it_stops_are_read_from_its_form() {
+    let with = |extra: &[(&str, &str)]| {
+        let mut pairs = vec![
+            ("name", "Prices"),
+            ("agent_id", ID),
+            ("destination_id", ID),
+            ("timeout_min", "60"),
+            ("source.path", "/pos/items.csv"),
+            ("source.delimiter", ","),
+        ];
+        pairs.extend(extra);
+        job(&form(&pairs))
+    };
+    assert_eq!(*with(&[]).unwrap().export, ExportRules::default(), "what was not drawn is off");
+    let rules = with(&[
+        ("export.scope", "incremental"),
+        ("export.vanished", "zero_stock"),
+        ("export.guard.vanished_percent", " 30 "),
+        ("export.guard.zeroed_percent", ""),
+        ("export.guard.repriced_percent", "0"),
+        ("export.guard.repriced_by_percent", "20"),
+        ("export.guard.floor", "15"),
+    ])
+    .unwrap()
+    .export;
+    assert_eq!((rules.scope, rules.vanished), (Scope::Incremental, VanishedRule::ZeroStock));
+    let guard = HarmGuard {
+        vanished_percent: Some(30),
+        zeroed_percent: None,
+        repriced_percent: Some(0),
+        repriced_by_percent: 20,
+        floor: 15,
+    };
+    assert_eq!(rules.guard, guard);
+    let over = [("export.guard.vanished_percent", "101"), ("export.guard.floor", "1")];
+    assert_eq!(fields(with(&over)), ["export.guard.vanished_percent"]);
+    assert_eq!(fields(with(&[("export.guard.floor", "many")])), ["export.guard.floor"]);
+    let copy = copy_of(&JobSpec { name: "ü".repeat(120), enabled: true, ..with(&[]).unwrap() });
+    assert!(copy.validate().is_ok() && copy.name.ends_with(" (copy)") && !copy.enabled);
+    assert!(export::usual().guard.is_on() && export::usual().need_comparison());
 }
 
 #[test]

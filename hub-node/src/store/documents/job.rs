@@ -8,6 +8,7 @@ use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
 use super::connector::ConnectorDoc;
+use super::export::RulesDoc;
 use super::retailer::{BriefDoc, is_failure};
 use super::timing::{CadenceDoc, TimingDoc};
 use super::value::{StampDoc, StoredId, Unreadable, count, fold, long, small};
@@ -28,6 +29,9 @@ pub(crate) struct JobDoc {
     pub(crate) timeout_s: i64,
     pub(crate) enabled: bool,
     pub(crate) last_run: Option<BriefDoc>,
+    /// Absent in jobs from before there were rules about what is sent.
+    #[serde(default)]
+    pub(crate) export: Option<RulesDoc>,
     /// Absent in jobs from before there were schedules.
     #[serde(default)]
     pub(crate) timing: Option<TimingDoc>,
@@ -102,6 +106,7 @@ impl TryFrom<&Job> for JobDoc {
             destination_id: job.spec.destination_id.stored(),
             source: ConnectorDoc::of_source(&job.spec.source)?,
             reject_rule: job.spec.reject_rule.into(),
+            export: Some(job.spec.export.as_ref().into()),
             timeout_s: job.spec.timeout_s.into(),
             enabled: job.spec.enabled,
             last_run: job.last_run.as_ref().map(Into::into),
@@ -126,6 +131,7 @@ impl TryFrom<JobDoc> for Job {
                 destination_id: DestinationId::read(stored.destination_id),
                 source: stored.source.source()?,
                 reject_rule: stored.reject_rule.try_into()?,
+                export: Box::new(stored.export.map(TryInto::try_into).transpose()?.unwrap_or_default()),
                 timeout_s: small(stored.timeout_s, "timeout_s")?,
                 enabled: stored.enabled,
                 timing: stored.timing.map(TryInto::try_into).transpose()?.unwrap_or_default(),

@@ -9,6 +9,7 @@ use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
 use super::connector::ConnectorDoc;
+use super::export::{OrderDoc, SurveyDoc, VerdictDoc};
 use super::job::RejectRuleDoc;
 use super::timing::{RetriesDoc, WaitDoc};
 use super::value::{StampDoc, StoredId, Unreadable, count, date, long, small, time};
@@ -39,6 +40,12 @@ pub(crate) struct RunDoc {
     pub(crate) finished_at: Option<DateTime>,
     #[serde(default)]
     pub(crate) wait: Option<WaitDoc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) survey: Option<SurveyDoc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) verdict: Option<VerdictDoc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) approves: Option<bson::Uuid>,
     /// Read by lists over retailers; written by `tenant`, like everywhere.
     #[serde(default, skip_serializing)]
     pub(crate) retailer_id: Option<bson::Uuid>,
@@ -61,6 +68,9 @@ pub(crate) struct PlanDoc {
     /// Absent in runs from before there were retries.
     #[serde(default)]
     retries: Option<RetriesDoc>,
+    /// Absent in runs from before there were orders.
+    #[serde(default)]
+    export: Option<OrderDoc>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +162,7 @@ impl TryFrom<&Run> for RunDoc {
                 reject_rule: run.plan.reject_rule.into(),
                 timeout_s: run.plan.timeout_s.into(),
                 retries: Some(run.plan.retries.into()),
+                export: Some((&run.plan.export).into()),
             },
             state: state_text(run.state),
             over: run.state.is_over(),
@@ -167,6 +178,9 @@ impl TryFrom<&Run> for RunDoc {
             started_at: run.started_at.map(date),
             finished_at: run.finished_at.map(date),
             wait: Some((&run.wait).into()),
+            survey: run.survey.as_deref().map(TryInto::try_into).transpose()?,
+            verdict: run.verdict.as_ref().map(Into::into),
+            approves: run.approves.map(StoredId::stored),
             retailer_id: None,
         })
     }
@@ -196,6 +210,7 @@ impl TryFrom<RunDoc> for Run {
                 reject_rule: stored.plan.reject_rule.try_into()?,
                 timeout_s: small(stored.plan.timeout_s, "plan.timeout_s")?,
                 retries: stored.plan.retries.map(TryInto::try_into).transpose()?.unwrap_or_default(),
+                export: stored.plan.export.map(TryInto::try_into).transpose()?.unwrap_or_default(),
             },
             state: read_state(&stored.state)?,
             command_id: CommandId::read(stored.command_id),
@@ -209,6 +224,9 @@ impl TryFrom<RunDoc> for Run {
             started_at: stored.started_at.map(time),
             finished_at: stored.finished_at.map(time),
             wait: stored.wait.map(TryInto::try_into).transpose()?.unwrap_or_default(),
+            survey: stored.survey.and_then(|survey| survey.read()),
+            verdict: stored.verdict.map(Into::into),
+            approves: stored.approves.map(RunId::read),
         })
     }
 }

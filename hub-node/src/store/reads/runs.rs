@@ -2,11 +2,11 @@
 
 use actors::domain::Run;
 use actors::ports::StoreError;
-use bson::doc;
+use bson::{Document, doc};
 use messages::http::paging::{ListQuery, Page};
 use messages::http::runs::RunView;
 use messages::run::RunState;
-use messages::{ErrorCode, JobId, Problem};
+use messages::{AgentId, ErrorCode, JobId, Problem, Timestamp};
 
 use super::cursor::{cut, decode, encode};
 use crate::store::documents::run::RunDoc;
@@ -20,6 +20,31 @@ const LIST: &str = "runs";
 pub struct RunFilter {
     pub job: Option<JobId>,
     pub state: Option<RunState>,
+    pub agent: Option<AgentId>,
+    /// Made at this instant or later.
+    pub from: Option<Timestamp>,
+    /// Made before this instant.
+    pub until: Option<Timestamp>,
+}
+
+impl RunFilter {
+    /// What of it is a condition on identifiers: they begin with the time of making, to the millisecond.
+    fn identifiers(&self) -> Document {
+        let mut bounds = doc! {};
+        for (operator, at) in [("$gte", self.from), ("$lt", self.until)] {
+            if let Some(at) = at {
+                bounds.insert(operator, first_of(at));
+            }
+        }
+        bounds
+    }
+}
+
+/// The lowest identifier that can have been made at this instant.
+fn first_of(at: Timestamp) -> bson::Uuid {
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&at.0.max(0).to_be_bytes()[2..]);
+    bson::Uuid::from_bytes(bytes)
 }
 
 impl TenantDb {
@@ -33,10 +58,19 @@ impl TenantDb {
         if let Some(state) = filter.state {
             all.insert("state", state.as_str());
         }
+        if let Some(agent) = filter.agent {
+            all.insert("agent_id", agent.stored());
+        }
+        let mut identifiers = filter.identifiers();
+        if !identifiers.is_empty() {
+            all.insert("_id", identifiers.clone());
+        }
         let mut wanted = all.clone();
         if let Some(cursor) = &query.cursor {
             let last: (bson::Uuid,) = decode(LIST, cursor)?;
-            wanted.insert("_id", doc! { "$lt": last.0 });
+            // The last one shown was made within the time that is asked for.
+            identifiers.insert("$lt", last.0);
+            wanted.insert("_id", identifiers);
         }
         let size = query.page_size();
         let (rows, total) = tokio::try_join!(

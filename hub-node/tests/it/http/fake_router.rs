@@ -107,7 +107,9 @@ impl Inner {
                 self.things.insert((retailer, EntityId::Run(run)), Entity::Run(view));
                 self.get(retailer, EntityId::Run(run)).map(entity)
             }
-            Request::CancelRun { run, .. } => self.get(retailer, EntityId::Run(run)).map(entity),
+            Request::CancelRun { run, .. }
+            | Request::ApproveRun { stopped: run, .. }
+            | Request::RefuseRun { stopped: run, .. } => self.get(retailer, EntityId::Run(run)).map(entity),
             Request::OfferEnrolment { agent, token, .. } => {
                 self.get(retailer, EntityId::Agent(agent))?;
                 self.tokens.insert((retailer, agent), token);
@@ -236,6 +238,10 @@ fn run_view(retailer_id: RetailerId, job_id: JobId, id: messages::RunId) -> RunV
         not_before: None,
         expires_at: None,
         moved: None,
+        mode: messages::export::RunMode::Usual,
+        survey: None,
+        verdict: None,
+        approves: None,
         created_at: Timestamp(1_800_000_000_000),
         started_at: None,
         finished_at: None,

@@ -137,6 +137,9 @@ async fn every_wrong_body_is_refused_with_a_stable_code() {
     let mut walked = 0;
     for (at, route) in routes().iter().enumerate().filter(|(_, route)| route.request.is_some()) {
         for (media, body, expected) in cases {
+            if route.body_optional && body.is_empty() {
+                continue;
+            }
             let mut request = rig.request(route.method.clone(), &fill(route.path, &values));
             request = request.bearer_auth(&admin.token).header("if-match", "\"1\"").body(body.to_owned());
             request = request.header("x-forwarded-for", format!("10.0.1.{at}"));

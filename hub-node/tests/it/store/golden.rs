@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bson::{Document, doc};
 use messages::connector::SourceConfig;
+use messages::export::{ExportOrder, ExportRules};
 use messages::ids::SpoolId;
 use messages::run::{LogLevel, RunState};
 use messages::schedule::Timing;
@@ -53,6 +54,9 @@ async fn documents_of_shape_1_are_read() {
     assert_eq!((&job.spec.timing, &job.cadence), (&Timing::default(), &Cadence::default()));
     assert_eq!(image.agents[0].spec.most_runs, 8);
     assert!(image.runs.iter().all(|run| run.wait == Wait::default()));
+    assert_eq!(*job.spec.export, ExportRules::default());
+    assert!(image.runs.iter().all(|run| run.plan.export == ExportOrder::default()));
+    assert!(image.runs.iter().all(|run| (&run.survey, &run.verdict, run.approves) == (&None, &None, None)));
     assert_eq!((job.spec.name.as_str(), &job.spec.source), ("Nightly", &sample::csv()));
     assert_eq!(image.destinations[0].config, sample::sftp());
     assert_eq!(image.agents[0].spec.name, "Till");

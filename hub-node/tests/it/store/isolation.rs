@@ -40,7 +40,7 @@ async fn one_retailer_sees_nothing_of_another() {
     assert_eq!(tenant.rejects(their_run, &list).await.unwrap().total, 0);
     let all: Vec<_> = tenant.all_rejects(their_run).await.unwrap().try_collect().await.unwrap();
     assert_eq!(all, []);
-    let filter = RunFilter { job: Some(images[1].jobs[0].id), state: None };
+    let filter = RunFilter { job: Some(images[1].jobs[0].id), ..RunFilter::default() };
     assert_eq!(tenant.runs(&filter, &list).await.unwrap().total, 0);
     let seen: Vec<_> = tenant.runs(&RunFilter::default(), &list).await.unwrap().items;
     assert!(seen.len() == 2 && seen.iter().all(|run| run.retailer_id == ours));

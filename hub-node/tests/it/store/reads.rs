@@ -13,7 +13,7 @@ use messages::ids::SpoolId;
 use messages::permission::RetailerScope;
 use messages::run::{LogLevel, LogLine, RunState};
 use messages::version::Epoch;
-use messages::{ErrorCode, RetailerId, RunId, Version};
+use messages::{AgentId, ErrorCode, RetailerId, RunId, Timestamp, Version};
 
 use crate::support::{sample, store};
 
@@ -193,8 +193,10 @@ async fn runs_logs_and_rejects_page_by_page() {
         asked.cursor = Some(next);
     }
     assert_eq!(seen, expected);
-    let failed = RunFilter { job: Some(job.id), state: Some(RunState::Failed) };
+    let failed = RunFilter { job: Some(job.id), state: Some(RunState::Failed), ..RunFilter::default() };
     assert_eq!(tenant.runs(&failed, &ListQuery::default()).await.unwrap().total, 12);
+
+    runs_of_a_time_and_an_agent(&tenant, &expected, job.spec.agent_id).await;
 
     let run = image.runs[0].id;
     let levels = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
@@ -224,6 +226,30 @@ async fn runs_logs_and_rejects_page_by_page() {
     let page = tenant.rejects(run, &ListQuery { limit: Some(20), ..ListQuery::default() }).await.unwrap();
     let rest = ListQuery { cursor: page.next, ..ListQuery::default() };
     assert_eq!(tenant.rejects(run, &rest).await.unwrap().items, rejects[20..]);
+}
+
+async fn runs_of_a_time_and_an_agent(tenant: &TenantDb, newest_first: &[RunId], agent: AgentId) {
+    let made = |id: &RunId| {
+        let mut at = [0; 8];
+        at[2..].copy_from_slice(&id.as_uuid().into_bytes()[..6]);
+        Timestamp(i64::from_be_bytes(at))
+    };
+    let (from, until) = (made(&newest_first[18]), made(&newest_first[3]));
+    let filter =
+        RunFilter { agent: Some(agent), from: Some(from), until: Some(until), ..RunFilter::default() };
+    let expected: Vec<_> =
+        newest_first.iter().filter(|id| (from..until).contains(&made(id))).copied().collect();
+    let (mut seen, mut asked) = (Vec::new(), ListQuery { limit: Some(4), ..ListQuery::default() });
+    loop {
+        let page = tenant.runs(&filter, &asked).await.unwrap();
+        assert_eq!(page.total, expected.len() as u64);
+        seen.extend(page.items.into_iter().map(|run| run.id));
+        let Some(next) = page.next else { break };
+        asked.cursor = Some(next);
+    }
+    assert_eq!(seen, expected);
+    let nobody = RunFilter { agent: Some(AgentId::new()), ..RunFilter::default() };
+    assert_eq!(tenant.runs(&nobody, &ListQuery::default()).await.unwrap().total, 0);
 }
 
 /// Back from the end, page by page: no line twice, none left out, and what comes meanwhile does not shift the pages.

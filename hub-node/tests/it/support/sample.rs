@@ -8,11 +8,16 @@ use messages::connector::{
     ColumnName, CsvSource, DecimalMark, DestinationConfig, FileFormat, LocalFileDestination, SftpDestination,
     SourceConfig, TextEncoding,
 };
+use messages::export::{
+    Alarm, ExportOrder, ExportRules, Harm, HarmGuard, HarmKind, ItemChange, PreviewRow, RunMode, Sample,
+    Scope, Survey, VanishedRule, Verdict,
+};
 use messages::http::agents::{AgentSpec, Machine, Transport, TransportKind};
 use messages::http::jobs::{JobSpec, RejectRule};
 use messages::http::retailers::RetailerSpec;
 use messages::http::runs::Trigger;
 use messages::http::stores::StoreSpec;
+use messages::item::Item;
 use messages::item::ItemField;
 use messages::run::{Actor, LogLevel, LogLine, Progress, Reject, RunFailure, RunState, Transition};
 use messages::schedule::{MaintenanceWindow, MissedRule, OverlapRule, Paused, RetryRule, Schedule, Timing};
@@ -125,6 +130,7 @@ pub(crate) fn job(name: &str, agent: AgentId, destination: DestinationId) -> Job
             destination_id: destination,
             source: csv(),
             reject_rule: RejectRule::StopAbove { items: 10 },
+            export: Box::new(rules()),
             timeout_s: 600,
             enabled: true,
             timing: timing(),
@@ -139,6 +145,59 @@ pub(crate) fn job(name: &str, agent: AgentId, destination: DestinationId) -> Job
             failures_in_row: 2,
             paused: Some(Paused { at: NOW, reason: "ten failures".into() }),
         },
+    }
+}
+
+/// Nothing as it is unless told.
+fn rules() -> ExportRules {
+    ExportRules {
+        scope: Scope::Incremental,
+        vanished: VanishedRule::ZeroStock,
+        guard: HarmGuard {
+            vanished_percent: Some(30),
+            zeroed_percent: Some(0),
+            repriced_percent: None,
+            repriced_by_percent: 5,
+            floor: 20,
+        },
+    }
+}
+
+fn survey() -> Survey {
+    let sku = || "1001".to_owned();
+    Survey {
+        known: Some(100),
+        note: Some("the settings have changed".into()),
+        full: true,
+        new: 1,
+        changed: 2,
+        unchanged: 3,
+        rejected: 4,
+        harm: Harm { vanished: 40, zeroed: 3, repriced: 2 },
+        alarms: vec![Alarm { kind: HarmKind::Vanished, count: 40, of: 100, limit_percent: 30 }],
+        samples: vec![Sample {
+            kind: HarmKind::Repriced,
+            sku: sku(),
+            name: "Milk".into(),
+            before: "1.29".into(),
+            after: "2.00".into(),
+        }],
+        preview: vec![PreviewRow {
+            row: 2,
+            item: Item {
+                sku: sku(),
+                name: "Milk".into(),
+                barcode: None,
+                price: "1.290".parse().unwrap(),
+                tax_rate: None,
+                stock: None,
+                unit: None,
+                category: None,
+                description: None,
+            },
+            sent: "1001,Milk".into(),
+            change: ItemChange::Changed,
+        }],
     }
 }
 
@@ -180,6 +239,11 @@ pub(crate) fn run(job: &Job, state: RunState) -> Run {
             reject_rule: RejectRule::Continue,
             timeout_s: 60,
             retries: RetryRule { attempts: 3, first_wait_s: 10, longest_wait_s: 100 },
+            export: ExportOrder {
+                rules: rules(),
+                mode: RunMode::Full,
+                approved: Some(Harm { vanished: 40, zeroed: 3, repriced: 2 }),
+            },
         },
         state,
         command_id: CommandId::new(),
@@ -211,6 +275,14 @@ pub(crate) fn run(job: &Job, state: RunState) -> Run {
             expires_at: Some(Timestamp(NOW.0 + 9)),
             place: -3,
         },
+        survey: Some(Box::new(survey())),
+        verdict: Some(Verdict {
+            at: NOW,
+            user_id: UserId::new(),
+            user_name: "Mai".into(),
+            approved_by_run: Some(RunId::new()),
+        }),
+        approves: Some(RunId::new()),
     }
 }
 

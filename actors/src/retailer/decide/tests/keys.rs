@@ -43,6 +43,7 @@ fn a_run_is_started_once_for_a_key() {
     let mut desk = Desk::new();
     let (.., job) = desk.site();
     let start = |key: &str| Request::StartRun {
+        mode: messages::export::RunMode::Usual,
         job,
         run: RunId::new(),
         author: author(),
