@@ -8,6 +8,7 @@
 //! local         pure: an instant → the store's day and hour
 //! edges, letters   pure: places and their credentials; deciding on what was set aside
 //! work          one round: look, decide on all that waits, commit
+//! pulse, show   who is heard of, and what consoles are told of the ledger
 //! actor, host   `Ingest`, one actor for each retailer, found and started like the retailer's own
 //! ```
 //!
@@ -20,10 +21,12 @@ mod edges;
 mod event;
 pub mod host;
 mod letters;
-mod local;
+pub mod local;
 pub mod model;
 mod plan;
+mod pulse;
 pub mod request;
+mod show;
 mod work;
 
 #[cfg(test)]

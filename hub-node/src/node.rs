@@ -168,6 +168,7 @@ async fn serve(
         fleet: engine.fleet.clone(),
         settings: settings(config, public_url),
         metrics,
+        levels: crate::http::Levels::default(),
         draining: draining.clone(),
     };
     let door = Door::new(engine.router.clone(), sockets.strangers.clone());
@@ -320,7 +321,11 @@ impl Engine {
         let ingest = IngestHost::new(
             retailers.clone(),
             ownership.clone(),
-            IngestTools { store: Arc::new(store.clone()), clock: Timestamp::now },
+            IngestTools {
+                store: Arc::new(store.clone()),
+                feed: Arc::new(feed.clone()),
+                clock: Timestamp::now,
+            },
         );
         let host =
             Arc::new(Host::new(retailers.clone(), addresses.clone(), ownership, tools).with_ingest(ingest));

@@ -3,7 +3,7 @@
 //! | who speaks | to whom | in |
 //! |---|---|---|
 //! | till | edge | [`checkout`] bodies under `/v1`, [`status`] |
-//! | edge | hub | [`ingest`] batches of [`event`]s, by HTTP or, with the feature `grpc`, as a stream |
+//! | edge | hub | [`ingest`] batches of [`event`]s, by HTTP or, with the feature `grpc`, as a stream; [`pulse`]s |
 //!
 //! Every amount is a whole number of the smallest unit of the document's currency ([`money`]), every quantity a whole
 //! number of thousandths ([`amount_of_goods`]). No float comes near either.
@@ -17,6 +17,7 @@ pub mod event;
 pub mod grpc;
 pub mod ingest;
 pub mod money;
+pub mod pulse;
 pub mod status;
 
 pub use amount_of_goods::Quantity;

@@ -16,11 +16,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::model::Edge;
 use super::request::{EdgeReply, EdgeRequest};
+use super::show::{self, Shown};
 use super::work::{Done, Round, carry_out};
 use crate::clock;
 use crate::failpoint;
 use crate::observe::Observable;
-use crate::ports::{LedgerStore, StoreError};
+use crate::ports::{LedgerStore, LiveFeed, StoreError};
 use crate::supervise::NotWanted;
 
 /// As many as may wait.
@@ -37,6 +38,7 @@ pub struct Ingest;
 #[derive(Clone)]
 pub struct Tools {
     pub store: Arc<dyn LedgerStore>,
+    pub feed: Arc<dyn LiveFeed>,
     pub clock: fn() -> Timestamp,
 }
 
@@ -58,6 +60,10 @@ pub struct Asked {
 pub enum IngestMsg {
     Ask(Box<Asked>),
     Settled(Box<Outcome>),
+    /// Is anybody silent?
+    Look,
+    /// Consoles were told of the ledger a while ago.
+    Rested,
     Observe(RpcReplyPort<Value>),
 }
 
@@ -75,11 +81,12 @@ pub struct Outcome {
 }
 
 pub struct State {
-    retailer: RetailerId,
-    epoch: Epoch,
-    tools: Tools,
-    version: Version,
-    edges: Arc<BTreeMap<EdgeId, Edge>>,
+    pub(super) retailer: RetailerId,
+    pub(super) epoch: Epoch,
+    pub(super) tools: Tools,
+    pub(super) version: Version,
+    pub(super) edges: Arc<BTreeMap<EdgeId, Edge>>,
+    pub(super) shown: Shown,
     queue: VecDeque<Asked>,
     working: Option<Vec<Asked>>,
     /// So many of the queue's first entries are carried out one by one, to find the one that cannot be.
@@ -95,7 +102,7 @@ impl Actor for Ingest {
     type State = State;
     type Arguments = Arguments;
 
-    async fn pre_start(&self, _: ActorRef<IngestMsg>, args: Arguments) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(&self, me: ActorRef<IngestMsg>, args: Arguments) -> Result<State, ActorProcessingErr> {
         let Arguments { retailer, epoch, tools } = args;
         let not_owner = || NotWanted("this node does not own the retailer".into());
         let epoch = epoch.ok_or_else(not_owner)?;
@@ -103,7 +110,9 @@ impl Actor for Ingest {
             Err(StoreError::Fenced) => return Err(not_owner().into()),
             opened => opened?,
         };
+        me.send_interval(show::LOOK_EVERY, || IngestMsg::Look);
         Ok(State {
+            shown: Shown::new((tools.clock)()),
             retailer,
             epoch,
             tools,
@@ -126,11 +135,16 @@ impl Actor for Ingest {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            IngestMsg::Ask(asked) => {
-                state.queue.push_back(*asked);
-                begin(&me, state);
-            }
+            IngestMsg::Ask(asked) => match show::at_once(&me, state, &asked.request) {
+                Some(answer) => show::reply(*asked, answer),
+                None => {
+                    state.queue.push_back(*asked);
+                    begin(&me, state);
+                }
+            },
             IngestMsg::Settled(outcome) => return settle(&me, state, *outcome),
+            IngestMsg::Look => show::look(&me, state),
+            IngestMsg::Rested => show::rested(&me, state),
             IngestMsg::Observe(reply) => drop(reply.send(snapshot(state))),
         }
         Ok(())
@@ -205,10 +219,7 @@ fn gather(state: &mut State) -> Vec<Asked> {
 }
 
 fn refuse(asked: Asked, problem: Problem) {
-    let Asked { reply, permit, .. } = asked;
-    // A caller that has gone needs no answer.
-    drop(reply.send(Err(problem)));
-    drop(permit);
+    show::reply(asked, Err(problem));
 }
 
 /// The round has ended.
@@ -222,11 +233,14 @@ fn settle(me: &ActorRef<IngestMsg>, state: &mut State, outcome: Outcome) -> Resu
             state.set_aside += done.set_aside;
             state.version = done.version;
             state.edges = done.edges;
+            let mut heard = Vec::new();
             for (asked, answer) in working.into_iter().zip(done.answers) {
-                let Asked { reply, permit, .. } = asked;
-                drop(reply.send(answer));
-                drop(permit);
+                if answer.is_ok() {
+                    heard.push(asked.request.clone());
+                }
+                show::reply(asked, answer);
             }
+            show::settled(me, state, &heard);
         }
         Err(error) => return give_up(me, state, working, error),
     }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use messages::edge::ingest::IngestAnswer;
+use messages::edge::pulse::EdgePulse;
 use messages::http::dead_letters::LetterView;
+use messages::live::LedgerMark;
+use messages::run::Presence;
 use messages::{DeviceId, EdgeId, EventId, StoreId, StreamId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +37,12 @@ pub enum EdgeRequest {
     Admit { edge: EdgeId, credential: SecretHash },
     /// Apply events. Answer: [`EdgeReply::Ingested`] after the commit.
     Batch(Arc<Parcel>),
+    /// A device tells of itself. Answered from memory, and gone with it: [`EdgeReply::Done`].
+    Pulse { edge: EdgeId, credential: SecretHash, pulse: EdgePulse },
+    /// Which devices are heard of? Answer: [`EdgeReply::Heard`].
+    Heard,
+    /// How far is the ledger? Answer: [`EdgeReply::Mark`].
+    Mark,
     /// Decide on an event that was set aside. Answer: [`EdgeReply::Letter`].
     Letter { event: EventId, expected: Version, act: LetterAct, author: Author },
 }
@@ -96,4 +105,15 @@ pub enum EdgeReply {
     Enrolled { store: StoreId },
     Ingested(IngestAnswer),
     Letter(Box<LetterView>),
+    Heard(Vec<Heard>),
+    Mark(LedgerMark),
+}
+
+/// What is known of a device beside its events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    pub edge: EdgeId,
+    pub presence: Presence,
+    pub last_seen_at: Option<Timestamp>,
+    pub pulse: Option<EdgePulse>,
 }

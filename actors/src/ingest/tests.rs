@@ -4,3 +4,4 @@ mod faults;
 mod ledger;
 mod rounds;
 mod samples;
+mod show;

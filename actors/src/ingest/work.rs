@@ -117,6 +117,14 @@ fn read_one(sent: &Sent, wanted: &mut Wanted) -> Read {
     Ok(fact)
 }
 
+/// Events that tell of a sale or of its return.
+const SOLD: [&str; 2] = ["sale_recorded", "refund_recorded"];
+
+/// When something was sold or taken back last, going by the names of the events.
+fn latest_sale(parcel: &Parcel) -> Option<Timestamp> {
+    parcel.events.iter().filter(|sent| SOLD.contains(&sent.kind.as_str())).map(|sent| sent.occurred_at).max()
+}
+
 /// What the requests of a round are decided on, one after the other.
 struct Table {
     desk: Desk,
@@ -161,6 +169,10 @@ impl Table {
             EdgeRequest::Letter { event, expected, act, author } => {
                 self.letter(*event, *expected, act, &author.name, read)
             }
+            // Answered without a round, see `show`.
+            EdgeRequest::Pulse { .. } | EdgeRequest::Heard | EdgeRequest::Mark => {
+                Err(ErrorCode::Internal.into())
+            }
         }
     }
 
@@ -189,6 +201,7 @@ impl Table {
             return Err(Problem::new(ErrorCode::StreamReset, detail));
         }
         let (settled, lost) = before.map_or((0, 0), |cursor| (cursor.settled, cursor.lost));
+        let sold = latest_sale(parcel).max(before.and_then(|cursor| cursor.last_sale_at));
         let is_known = |event: EventId| self.desk.known.events.contains(&event);
         let plan = plan(settled, parcel.oldest_seq, &parcel.events, is_known)
             .map_err(|reset| Problem::new(ErrorCode::StreamReset, reset.to_string()))?;
@@ -206,6 +219,7 @@ impl Table {
                 lost: lost + plan.lost,
                 last_event_at: parcel.events.last().map_or(self.now, |event| event.occurred_at),
                 last_batch_at: self.now,
+                last_sale_at: sold,
             };
             self.desk.known.cursors.insert(parcel.stream, cursor.clone());
             self.desk.changes.cursors.insert(parcel.stream, cursor);

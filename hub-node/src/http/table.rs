@@ -11,6 +11,7 @@ use messages::http::cluster::ClusterView;
 use messages::http::dead_letters::{LetterEdit, LetterQuery, LetterView};
 use messages::http::destinations::DestinationView;
 use messages::http::edges::{EdgeSpec, EdgeToken, EdgeView};
+use messages::http::figures::{StockLevels, StoreFigures};
 use messages::http::jobs::JobView;
 use messages::http::paging::ListQuery;
 use messages::http::reports::{
@@ -32,8 +33,8 @@ use super::health::Health;
 use super::route::Route;
 use super::runs::RunQuery;
 use super::{
-    admin, agents, config, dead_letters, edges, health, openapi, reports, retailers, runs, schedule, session,
-    setup, users,
+    admin, agents, config, dead_letters, edges, figures, health, openapi, reports, retailers, runs, schedule,
+    session, setup, users,
 };
 
 /// The table.
@@ -401,6 +402,21 @@ fn report_routes() -> Vec<Route> {
             .query::<InventoryQuery>()
             .answers_page::<StockRow>()
             .by(reports::inventory),
+        Route::get(
+            "/api/v1/retailers/{retailer}/reports/stores",
+            P::RetailerRead,
+            "how each store does now: its day so far, its devices, what waits",
+        )
+        .query::<edges::EdgeQuery>()
+        .answers_page::<StoreFigures>()
+        .by(figures::stores),
+        Route::get(
+            "/api/v1/retailers/{retailer}/reports/stock",
+            P::RetailerRead,
+            "how many articles run out in each store",
+        )
+        .answers_page::<StockLevels>()
+        .by(figures::stock),
         Route::get("/v1/reports/sales", P::RetailerRead, "sums of a store's sales, by the store alone")
             .query::<SalesQuery>()
             .answers::<SalesReport>(200)
@@ -432,6 +448,6 @@ mod tests {
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);
         }
-        assert_eq!(seen.len(), 82);
+        assert_eq!(seen.len(), 84);
     }
 }

@@ -30,6 +30,7 @@ use messages::{RetailerId, StoreId, Version};
 
 use self::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
 use self::letter_doc::LetterDoc;
+pub use self::reads::figures::StoreDay;
 use self::sale_doc::{PaymentDoc, PaymentKeyDoc, SaleDoc, SaleKeyDoc, VoidDoc};
 use self::sums_doc::{ArticleDoc, SlotDoc, StockDoc};
 use super::commit::Commit;

@@ -13,7 +13,7 @@ mod rejects;
 mod retailers;
 mod runs;
 mod sealed;
-mod search;
+pub(super) mod search;
 mod today;
 
 pub use runs::RunFilter;
