@@ -11,6 +11,7 @@
 //! catalogue     pure: articles → what is different, and its number in what comes down
 //! follow, orders   pure: where a device stands in that; corrections of stock, each for one device
 //! work, down    one round: look, decide on all that waits, commit
+//! pulse, show   who is heard of, and what consoles are told of the ledger
 //! actor, host   `Ingest`, one actor for each retailer, found and started like the retailer's own
 //! ```
 //!
@@ -26,11 +27,13 @@ mod event;
 mod follow;
 pub mod host;
 mod letters;
-mod local;
+pub mod local;
 pub mod model;
 mod orders;
 mod plan;
+mod pulse;
 pub mod request;
+mod show;
 mod work;
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ const COME_BACK_MS: u64 = 1_000;
 #[must_use]
 pub const fn permission(topic: Topic) -> Permission {
     match topic {
-        Topic::Dashboard | Topic::Summary(_) => Permission::RetailerRead,
+        Topic::Dashboard | Topic::Summary(_) | Topic::Stores(_) => Permission::RetailerRead,
         Topic::Retailer(_) => Permission::ConfigRead,
         Topic::Run(..) => Permission::RunRead,
     }

@@ -1,7 +1,9 @@
 //! `Connectivity`: looks at the line to the hub again and again, and tells everybody when it goes and comes back.
-//! Child of the edge; probes run in tasks of their own. What it concludes stands in [`judge`].
+//! Child of the edge; probes run in tasks of their own. What it concludes stands in [`judge`]; what it tells the hub on
+//! that occasion, in [`pulse`].
 
 pub mod judge;
+pub mod pulse;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use tokio::time::timeout;
 use crate::line::{HttpLine, LineFault};
 use crate::links::Links;
 use judge::{Judge, News};
+use pulse::Pulse;
 
 /// Where a hub says that it can serve.
 const READY: &str = "/health/ready";
@@ -36,6 +39,7 @@ pub struct ConnectivityArguments {
     pub line: Arc<HttpLine>,
     pub every: Duration,
     pub links: Arc<Links>,
+    pub pulse: Pulse,
 }
 
 pub enum ConnectivityMsg {
@@ -83,11 +87,15 @@ impl Actor for ConnectivityActor {
         match message {
             ConnectivityMsg::Look => {
                 failpoint::pass("connectivity.probe");
-                let (line, every) = (Arc::clone(&state.arguments.line), state.arguments.every);
+                let ConnectivityArguments { line, every, pulse, .. } = state.arguments.clone();
                 tokio::spawn(async move {
                     let news = look(&line).await;
                     // Nobody listens when the actor is gone; its next life looks for itself.
+                    let reached = news == News::Reached;
                     let _ignored = myself.cast(ConnectivityMsg::Heard(news));
+                    if reached {
+                        pulse.send(&line).await;
+                    }
                     myself.send_after(every, || ConnectivityMsg::Look);
                 });
             }

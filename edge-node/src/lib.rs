@@ -45,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 
 use api::server::Server;
 use config::Config;
+use connectivity::pulse::Pulse;
 use connectivity::{ConnectivityActor, ConnectivityArguments, PROBE_PATIENCE};
 use follow::{Follow, FollowArguments};
 use housekeeping::Housekeeping;
@@ -265,8 +266,9 @@ fn children(
     };
     let dialer = Dialer::new(config.ca_file.as_deref()).map_err(EdgeError::Hub)?;
     let line = Arc::new(HttpLine::new(dialer.clone(), hub.clone(), PROBE_PATIENCE));
-    let looking = ConnectivityArguments { line, every: config.probe_every, links: Arc::clone(links) };
     let wrong = |error: relay::transport::BadCredential| EdgeError::Hub(error.to_string());
+    let pulse = Pulse::new(store.clone(), &identity.credential).map_err(wrong)?;
+    let looking = ConnectivityArguments { line, every: config.probe_every, links: Arc::clone(links), pulse };
     let (credential, patience) = (&identity.credential, config.answer_patience);
     let http = HttpTransport::new(dialer.clone(), hub.clone(), credential, patience).map_err(wrong)?;
     let grpc = GrpcTransport::new(dialer.clone(), hub.clone(), credential, patience).map_err(wrong)?;

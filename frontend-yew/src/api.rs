@@ -11,6 +11,7 @@ pub mod resource;
 pub mod runs;
 pub mod session;
 pub mod socket;
+pub mod stores;
 
 pub use client::{Api, Call};
 pub use error::ApiError;

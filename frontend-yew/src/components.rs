@@ -3,6 +3,7 @@
 pub mod async_view;
 pub mod badge;
 pub mod button;
+pub mod chart;
 pub mod confirm;
 pub mod conflict;
 pub mod copy;

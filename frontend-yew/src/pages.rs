@@ -12,5 +12,6 @@ pub mod retailers;
 pub mod run;
 pub mod setup;
 pub mod shell;
+pub mod store;
 pub mod unreachable;
 pub mod users;

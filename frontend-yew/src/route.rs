@@ -1,6 +1,6 @@
 //! The addresses of the console.
 
-use messages::{RetailerId, RunId};
+use messages::{RetailerId, RunId, StoreId};
 use yew_router::Routable;
 
 /// One page each.
@@ -14,6 +14,8 @@ pub enum Route {
     Retailer { id: RetailerId },
     #[at("/retailers/:id/:tab")]
     RetailerTab { id: RetailerId, tab: Tab },
+    #[at("/retailers/:id/stores/:store")]
+    Store { id: RetailerId, store: StoreId },
     #[at("/retailers/:id/runs/:run")]
     Run { id: RetailerId, run: RunId },
     #[at("/users")]
@@ -38,11 +40,19 @@ pub enum Tab {
     Destinations,
     Jobs,
     Runs,
+    Reports,
 }
 
 impl Tab {
-    pub const ALL: [Self; 6] =
-        [Self::Overview, Self::Stores, Self::Agents, Self::Destinations, Self::Jobs, Self::Runs];
+    pub const ALL: [Self; 7] = [
+        Self::Overview,
+        Self::Stores,
+        Self::Agents,
+        Self::Destinations,
+        Self::Jobs,
+        Self::Runs,
+        Self::Reports,
+    ];
 
     #[must_use]
     pub fn slug(self) -> &'static str {
@@ -53,6 +63,7 @@ impl Tab {
             Self::Destinations => "destinations",
             Self::Jobs => "jobs",
             Self::Runs => "runs",
+            Self::Reports => "reports",
         }
     }
 
@@ -65,6 +76,7 @@ impl Tab {
             Self::Destinations => "Destinations",
             Self::Jobs => "Jobs",
             Self::Runs => "Runs",
+            Self::Reports => "Reports",
         }
     }
 }
@@ -88,7 +100,10 @@ impl Route {
     #[must_use]
     pub fn retailer(&self) -> Option<RetailerId> {
         match self {
-            Self::Retailer { id } | Self::RetailerTab { id, .. } | Self::Run { id, .. } => Some(*id),
+            Self::Retailer { id }
+            | Self::RetailerTab { id, .. }
+            | Self::Store { id, .. }
+            | Self::Run { id, .. } => Some(*id),
             _ => None,
         }
     }
@@ -98,6 +113,7 @@ impl Route {
     pub fn for_retailer(&self, other: RetailerId) -> Self {
         match self {
             Self::RetailerTab { tab, .. } => Self::RetailerTab { id: other, tab: *tab },
+            Self::Store { .. } => Self::RetailerTab { id: other, tab: Tab::Stores },
             Self::Run { .. } => Self::RetailerTab { id: other, tab: Tab::Runs },
             _ => Self::Retailer { id: other },
         }
@@ -118,6 +134,8 @@ mod tests {
             (format!("/retailers/{ID}"), Route::Retailer { id }),
             (format!("/retailers/{ID}/agents"), Route::RetailerTab { id, tab: Tab::Agents }),
             (format!("/retailers/{ID}/runs/{ID}"), Route::Run { id, run: ID.parse().unwrap() }),
+            (format!("/retailers/{ID}/stores/{ID}"), Route::Store { id, store: ID.parse().unwrap() }),
+            (format!("/retailers/{ID}/reports"), Route::RetailerTab { id, tab: Tab::Reports }),
         ] {
             assert_eq!(Route::recognize(&path), Some(route.clone()));
             assert_eq!(route.to_path(), path);
@@ -135,6 +153,10 @@ mod tests {
         assert_eq!(
             Route::Run { id, run: ID.parse().unwrap() }.for_retailer(other),
             Route::RetailerTab { id: other, tab: Tab::Runs }
+        );
+        assert_eq!(
+            Route::Store { id, store: ID.parse().unwrap() }.for_retailer(other),
+            Route::RetailerTab { id: other, tab: Tab::Stores }
         );
         assert_eq!(Route::Dashboard.for_retailer(other), Route::Retailer { id: other });
     }

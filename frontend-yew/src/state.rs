@@ -2,6 +2,7 @@
 //! tested natively. Nothing below may call web-sys, read a clock or draw a random number.
 
 pub mod backoff;
+pub mod chart;
 pub mod cluster;
 pub mod draft;
 pub mod form;
@@ -10,11 +11,16 @@ pub mod frame;
 pub mod link;
 pub mod log;
 pub mod merge;
+pub mod money;
 pub mod pace;
 pub mod paging;
 pub mod password;
+pub mod period;
 pub mod query;
 pub mod reader;
+pub mod sales;
+pub mod stores;
+pub mod throttle;
 pub mod timeline;
 pub mod toasts;
 pub mod topic;

@@ -5,7 +5,7 @@
 //! dispatch         request id, limits, who asks, may they, body, handler, answer
 //! table            every route: method, path, permission, bodies, handler. The only place that says so
 //! route, call, reply, body     what the table is made of
-//! setup, session, users, retailers, config, agents, runs, edges, articles, dead_letters, reports, admin, health
+//! setup, session, users, retailers, config, agents, runs, edges, articles, dead_letters, figures, reports, admin, health
 //!                  handlers
 //! openapi          the table as an OpenAPI page
 //! origin, rate     pure: foreign pages, too many requests
@@ -25,6 +25,7 @@ mod console;
 mod dead_letters;
 mod dispatch;
 mod edges;
+mod figures;
 mod health;
 mod openapi;
 mod origin;
@@ -58,6 +59,7 @@ pub(crate) use body::read as read_body;
 pub(crate) use call::client_address;
 pub use call::{Call, Params};
 pub use dispatch::app;
+pub use figures::Levels;
 pub(crate) use rate::Rates;
 pub use reply::{Reply, refusal};
 pub use route::{Route, Takes};
@@ -96,6 +98,8 @@ pub struct State {
     pub fleet: Fleet,
     pub settings: Settings,
     pub metrics: Metrics,
+    /// What runs out in stores, counted a moment ago.
+    pub levels: Levels,
     /// Cancelled when the node starts to drain: it is no longer ready, and finishes what it has.
     pub draining: CancellationToken,
 }

@@ -169,6 +169,7 @@ async fn serve(
         fleet: engine.fleet.clone(),
         settings: settings(config, public_url),
         metrics,
+        levels: crate::http::Levels::default(),
         draining: draining.clone(),
     };
     let feeds = Feeds::new(store.clone(), engine.bells.clone(), draining.clone());
@@ -325,7 +326,12 @@ impl Engine {
         let ingest = IngestHost::new(
             retailers.clone(),
             ownership.clone(),
-            IngestTools { store: Arc::new(store.clone()), bell, clock: Timestamp::now },
+            IngestTools {
+                store: Arc::new(store.clone()),
+                bell,
+                feed: Arc::new(feed.clone()),
+                clock: Timestamp::now,
+            },
         );
         let host =
             Arc::new(Host::new(retailers.clone(), addresses.clone(), ownership, tools).with_ingest(ingest));

@@ -47,6 +47,7 @@ pub use embedded::{EmbeddedConfig, EmbeddedError, StoreAddress, find_binary};
 pub use guard::{StoreGuard, StoreGuardArguments, StoreGuardMsg};
 pub use handle::{OpenError, Store};
 pub use identity::{Identity, KeyProof};
+pub use ingest::StoreDay;
 pub use ownership::{LeaseName, NodeRecord, NodeRow, OwnershipStore, Picture, ShardRow};
 pub use reads::RunFilter;
 pub use schema::SchemaError;

@@ -3,7 +3,7 @@
 //! | who speaks | to whom | in |
 //! |---|---|---|
 //! | till | edge | [`checkout`] bodies under `/v1`, [`status`] |
-//! | edge | hub | [`ingest`] batches of [`event`]s, by HTTP or, with the feature `grpc`, as a stream |
+//! | edge | hub | [`ingest`] batches of [`event`]s, by HTTP or, with the feature `grpc`, as a stream; [`pulse`]s |
 //! | hub | edge | [`catalogue`] changes of articles, prices and stock, by the same two ways |
 //!
 //! Every amount is a whole number of the smallest unit of the document's currency ([`money`]), every quantity a whole
@@ -20,6 +20,7 @@ pub mod grpc;
 pub mod gtin;
 pub mod ingest;
 pub mod money;
+pub mod pulse;
 pub mod status;
 
 pub use amount_of_goods::Quantity;

@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod dead_letters;
 pub mod destinations;
 pub mod edges;
+pub mod figures;
 pub mod jobs;
 pub mod paging;
 pub mod reports;

@@ -16,6 +16,7 @@ use crate::http::retailers::{RetailerSummary, RetailerView};
 use crate::http::runs::RunView;
 use crate::http::stores::StoreView;
 use crate::run::{LogLine, Presence, Progress};
+use crate::version::Epoch;
 use crate::{AgentId, ErrorCode, RetailerId, RunId, Secret, Timestamp, Version};
 
 /// A console's frame is never larger.
@@ -34,6 +35,8 @@ pub enum Topic {
     Retailer(RetailerId),
     /// A run of a retailer, with its latest log lines.
     Run(RetailerId, RunId),
+    /// How far the ledger of a retailer's store edges is: what shows any of it reads again when it moves.
+    Stores(RetailerId),
 }
 
 impl Topic {
@@ -41,7 +44,7 @@ impl Topic {
     pub const fn retailer(self) -> Option<RetailerId> {
         match self {
             Self::Dashboard => None,
-            Self::Summary(id) | Self::Retailer(id) | Self::Run(id, _) => Some(id),
+            Self::Summary(id) | Self::Retailer(id) | Self::Run(id, _) | Self::Stores(id) => Some(id),
         }
     }
 }
@@ -53,6 +56,7 @@ impl fmt::Display for Topic {
             Self::Summary(id) => write!(f, "summary:{id}"),
             Self::Retailer(id) => write!(f, "retailer:{id}"),
             Self::Run(retailer, run) => write!(f, "run:{retailer}:{run}"),
+            Self::Stores(id) => write!(f, "stores:{id}"),
         }
     }
 }
@@ -60,7 +64,7 @@ impl fmt::Display for Topic {
 /// The text names no topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is no topic: dashboard, summary:<retailer>, retailer:<retailer> and run:<retailer>:<run> are"
+    "\"{0}\" is no topic: dashboard, summary:<retailer>, retailer:<retailer>, stores:<retailer> and run:<retailer>:<run> are"
 )]
 pub struct UnknownTopic(pub String);
 
@@ -74,6 +78,7 @@ impl FromStr for Topic {
             (Some("dashboard"), None, None) => Self::Dashboard,
             (Some("summary"), Some(id), None) => Self::Summary(id.parse().map_err(|_| unknown())?),
             (Some("retailer"), Some(id), None) => Self::Retailer(id.parse().map_err(|_| unknown())?),
+            (Some("stores"), Some(id), None) => Self::Stores(id.parse().map_err(|_| unknown())?),
             (Some("run"), Some(id), Some(run)) => {
                 Self::Run(id.parse().map_err(|_| unknown())?, run.parse().map_err(|_| unknown())?)
             }
@@ -180,6 +185,17 @@ pub enum Entity {
     Job(JobView),
     Run(RunView),
     Log(LogLine),
+    Ledger(LedgerMark),
+}
+
+/// How far a ledger is. Two that are equal stand for the same figures; which of two is newer does not matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerMark {
+    pub epoch: Epoch,
+    /// Of the ledger's latest commit.
+    pub version: Version,
+    /// Counts what is not committed: devices that came and went, and what they tell of themselves.
+    pub pulse: u64,
 }
 
 /// Kind and identifier of an entity: what a removal names, and the key under which a console keeps it.
@@ -201,6 +217,7 @@ impl Entity {
             Self::Destination(x) => ("destination", x.id.to_string()),
             Self::Job(x) => ("job", x.id.to_string()),
             Self::Run(x) => ("run", x.id.to_string()),
+            Self::Ledger(_) => ("ledger", String::new()),
             // Padded, so that text order is number order.
             Self::Log(x) => ("log", format!("{:020}", x.seq)),
         };
@@ -237,6 +254,9 @@ pub enum Tick {
     },
     Totals {
         totals: Totals,
+    },
+    Ledger {
+        mark: LedgerMark,
     },
 }
 

@@ -16,11 +16,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::model::{Edge, Feed, Follower};
 use super::request::{EdgeReply, EdgeRequest};
+use super::show::{self, Shown};
 use super::work::{Done, Round, carry_out};
 use crate::clock;
 use crate::failpoint;
 use crate::observe::Observable;
-use crate::ports::{Bell, LedgerStore, StoreError};
+use crate::ports::{Bell, LedgerStore, LiveFeed, StoreError};
 use crate::supervise::NotWanted;
 
 /// As many as may wait.
@@ -39,6 +40,7 @@ pub struct Tools {
     pub store: Arc<dyn LedgerStore>,
     /// Wakes whoever waits for something to come down.
     pub bell: Arc<dyn Bell>,
+    pub feed: Arc<dyn LiveFeed>,
     pub clock: fn() -> Timestamp,
 }
 
@@ -60,6 +62,10 @@ pub struct Asked {
 pub enum IngestMsg {
     Ask(Box<Asked>),
     Settled(Box<Outcome>),
+    /// Is anybody silent?
+    Look,
+    /// Consoles were told of the ledger a while ago.
+    Rested,
     Observe(RpcReplyPort<Value>),
 }
 
@@ -77,11 +83,12 @@ pub struct Outcome {
 }
 
 pub struct State {
-    retailer: RetailerId,
-    epoch: Epoch,
-    tools: Tools,
-    version: Version,
-    edges: Arc<BTreeMap<EdgeId, Edge>>,
+    pub(super) retailer: RetailerId,
+    pub(super) epoch: Epoch,
+    pub(super) tools: Tools,
+    pub(super) version: Version,
+    pub(super) edges: Arc<BTreeMap<EdgeId, Edge>>,
+    pub(super) shown: Shown,
     feed: Option<Feed>,
     followers: Arc<BTreeMap<EdgeId, Follower>>,
     queue: VecDeque<Asked>,
@@ -99,7 +106,7 @@ impl Actor for Ingest {
     type State = State;
     type Arguments = Arguments;
 
-    async fn pre_start(&self, _: ActorRef<IngestMsg>, args: Arguments) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(&self, me: ActorRef<IngestMsg>, args: Arguments) -> Result<State, ActorProcessingErr> {
         let Arguments { retailer, epoch, tools } = args;
         let not_owner = || NotWanted("this node does not own the retailer".into());
         let epoch = epoch.ok_or_else(not_owner)?;
@@ -107,7 +114,9 @@ impl Actor for Ingest {
             Err(StoreError::Fenced) => return Err(not_owner().into()),
             opened => opened?,
         };
+        me.send_interval(show::LOOK_EVERY, || IngestMsg::Look);
         Ok(State {
+            shown: Shown::new((tools.clock)()),
             retailer,
             epoch,
             tools,
@@ -132,11 +141,16 @@ impl Actor for Ingest {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            IngestMsg::Ask(asked) => {
-                state.queue.push_back(*asked);
-                begin(&me, state);
-            }
+            IngestMsg::Ask(asked) => match show::at_once(&me, state, &asked.request) {
+                Some(answer) => show::reply(*asked, answer),
+                None => {
+                    state.queue.push_back(*asked);
+                    begin(&me, state);
+                }
+            },
             IngestMsg::Settled(outcome) => return settle(&me, state, *outcome),
+            IngestMsg::Look => show::look(&me, state),
+            IngestMsg::Rested => show::rested(&me, state),
             IngestMsg::Observe(reply) => drop(reply.send(snapshot(state))),
         }
         Ok(())
@@ -215,10 +229,7 @@ fn gather(state: &mut State) -> Vec<Asked> {
 }
 
 fn refuse(asked: Asked, problem: Problem) {
-    let Asked { reply, permit, .. } = asked;
-    // A caller that has gone needs no answer.
-    drop(reply.send(Err(problem)));
-    drop(permit);
+    show::reply(asked, Err(problem));
 }
 
 /// The round has ended.
@@ -237,11 +248,14 @@ fn settle(me: &ActorRef<IngestMsg>, state: &mut State, outcome: Outcome) -> Resu
                 state.feed = done.feed;
                 state.tools.bell.ring(state.retailer);
             }
+            let mut heard = Vec::new();
             for (asked, answer) in working.into_iter().zip(done.answers) {
-                let Asked { reply, permit, .. } = asked;
-                drop(reply.send(answer));
-                drop(permit);
+                if answer.is_ok() {
+                    heard.push(asked.request.clone());
+                }
+                show::reply(asked, answer);
             }
+            show::settled(me, state, &heard);
         }
         Err(error) => return give_up(me, state, working, error),
     }

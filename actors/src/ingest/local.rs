@@ -7,12 +7,14 @@ use messages::http::reports::Day;
 use super::model::Slot;
 
 /// The zone of that name; UTC, when there is none, for a sale must not wait for a name to be mended.
-pub(super) fn zone(name: &str) -> TimeZone {
+#[must_use]
+pub fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
 /// Absent for instants outside the calendar.
-pub(super) fn slot(at: Timestamp, zone: &TimeZone) -> Option<Slot> {
+#[must_use]
+pub fn slot(at: Timestamp, zone: &TimeZone) -> Option<Slot> {
     let local = zone.to_datetime(jiff::Timestamp::from_millisecond(at.0).ok()?);
     let number = |n: i8| u8::try_from(n).ok();
     let day = Day::new(u16::try_from(local.year()).ok()?, number(local.month())?, number(local.day())?)?;

@@ -43,6 +43,8 @@ pub struct Cursor {
     pub lost: u64,
     pub last_event_at: Timestamp,
     pub last_batch_at: Timestamp,
+    /// The latest sale or refund in it, by the device's clock.
+    pub last_sale_at: Option<Timestamp>,
 }
 
 /// That an event was settled, and where.

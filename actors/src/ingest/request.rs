@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use messages::edge::catalogue::Bundle;
 use messages::edge::ingest::IngestAnswer;
+use messages::edge::pulse::EdgePulse;
 use messages::edge::{Amount, Quantity, TaxRate};
 use messages::http::articles::{ArticleSpec, ArticleState, ImportAnswer, StockOrderView};
 use messages::http::dead_letters::LetterView;
+use messages::live::LedgerMark;
+use messages::run::Presence;
 use messages::{DeviceId, EdgeId, EventId, FeedId, StoreId, StreamId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +42,12 @@ pub enum EdgeRequest {
     Admit { edge: EdgeId, credential: SecretHash },
     /// Apply events. Answer: [`EdgeReply::Ingested`] after the commit.
     Batch(Arc<Parcel>),
+    /// A device tells of itself. Answered from memory, and gone with it: [`EdgeReply::Done`].
+    Pulse { edge: EdgeId, credential: SecretHash, pulse: EdgePulse },
+    /// Which devices are heard of? Answer: [`EdgeReply::Heard`].
+    Heard,
+    /// How far is the ledger? Answer: [`EdgeReply::Mark`].
+    Mark,
     /// Decide on an event that was set aside. Answer: [`EdgeReply::Letter`].
     Letter { event: EventId, expected: Version, act: LetterAct, author: Author },
     /// Make, change or withdraw an article. Answer: [`EdgeReply::Article`].
@@ -200,4 +209,15 @@ pub enum EdgeReply {
     Imported(ImportAnswer),
     Ordered(Box<StockOrderView>),
     Followed(Followed),
+    Heard(Vec<Heard>),
+    Mark(LedgerMark),
+}
+
+/// What is known of a device beside its events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    pub edge: EdgeId,
+    pub presence: Presence,
+    pub last_seen_at: Option<Timestamp>,
+    pub pulse: Option<EdgePulse>,
 }

@@ -5,3 +5,4 @@ mod faults;
 mod ledger;
 mod rounds;
 mod samples;
+mod show;

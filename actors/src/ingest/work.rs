@@ -139,6 +139,14 @@ fn note_sale(sale: &Sale, wanted: &mut Wanted) {
     wanted.receipts.insert(sale.receipt.clone());
 }
 
+/// Events that tell of a sale or of its return.
+const SOLD: [&str; 2] = ["sale_recorded", "refund_recorded"];
+
+/// When something was sold or taken back last, going by the names of the events.
+fn latest_sale(parcel: &Parcel) -> Option<Timestamp> {
+    parcel.events.iter().filter(|sent| SOLD.contains(&sent.kind.as_str())).map(|sent| sent.occurred_at).max()
+}
+
 /// What the requests of a round are decided on, one after the other.
 pub(super) struct Table {
     pub(super) desk: Desk,
@@ -192,6 +200,10 @@ impl Table {
             EdgeRequest::Correct { order, author } => self.correct(order, author),
             EdgeRequest::RenewFeed { author } => Ok(self.renew_feed(&author.name)),
             EdgeRequest::Follow(asked) => self.follow(asked),
+            // Answered without a round, see `show`.
+            EdgeRequest::Pulse { .. } | EdgeRequest::Heard | EdgeRequest::Mark => {
+                Err(ErrorCode::Internal.into())
+            }
         }
     }
 
@@ -216,6 +228,7 @@ impl Table {
             return Err(Problem::new(ErrorCode::StreamReset, detail));
         }
         let (settled, lost) = before.map_or((0, 0), |cursor| (cursor.settled, cursor.lost));
+        let sold = latest_sale(parcel).max(before.and_then(|cursor| cursor.last_sale_at));
         let is_known = |event: EventId| self.desk.known.events.contains(&event);
         let plan = plan(settled, parcel.oldest_seq, &parcel.events, is_known)
             .map_err(|reset| Problem::new(ErrorCode::StreamReset, reset.to_string()))?;
@@ -233,6 +246,7 @@ impl Table {
                 lost: lost + plan.lost,
                 last_event_at: parcel.events.last().map_or(self.now, |event| event.occurred_at),
                 last_batch_at: self.now,
+                last_sale_at: sold,
             };
             self.desk.known.cursors.insert(parcel.stream, cursor.clone());
             self.desk.changes.cursors.insert(parcel.stream, cursor);

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use messages::live::{Entity, ToConsole, Topic, Totals};
-use messages::{ErrorCode, Problem, Version};
+use messages::{ErrorCode, Problem, RetailerId, Version};
 use ractor::ActorRef;
 
 use super::{LAG_CHECK, LiveConnMsg, OUTBOUND, Pushed, State, allowed, push, refuse, send};
+use crate::ingest::request::{EdgeReply, EdgeRequest};
 use crate::live_hub::{Kind, LiveHubMsg, Outgoing};
-use crate::retailer::request::{Request, Response, Watched};
+use crate::retailer::request::{Request, Response, Router, Watched};
 
 /// How long a topic's state may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -79,6 +80,7 @@ fn ask(me: &ActorRef<LiveConnMsg>, state: &State, topic: Topic, since: Option<Ve
     let (scope, me) = (visitor.scope.clone(), me.clone());
     tokio::spawn(async move {
         let result = match topic.retailer() {
+            Some(retailer) if matches!(topic, Topic::Stores(_)) => stores(&*router, retailer).await,
             Some(retailer) => match router.ask(retailer, Request::Watch { topic, since }, PATIENCE).await {
                 Ok(Response::Watched(watched)) => Ok(watched),
                 Ok(_) => Err(ErrorCode::Internal.into()),
@@ -92,6 +94,16 @@ fn ask(me: &ActorRef<LiveConnMsg>, state: &State, topic: Topic, since: Option<Ve
         };
         drop(me.cast(LiveConnMsg::Watched { topic, round, result }));
     });
+}
+
+/// The ledger has an actor and versions of its own.
+async fn stores(router: &dyn Router, retailer: RetailerId) -> Result<Watched, Problem> {
+    match router.ask(retailer, Request::Edge(Arc::new(EdgeRequest::Mark)), PATIENCE).await? {
+        Response::Edge(EdgeReply::Mark(mark)) => {
+            Ok(Watched::Snapshot { version: Version(0), entities: vec![Entity::Ledger(mark)] })
+        }
+        _ => Err(ErrorCode::Internal.into()),
+    }
 }
 
 /// A topic that could not be had is asked for again.

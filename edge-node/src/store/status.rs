@@ -1,8 +1,8 @@
 //! What the status page counts, and what a reconciliation compares.
 
-use messages::Timestamp;
 use messages::edge::status::{CatalogueStatus, Outbox};
 use messages::edge::{Amount, ReceiptNumber};
+use messages::{StreamId, Timestamp};
 use rusqlite::OptionalExtension as _;
 
 use super::installation::Installation;
@@ -17,6 +17,14 @@ pub struct Figures {
     pub catalogue: CatalogueStatus,
     pub receipts: u64,
     pub open: u64,
+}
+
+/// What waits to be sent, for the hub to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsent {
+    pub stream_id: StreamId,
+    pub unsent: u64,
+    pub oldest_unsent_at: Option<Timestamp>,
 }
 
 /// Everything that must agree with everything else.
@@ -35,16 +43,27 @@ pub struct Books {
 }
 
 impl Reader<'_> {
-    pub fn figures(&self) -> Result<Figures, StoreError> {
-        let installation = self.installation()?;
-        let position = self.position()?;
-        let oldest_unsent_at: Option<i64> = self
+    pub fn unsent(&self) -> Result<Unsent, StoreError> {
+        let (stream_id, position) = (self.installation()?.stream_id, self.position()?);
+        let unsent = position.last_seq.saturating_sub(position.settled_seq);
+        Ok(Unsent { stream_id, unsent, oldest_unsent_at: self.oldest_unsent_at()? })
+    }
+
+    fn oldest_unsent_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let found: Option<i64> = self
             .connection
             .prepare_cached(
                 "select occurred_at from outbox where seq > (select settled_seq from sync) order by seq limit 1",
             )?
             .query_row([], |row| row.get(0))
             .optional()?;
+        Ok(found.map(Timestamp))
+    }
+
+    pub fn figures(&self) -> Result<Figures, StoreError> {
+        let installation = self.installation()?;
+        let position = self.position()?;
+        let oldest_unsent_at = self.oldest_unsent_at()?;
         let count = |sql: &str| -> Result<u64, StoreError> {
             Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
         };
@@ -55,7 +74,7 @@ impl Reader<'_> {
         let outbox = Outbox {
             stream_id: installation.stream_id,
             unsent: position.last_seq.saturating_sub(position.settled_seq),
-            oldest_unsent_at: oldest_unsent_at.map(Timestamp),
+            oldest_unsent_at,
             parked: count("select count(*) from parked")?,
             last_seq: position.last_seq,
             settled_seq: position.settled_seq,

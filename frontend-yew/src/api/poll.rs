@@ -24,8 +24,8 @@ pub async fn fetch(api: &Api, topic: Topic) -> Result<Vec<Entity>, (ErrorCode, S
         Topic::Dashboard => api.totals().await.map(|totals| vec![Entity::Totals(totals)]).map_err(|error| {
             if error.code() == Some(ErrorCode::NotFound) { ApiError::Unreachable } else { error }
         }),
-        // Rows of a list are fetched with their list.
-        Topic::Summary(_) => Err(ApiError::Unreachable),
+        // Rows of a list are fetched with their list, and so is what store edges brought.
+        Topic::Summary(_) | Topic::Stores(_) => Err(ApiError::Unreachable),
         Topic::Retailer(retailer) => whole_retailer(api, retailer).await,
         Topic::Run(retailer, run) => whole_run(api, retailer, run).await,
     };

@@ -21,6 +21,7 @@ use super::retailer::RetailerPage;
 use super::retailer::edit_retailer::RetailerForm;
 use super::run::RunPage;
 use super::setup::Setup;
+use super::store::StorePage;
 use super::users::Users;
 use crate::api::browser;
 use crate::components::button::Button;
@@ -66,6 +67,9 @@ fn draw_page(page: &Page) -> Html {
         }
         Page::Route(Route::Run { id, run }) => {
             html! { { draw!(key = run.to_string(); RunPage { retailer: *id, run: *run }) } }
+        }
+        Page::Route(Route::Store { id, store }) => {
+            html! { { draw!(key = store.to_string(); StorePage { retailer: *id, store: *store }) } }
         }
         Page::Route(Route::Users) => html! { { draw!(Users) } },
         Page::Route(Route::Actors) => html! { { draw!(Actors) } },

@@ -1,7 +1,6 @@
-//! A retailer's page: one live topic feeds all its tabs.
+//! A retailer's page: one live topic feeds the tabs of its configuration; what its stores sell has one of its own.
 
 use messages::RetailerId;
-use messages::live::Topic;
 use messages::permission::Permission;
 use yew::prelude::*;
 
@@ -11,7 +10,7 @@ use crate::components::button::Button;
 use crate::components::icon::Icon;
 use crate::components::layout::{Card, PageHead, Skeleton};
 use crate::components::tabs::{TabItem, Tabs};
-use crate::hooks::{use_console, use_title, use_topic};
+use crate::hooks::{use_console, use_retailer, use_title};
 use crate::route::{Route, Tab};
 use crate::state::topic::TopicState;
 use crate::state::words::Hue;
@@ -28,9 +27,10 @@ mod jobs;
 mod overview;
 mod platform_fields;
 mod queue;
+mod reports;
 mod runs;
 mod schedule_fields;
-mod stores;
+pub(crate) mod stores;
 
 #[derive(Properties, PartialEq)]
 pub struct Props {
@@ -43,7 +43,7 @@ part!(pub RetailerPage(Props) kept by use_retailer_page);
 #[hook]
 fn use_retailer_page(props: &Props) -> Html {
     let console = use_console();
-    let topic = use_topic(Some(Topic::Retailer(props.id)));
+    let topic = use_retailer(props.id);
     let editing = use_state_eq(|| false);
     let name = topic.as_ref().and_then(|t| t.retailer()).map(|r| r.spec.name.clone());
     use_title(format!("{} · {}", name.clone().unwrap_or_else(|| "Retailer".to_owned()), props.tab.label()));
@@ -89,7 +89,7 @@ fn use_retailer_page(props: &Props) -> Html {
 
 fn tabs(id: RetailerId, topic: &TopicState, config: bool) -> Vec<TabItem> {
     let count = |tab: Tab| match tab {
-        Tab::Overview | Tab::Runs => None,
+        Tab::Overview | Tab::Runs | Tab::Reports => None,
         Tab::Stores => Some(topic.stores().len()),
         Tab::Agents => Some(topic.agents().len()),
         Tab::Destinations => Some(topic.destinations().len()),
@@ -121,6 +121,7 @@ fn panel(props: &Props, topic: &std::rc::Rc<TopicState>) -> Html {
                 { draw!(runs::Runs { id, topic }) }
             </>
         },
+        Tab::Reports => html! { { draw!(reports::Reports { id, topic }) } },
     }
 }
 

@@ -104,9 +104,11 @@ fn page(console: &Console, route: Route) -> Html {
         Route::Actors | Route::Cluster => Permission::SystemRead,
         Route::Account | Route::NotFound => Permission::OwnAccount,
         Route::Run { .. } => Permission::RunRead,
-        Route::Dashboard | Route::Retailers | Route::Retailer { .. } | Route::RetailerTab { .. } => {
-            Permission::RetailerRead
-        }
+        Route::Dashboard
+        | Route::Retailers
+        | Route::Retailer { .. }
+        | Route::RetailerTab { .. }
+        | Route::Store { .. } => Permission::RetailerRead,
     };
     if !console.may(needs) {
         return html! {

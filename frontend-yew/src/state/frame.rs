@@ -67,6 +67,7 @@ pub fn entity(mut value: Value) -> Option<Entity> {
         "job" => Entity::Job(read(value)?),
         "run" => Entity::Run(read(value)?),
         "log" => Entity::Log(read(value)?),
+        "ledger" => Entity::Ledger(read(value)?),
         _ => return None,
     })
 }
@@ -92,6 +93,7 @@ fn tick(mut value: Value) -> Option<Tick> {
         "log" => Tick::Log { lines: each(&mut value, "lines", read)? },
         "summary" => Tick::Summary { summary: field(&mut value, "summary")? },
         "totals" => Tick::Totals { totals: field(&mut value, "totals")? },
+        "ledger" => Tick::Ledger { mark: field(&mut value, "mark")? },
         _ => return None,
     })
 }
@@ -157,6 +159,7 @@ mod tests {
             "last_run": {"id": ID, "state": "lost", "at": 5, "sent": 1, "rejected": 2}});
         add("summary", summary);
         all.push(json!({"kind": "totals", "retailers": 3}));
+        all.push(json!({"kind": "ledger", "epoch": 2, "version": 5, "pulse": 7}));
         all.push(json!({"kind": "log", "run_id": ID, "seq": 4, "at": 5, "level": "warn", "text": "t"}));
         all
     }
@@ -172,6 +175,7 @@ mod tests {
             {"kind": "log", "lines": [log]},
             {"kind": "summary", "summary": entities()[6]},
             {"kind": "totals", "totals": {"runs_today": 4}},
+            {"kind": "ledger", "mark": {"epoch": 2, "version": 5, "pulse": 7}},
         ]);
         let remove = json!([{"op": "remove", "key": {"kind": "run", "id": ID}}]);
         vec![

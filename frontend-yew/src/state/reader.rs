@@ -68,8 +68,9 @@ impl Reader {
         match (self.0.as_u64(), self.0.as_i64()) {
             (Some(n), _) => visitor.visit_u64(n),
             (_, Some(n)) => visitor.visit_i64(n),
-            // No type of ours holds a fraction: money and quantities are decimal text.
-            _ => Err(Unreadable),
+            // No type of ours holds a fraction: money and quantities are whole numbers or decimal text. What somebody else
+            // made up, and is shown as it came, may.
+            _ => self.0.as_f64().map_or(Err(Unreadable), |n| visitor.visit_f64(n)),
         }
     }
 

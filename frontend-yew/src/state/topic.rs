@@ -10,7 +10,7 @@ use messages::http::jobs::JobView;
 use messages::http::retailers::{RetailerSummary, RetailerView};
 use messages::http::runs::RunView;
 use messages::http::stores::StoreView;
-use messages::live::{Change, Entity, EntityKey, Tick, Totals};
+use messages::live::{Change, Entity, EntityKey, LedgerMark, Tick, Totals};
 use messages::run::LogLine;
 use messages::{AgentId, ErrorCode, RunId, Version};
 
@@ -147,6 +147,10 @@ impl TopicState {
                 self.put(Entity::Totals(totals));
                 true
             }
+            Tick::Ledger { mark } => {
+                self.put(Entity::Ledger(mark));
+                true
+            }
         }
     }
 
@@ -189,6 +193,11 @@ impl TopicState {
     #[must_use]
     pub fn totals(&self) -> Option<&Totals> {
         self.pick(|e| if let Entity::Totals(x) = e { Some(x) } else { None }).next()
+    }
+
+    #[must_use]
+    pub fn ledger(&self) -> Option<LedgerMark> {
+        self.pick(|e| if let Entity::Ledger(x) = e { Some(x) } else { None }).next().copied()
     }
 
     #[must_use]

@@ -167,6 +167,7 @@ impl serde::Serialize for View {
             Entity::Job(x) => x.serialize(serializer),
             Entity::Run(x) => x.serialize(serializer),
             Entity::Log(x) => x.serialize(serializer),
+            Entity::Ledger(x) => x.serialize(serializer),
         }
     }
 }
@@ -188,6 +189,6 @@ const fn rev_of(entity: &Entity) -> Option<Version> {
         Entity::Destination(x) => Some(x.rev),
         Entity::Job(x) => Some(x.rev),
         Entity::Run(x) => Some(x.rev),
-        Entity::Totals(_) | Entity::Summary(_) | Entity::Log(_) => None,
+        Entity::Totals(_) | Entity::Summary(_) | Entity::Log(_) | Entity::Ledger(_) => None,
     }
 }

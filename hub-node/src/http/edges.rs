@@ -13,10 +13,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::call::Call;
+use super::figures::places;
 use super::reply::Reply;
 use crate::access::agent_token::Minted;
 use crate::access::edge_token;
-use crate::store::TenantDb;
 
 /// As for agents: long enough to drive to the shop.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
@@ -26,13 +26,13 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
 pub(super) struct EdgeQuery {
     /// Only those of this store.
     #[param(value_type = Option<String>)]
-    store_id: Option<StoreId>,
+    pub(super) store_id: Option<StoreId>,
 }
 
 /// All of them: there are at most five hundred.
 pub(super) async fn list(call: Call) -> Result<Reply, Problem> {
     let EdgeQuery { store_id } = call.query()?;
-    let items: Vec<EdgeView> = TenantDb::new(&call.state.store, call.retailer()?).edges(store_id).await?;
+    let items: Vec<EdgeView> = places(&call, store_id).await?;
     let total = items.len() as u64;
     Reply::json(&Page { items, next: None, total })
 }

@@ -2,7 +2,7 @@
 //!
 //! The only place that says so: the dispatcher, the OpenAPI page and the tests all read this table.
 
-use messages::edge::{enrol, ingest};
+use messages::edge::{catalogue, enrol, ingest, pulse};
 use messages::export::RunStart;
 use messages::http::access::{
     LoginRequest, Me, PasswordChange, SessionView, SetupRequest, SetupStatus, TokenGrant, UserSpec, UserView,
@@ -16,6 +16,7 @@ use messages::http::cluster::ClusterView;
 use messages::http::dead_letters::{LetterEdit, LetterQuery, LetterView};
 use messages::http::destinations::DestinationView;
 use messages::http::edges::{EdgeSpec, EdgeToken, EdgeView};
+use messages::http::figures::{StockLevels, StoreFigures};
 use messages::http::jobs::JobView;
 use messages::http::paging::ListQuery;
 use messages::http::reports::{
@@ -37,7 +38,7 @@ use super::health::Health;
 use super::route::Route;
 use super::runs::RunQuery;
 use super::{
-    admin, agents, articles, config, dead_letters, edges, health, openapi, reports, retailers, runs,
+    admin, agents, articles, config, dead_letters, edges, figures, health, openapi, reports, retailers, runs,
     schedule, session, setup, users,
 };
 
@@ -73,6 +74,20 @@ pub fn routes_elsewhere() -> Vec<Route> {
         .answers::<ingest::IngestAnswer>(200)
         .of_edge()
         .elsewhere(),
+        Route::post(
+            catalogue::PATH,
+            P::Public,
+            "what comes down to a store edge: articles, prices, corrections of stock, from its cursor on",
+        )
+        .carries::<catalogue::ChangesRequest>()
+        .answers::<catalogue::ChangesPage>(200)
+        .of_edge()
+        .elsewhere(),
+        Route::post(pulse::PATH, P::Public, "a store edge is there, and so much waits in it")
+            .carries::<pulse::EdgePulse>()
+            .answers_with("application/json")
+            .of_edge()
+            .elsewhere(),
     ]
 }
 
@@ -500,6 +515,21 @@ fn report_routes() -> Vec<Route> {
             .query::<InventoryQuery>()
             .answers_page::<StockRow>()
             .by(reports::inventory),
+        Route::get(
+            "/api/v1/retailers/{retailer}/reports/stores",
+            P::RetailerRead,
+            "how each store does now: its day so far, its devices, what waits",
+        )
+        .query::<edges::EdgeQuery>()
+        .answers_page::<StoreFigures>()
+        .by(figures::stores),
+        Route::get(
+            "/api/v1/retailers/{retailer}/reports/stock",
+            P::RetailerRead,
+            "how many articles run out in each store",
+        )
+        .answers_page::<StockLevels>()
+        .by(figures::stock),
         Route::get("/v1/reports/sales", P::RetailerRead, "sums of a store's sales, by the store alone")
             .query::<SalesQuery>()
             .answers::<SalesReport>(200)
@@ -531,6 +561,6 @@ mod tests {
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);
         }
-        assert_eq!(seen.len(), 93);
+        assert_eq!(seen.len(), 95);
     }
 }

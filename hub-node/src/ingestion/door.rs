@@ -12,6 +12,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use messages::edge::enrol::{EdgeEnrolGrant, EdgeEnrolRequest};
 use messages::edge::ingest::{EventBatch, IngestAnswer, MAX_UNDER_WAY};
+use messages::edge::pulse::EdgePulse;
 use messages::live::Entity;
 use messages::{EdgeId, ErrorCode, Problem, RetailerId};
 
@@ -80,6 +81,18 @@ impl Door {
     /// Is the proof valid now?
     pub(super) async fn admit(&self, from: &From<'_>, proof: EdgeProof) -> Result<(), Problem> {
         let request = EdgeRequest::Admit { edge: proof.edge, credential: proof.hash };
+        let answer = self.ask(proof.retailer, request).await;
+        answer.map(drop).map_err(|problem| self.refused(from, unknown(problem)))
+    }
+
+    /// Notes what a device tells of itself.
+    pub(super) async fn pulse(
+        &self,
+        from: &From<'_>,
+        proof: EdgeProof,
+        pulse: EdgePulse,
+    ) -> Result<(), Problem> {
+        let request = EdgeRequest::Pulse { edge: proof.edge, credential: proof.hash, pulse };
         let answer = self.ask(proof.retailer, request).await;
         answer.map(drop).map_err(|problem| self.refused(from, unknown(problem)))
     }

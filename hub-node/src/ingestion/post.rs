@@ -1,4 +1,4 @@
-//! `POST /v1/edges/enrol`, `POST /v1/ingestion/events` and `POST /v1/catalogue/changes`.
+//! `POST /v1/edges/enrol`, `POST /v1/edges/pulse`, `POST /v1/ingestion/events` and `POST /v1/catalogue/changes`.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use messages::edge::catalogue::{ChangesPage, ChangesRequest};
-use messages::edge::{enrol, ingest};
-use messages::validate::Check;
+use messages::edge::{enrol, ingest, pulse};
+use messages::validate::{Check, Validate as _};
 use messages::{ErrorCode, MsgId, Problem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,10 +22,10 @@ use crate::http::{Peer, read_body, refusal};
 /// Of names that a device says of itself.
 const LONGEST_NAME: usize = 120;
 
-/// Both addresses; anything else is left to others. In a task of its own: a device that goes away does not stop its
+/// All three addresses; anything else is left to others. In a task of its own: a device that goes away does not stop its
 /// batch half-way.
 pub(crate) fn filter(door: Door) -> BoxedFilter<(Response,)> {
-    let for_enrolment = door.clone();
+    let (for_enrolment, for_pulses) = (door.clone(), door.clone());
     let enrol = warp::path!("v1" / "edges" / "enrol")
         .and(warp::post())
         .and(warp::header::headers_cloned())
@@ -72,7 +72,22 @@ pub(crate) fn filter(door: Door) -> BoxedFilter<(Response,)> {
                 .await
             }
         });
-    enrol.or(events).unify().or(changes).unify().boxed()
+    let pulses = warp::path!("v1" / "edges" / "pulse")
+        .and(warp::post())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
+        .and(warp::body::stream())
+        .then(move |headers: HeaderMap, peer: Option<Peer>, body| {
+            let door = for_pulses.clone();
+            let peer = peer.map(|peer| peer.0.ip());
+            async move {
+                answer(admitted(&door, peer, &headers, body).await, move |bytes| {
+                    listen(door, peer, headers, bytes)
+                })
+                .await
+            }
+        });
+    enrol.or(events).unify().or(pulses).unify().or(changes).unify().boxed()
 }
 
 async fn answer<T, F>(body: Result<Bytes, Problem>, act: impl FnOnce(Bytes) -> F) -> Response
@@ -147,6 +162,23 @@ async fn send_down(
     let proof = door.proof(&from)?;
     let asked: ChangesRequest = read(&bytes)?;
     door.changes_for(&from, proof, &asked).await
+}
+
+/// The answer has no content worth reading, and is an object so that it can get some.
+async fn listen(
+    door: Door,
+    peer: Option<IpAddr>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<serde_json::Value, Problem> {
+    let from = From { peer, headers: &headers };
+    let proof = door.proof(&from)?;
+    let told: pulse::EdgePulse = read(&bytes)?;
+    let mut check = Check::new();
+    told.check(&mut check);
+    check.finish()?;
+    door.pulse(&from, proof, told).await?;
+    Ok(serde_json::json!({}))
 }
 
 async fn take_in(

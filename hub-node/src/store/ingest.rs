@@ -36,6 +36,7 @@ use messages::{RetailerId, StoreId, Version};
 use self::article_doc::{FeedDoc, FollowerDoc, GoodsDoc, OrderDoc};
 use self::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
 use self::letter_doc::LetterDoc;
+pub use self::reads::figures::StoreDay;
 use self::sale_doc::{PaymentDoc, PaymentKeyDoc, SaleDoc, SaleKeyDoc, SaleReceiptDoc, VoidDoc, code};
 use self::sums_doc::{ArticleDoc, SlotDoc, StockDoc};
 use super::commit::Commit;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::agents::Enrolment;
+use crate::run::Presence;
 use crate::validate::{Check, Validate};
 use crate::{DeviceId, EdgeId, RetailerId, Secret, StoreId, StreamId, Timestamp};
 
@@ -57,6 +58,18 @@ pub struct EdgeView {
     /// How far it is with the catalogue; absent before it has asked for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalogue: Option<FollowView>,
+    /// Whether it is heard of. Absent from a hub that does not say.
+    #[serde(default = "unheard")]
+    pub presence: Presence,
+    /// When it was heard of last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<Timestamp>,
+    /// Events that waited there when it told so last; absent until it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<u64>,
+    /// When the first of them happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_unsent_at: Option<Timestamp>,
     /// Events that were set aside and wait for somebody.
     pub dead_letters: u64,
     pub created_at: Timestamp,
@@ -74,6 +87,22 @@ pub struct StreamView {
     pub last_event_at: Timestamp,
     /// When the hub settled it.
     pub last_batch_at: Timestamp,
+    /// By the device's clock, of the latest sale or refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sale_at: Option<Timestamp>,
+}
+
+const fn unheard() -> Presence {
+    Presence::Unknown
+}
+
+impl StreamView {
+    /// From the moment something happened in the store to the moment it was settled here; nothing, when the device's
+    /// clock is ahead of the hub's.
+    #[must_use]
+    pub fn latency(&self) -> std::time::Duration {
+        self.last_batch_at.since(self.last_event_at)
+    }
 }
 
 /// How far a device is with what comes down to it.

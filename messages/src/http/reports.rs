@@ -19,6 +19,9 @@ pub struct Day(u32);
 pub struct InvalidDay(pub String);
 
 impl Day {
+    /// The first of the calendar.
+    pub const FIRST: Self = Self(10_101);
+
     /// Absent when the calendar has no such day.
     #[must_use]
     pub const fn new(year: u16, month: u8, day: u8) -> Option<Self> {
@@ -295,9 +298,13 @@ pub struct ProductReport {
 pub struct InventoryQuery {
     #[cfg_attr(feature = "openapi", param(value_type = String))]
     pub store_id: StoreId,
-    /// Text that the article's number begins with.
+    /// Text that the article's number begins with, or that its name holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
+    /// Only articles of which there is no more than this; all unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<String>))]
+    pub at_most: Option<Quantity>,
     /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -314,6 +321,9 @@ pub struct InventoryQuery {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StockRow {
     pub sku: String,
+    /// As it was called when it was sold last; absent before the first sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// What the store had before the first movement that was told, and all movements since.
     pub on_hand: Quantity,
     /// The sum of all movements.

@@ -9,7 +9,7 @@ use messages::edge::event::Fact;
 use messages::edge::ingest::IngestAnswer;
 use messages::http::articles::ArticleSpec;
 use messages::version::Epoch;
-use messages::{ErrorCode, Problem, RetailerId, StoreId};
+use messages::{ErrorCode, Problem, RetailerId, StoreId, Timestamp};
 
 use super::super::actor::Tools;
 use super::super::host::IngestHost;
@@ -22,6 +22,7 @@ use crate::host::Tried;
 use crate::observe::Register;
 use crate::ports::{Bell, StoreError};
 use crate::supervise::{SupervisorArgs, SupervisorHandle};
+use crate::testkit::fakes::World;
 
 /// Counts.
 #[derive(Default)]
@@ -33,18 +34,33 @@ impl Bell for Rung {
     }
 }
 
-struct Bench {
+pub(super) struct Bench {
     host: Arc<IngestHost>,
     ledger: Arc<FakeLedger>,
     bell: Arc<Rung>,
-    retailer: RetailerId,
+    pub(super) world: Arc<World>,
+    pub(super) retailer: RetailerId,
     store: StoreId,
     epoch: Arc<AtomicU64>,
     root: SupervisorHandle,
 }
 
+thread_local! {
+    /// Added to the clock that the actor reads; a test has its runtime on its own thread.
+    static LATER: std::cell::Cell<Duration> = const { std::cell::Cell::new(Duration::ZERO) };
+}
+
+fn now() -> Timestamp {
+    NOW + LATER.get()
+}
+
 impl Bench {
-    async fn new() -> Self {
+    /// Lets the actor's wall clock go on.
+    pub(super) fn clock(&self, by: Duration) {
+        LATER.set(LATER.get() + by);
+    }
+
+    pub(super) async fn new() -> Self {
         let args = SupervisorArgs { path: "test".into(), register: Register::default(), children: vec![] };
         let root = SupervisorHandle::root(args).await.unwrap();
         let (ledger, store) = (Arc::<FakeLedger>::default(), StoreId::new());
@@ -54,12 +70,13 @@ impl Bench {
         let ownership =
             Arc::new(move |_| Some(Epoch(owned.load(Ordering::SeqCst))).filter(|epoch| epoch.0 > 0));
         let bell = Arc::<Rung>::default();
-        let tools = Tools { store: ledger.clone(), bell: bell.clone(), clock: || NOW };
+        let world = Arc::<World>::default();
+        let tools = Tools { store: ledger.clone(), bell: bell.clone(), feed: world.clone(), clock: now };
         let host = Arc::new(IngestHost::new(root.clone(), ownership, tools));
-        Self { host, ledger, bell, retailer: RetailerId::new(), store, epoch, root }
+        Self { host, ledger, bell, world, retailer: RetailerId::new(), store, epoch, root }
     }
 
-    async fn ask(&self, request: EdgeRequest) -> Result<EdgeReply, Problem> {
+    pub(super) async fn ask(&self, request: EdgeRequest) -> Result<EdgeReply, Problem> {
         let request = Arc::new(request);
         loop {
             let until = clock::now() + Duration::from_secs(10);
@@ -71,7 +88,7 @@ impl Bench {
         }
     }
 
-    async fn ingest(&self, request: EdgeRequest) -> Result<IngestAnswer, ErrorCode> {
+    pub(super) async fn ingest(&self, request: EdgeRequest) -> Result<IngestAnswer, ErrorCode> {
         match self.ask(request).await {
             Ok(EdgeReply::Ingested(answer)) => Ok(answer),
             Ok(other) => panic!("{other:?}"),
@@ -79,7 +96,7 @@ impl Bench {
         }
     }
 
-    async fn till(&self, n: u8, sales: i64) -> Till {
+    pub(super) async fn till(&self, n: u8, sales: i64) -> Till {
         let mut till = new_till(self.store, n);
         for request in requests_to_enrol(&till, n) {
             self.ask(request).await.unwrap();
@@ -88,7 +105,7 @@ impl Bench {
         till
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         self.root.stop("the test is over").await;
     }
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use messages::live::{FromConsole, MAX_TOPICS, Subscription, Tick, ToConsole, Topic};
+use messages::live::{Entity, FromConsole, LedgerMark, MAX_TOPICS, Subscription, Tick, ToConsole, Topic};
+use messages::permission::{RetailerScope, Role};
 use messages::run::Presence;
+use messages::version::Epoch;
 use messages::{AgentId, ErrorCode, RetailerId, RunId, Timestamp, Version};
 
 use super::{Live, missed, snapshot_at};
+use crate::ingest::request::{EdgeReply, EdgeRequest};
 use crate::ports::{LiveFeed as _, Publication};
 use crate::retailer::request::{Request, Response, Watched};
 use crate::testkit::wait_until;
@@ -237,5 +240,30 @@ async fn a_topic_that_is_not_there_is_refused() {
     tab.subscribe(topic, None);
     assert_eq!(tab.refused().await, (topic, ErrorCode::NotFound));
     live.until_watchers(0).await;
+    live.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ledger_of_stores_is_asked_of_its_own_actor_and_followed_by_managers_of_the_retailer_only() {
+    let live = Live::start().await;
+    let (own, other) = (RetailerId::new(), RetailerId::new());
+    let mark = |version| LedgerMark { epoch: Epoch(1), version: Version(version), pulse: 0 };
+    live.router.script(move |request| {
+        let Request::Edge(request) = request else { return None };
+        (**request == EdgeRequest::Mark).then(|| Ok(Response::Edge(EdgeReply::Mark(mark(4)))))
+    });
+    live.let_in("manager", Role::Manager, RetailerScope { allow: Some(vec![own]), deny: vec![] });
+    let mut tab = live.open().await;
+    tab.hello("manager").await;
+    let topic = Topic::Stores(own);
+    tab.subscribe(topic, None);
+    let entities = vec![Entity::Ledger(mark(4))];
+    assert_eq!(tab.next().await, ToConsole::Snapshot { topic, version: Version(0), entities });
+    let tick = Tick::Ledger { mark: mark(5) };
+    live.consoles.publish(Publication::Ticked { topic, ticks: Arc::new([tick.clone()]) });
+    assert_eq!(tab.next().await, ToConsole::Tick { topic, ticks: vec![tick] });
+    tab.subscribe(Topic::Stores(other), None);
+    let refused = tab.next().await;
+    assert!(matches!(refused, ToConsole::Refused { code: ErrorCode::NotFound, .. }), "{refused:?}");
     live.finish().await;
 }

@@ -185,7 +185,7 @@ fn watched(state: &State, topic: Topic, since: Option<Version>) -> Ready {
         }
         // Log lines are no part of the commits, so a console that comes back takes the latest lines again.
         Topic::Run(_, run) => Ready::WithLog(run, state.documents.runs.get(&run).cloned()),
-        Topic::Dashboard => Ready::Now(Err(ErrorCode::UnknownTopic.into())),
+        Topic::Dashboard | Topic::Stores(_) => Ready::Now(Err(ErrorCode::UnknownTopic.into())),
     }
 }
 

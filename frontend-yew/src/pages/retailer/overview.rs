@@ -1,18 +1,20 @@
 //! A retailer at a glance: what it has, what needs a look, what ran last.
 
+use messages::http::figures::StoreFigures;
 use messages::permission::Permission;
 use messages::run::{Presence, RunState};
 use yew::prelude::*;
 
 use super::TabProps;
 use super::jobs::RunButton;
+use super::stores::tiles;
 use crate::components::badge::Badge;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::layout::{Card, Empty};
 use crate::components::nav_link::NavLink;
 use crate::components::run_table::RunTable;
 use crate::components::time::maybe;
-use crate::hooks::use_console;
+use crate::hooks::{use_console, use_fetch, use_ledger};
 use crate::route::{Route, Tab};
 use crate::state::format::counted;
 use crate::state::words;
@@ -26,6 +28,12 @@ part!(pub(crate) Overview(TabProps) kept by use_overview);
 fn use_overview(props: &TabProps) -> Html {
     let console = use_console();
     let config = console.may(Permission::ConfigRead);
+    let (api, id) = (console.api.clone(), props.id);
+    let moved = use_ledger(id);
+    let figures = use_fetch((), moved, move |()| {
+        let api = api.clone();
+        async move { api.figures(id, None).await }
+    });
     let runs: Vec<_> = props.topic.runs().into_iter().take(LATEST).cloned().collect();
     let all = html! {
         { draw!(NavLink { to: Route::RetailerTab { id: props.id, tab: Tab::Runs }, class: "more-link", children: html! { <>{ "All runs" }{ draw!(Glyph { icon: Icon::Right, class: "small" }) }</> } }) }
@@ -35,6 +43,9 @@ fn use_overview(props: &TabProps) -> Html {
         <>
             if config {
                 { checklist(props) }
+            }
+            if let Some(figures) = figures.data.as_ref().filter(|figures| figures.iter().any(sells)) {
+                { tiles(figures) }
             }
             if config && begun {
                 <div class="columns even">
@@ -50,6 +61,11 @@ fn use_overview(props: &TabProps) -> Html {
             { about(props) }
         </>
     }
+}
+
+/// Does the store have a device, or had it one?
+fn sells(store: &StoreFigures) -> bool {
+    store.devices.enrolled > 0 || !store.today.is_empty() || store.dead_letters > 0
 }
 
 /// What is still missing before the first export, until nothing is.

@@ -7,8 +7,9 @@ use actors::retailer::request::{Watched, WatchedDelta};
 use messages::agent::{Fact, Report};
 use messages::http::agents::Machine;
 use messages::ids::{BootId, SpoolId};
-use messages::live::{Change, EntityKey, Tick, Topic};
+use messages::live::{Change, EntityKey, LedgerMark, Tick, Topic};
 use messages::run::Presence;
+use messages::version::Epoch;
 use messages::{AgentId, CommandId, ConnId, RunId, Secret, Timestamp, Version};
 
 use super::*;
@@ -86,6 +87,10 @@ fn notices_survive() {
         last_seen_at: Timestamp(1),
     }]);
     there_and_back(&Notice::Published(Publication::Ticked { topic, ticks }));
+    let topic = Topic::Stores(RetailerId::new());
+    let mark = LedgerMark { epoch: Epoch(1), version: Version(2), pulse: 3 };
+    let ticks: Arc<[Tick]> = Arc::new([Tick::Ledger { mark }]);
+    there_and_back(&Notice::Published(Publication::Ticked { topic, ticks }));
     let frame = ToAgent::Welcome { agent_id: AgentId::new(), heartbeat_s: 10, server_time: Timestamp(1) };
     there_and_back(&Notice::Deliver { to: conn(), frame });
     there_and_back(&Notice::Watching(vec![RetailerId::new(); 3]));
@@ -113,8 +118,9 @@ fn what_only_a_later_version_knows_is_refused_by_name() {
 
 #[test]
 fn what_store_edges_ask_and_are_told_survives() {
-    use actors::ingest::request::{Device, EdgeReply, EdgeRequest, LetterAct, Parcel, Sent};
+    use actors::ingest::request::{Device, EdgeReply, EdgeRequest, Heard, LetterAct, Parcel, Sent};
     use messages::edge::ingest::{EventError, IngestAnswer};
+    use messages::edge::pulse::EdgePulse;
     use messages::{DeviceId, EdgeId, EventId, StoreId, StreamId};
 
     let author = actors::retailer::request::Author { id: messages::UserId::new(), name: "Ann".into() };
@@ -136,6 +142,12 @@ fn what_store_edges_ask_and_are_told_survives() {
         events: vec![sent],
     };
     let device = Device { id: DeviceId::new(), name: "shop".into(), version: "1".into() };
+    let pulse = EdgePulse {
+        stream_id: StreamId::new(),
+        unsent: 3,
+        oldest_unsent_at: Some(Timestamp(1)),
+        version: "1".into(),
+    };
     for request in [
         EdgeRequest::Batch(Arc::new(parcel)),
         EdgeRequest::Enrol { edge, token: hash, credential: hash, device },
@@ -146,6 +158,9 @@ fn what_store_edges_ask_and_are_told_survives() {
             author,
         },
         EdgeRequest::Admit { edge, credential: hash },
+        EdgeRequest::Pulse { edge, credential: hash, pulse: pulse.clone() },
+        EdgeRequest::Heard,
+        EdgeRequest::Mark,
     ] {
         let request = Request::Edge(Arc::new(request));
         there_and_back(&Question::Retailer { retailer: RetailerId::new(), request });
@@ -161,6 +176,13 @@ fn what_store_edges_ask_and_are_told_survives() {
         EdgeReply::Ingested(answer),
         EdgeReply::Letter(Box::new(letter(event, edge))),
         EdgeReply::Enrolled { store: StoreId::new() },
+        EdgeReply::Heard(vec![Heard {
+            edge,
+            presence: Presence::Online,
+            last_seen_at: Some(Timestamp(5)),
+            pulse: Some(pulse),
+        }]),
+        EdgeReply::Mark(LedgerMark { epoch: Epoch(3), version: Version(8), pulse: 2 }),
     ] {
         there_and_back(&Answer::Retailer(Ok(Response::Edge(reply))));
     }

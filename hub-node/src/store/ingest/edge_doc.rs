@@ -113,6 +113,9 @@ pub(crate) struct StreamDoc {
     lost: i64,
     last_event_at: DateTime,
     last_batch_at: DateTime,
+    /// Absent in what earlier builds wrote.
+    #[serde(default)]
+    last_sale_at: Option<DateTime>,
 }
 
 impl Stored for StreamDoc {
@@ -138,6 +141,7 @@ impl StreamDoc {
             lost: long(cursor.lost),
             last_event_at: date(cursor.last_event_at),
             last_batch_at: date(cursor.last_batch_at),
+            last_sale_at: cursor.last_sale_at.map(date),
         }
     }
 }
@@ -156,6 +160,7 @@ impl TryFrom<StreamDoc> for Cursor {
             lost: count(stored.lost, "lost")?,
             last_event_at: time(stored.last_event_at),
             last_batch_at: time(stored.last_batch_at),
+            last_sale_at: stored.last_sale_at.map(time),
         })
     }
 }

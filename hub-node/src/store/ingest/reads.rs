@@ -1,6 +1,8 @@
 //! Lists and reports of what store edges brought. Any node may read; nothing here changes anything.
 
+pub(super) mod figures;
 mod reports;
+mod stock;
 
 use std::collections::HashMap;
 
@@ -10,7 +12,8 @@ use messages::http::agents::Enrolment;
 use messages::http::dead_letters::{LetterQuery, LetterState, LetterView};
 use messages::http::edges::{EdgeView, FollowView, StreamView};
 use messages::http::paging::Page;
-use messages::http::reports::{InventoryQuery, SaleListQuery, SaleView, StockRow};
+use messages::http::reports::{SaleListQuery, SaleView};
+use messages::run::Presence;
 use messages::{EdgeId, ErrorCode, EventId, Problem, RetailerId, StoreId, TransactionId};
 
 use super::super::documents::shop::ShopDoc;
@@ -22,13 +25,10 @@ use super::edge_doc::{EdgeDoc, StreamDoc};
 use super::key;
 use super::letter_doc::LetterDoc;
 use super::sale_doc::SaleDoc;
-use super::sums_doc::StockDoc;
 
 /// Places of edges are limited to 500; each device begins a new stream when its disk is replaced, which is seldom.
 const MOST_EDGES: usize = 1_000;
 const MOST_STREAMS: usize = 5_000;
-/// A row has a hundred bytes: a file of them stays under twenty megabytes.
-const MOST_STOCK: usize = 200_000;
 
 impl TenantDb {
     /// All places of store edges, or those of one store, in the order of making.
@@ -134,35 +134,6 @@ impl TenantDb {
         let sale = found.ok_or_else(|| Problem::new(ErrorCode::NotFound, "there is no such sale"))?;
         sale.view().map_err(unreadable)
     }
-
-    /// A store's stock, by the number of the article.
-    pub async fn inventory(&self, query: &InventoryQuery) -> Result<Page<StockRow>, Problem> {
-        const LIST: &str = "inventory";
-        self.must_exist().await?;
-        let all = stock_filter(query);
-        let mut wanted = all.clone();
-        if let Some(cursor) = &query.cursor {
-            let (last,): (String,) = decode(LIST, cursor)?;
-            let mut skus = wanted.get_document("sku").cloned().unwrap_or_default();
-            skus.insert("$gt", last);
-            wanted.insert("sku", skus);
-        }
-        let size = query.limit.unwrap_or(200).clamp(1, 1_000) as usize;
-        let (rows, total) = tokio::try_join!(
-            self.find::<StockDoc>(wanted, doc! { "sku": 1 }, size + 1),
-            self.count::<StockDoc>(all),
-        )?;
-        let (rows, next) = cut(rows, size, |last| encode(LIST, (last.sku.clone(),)))?;
-        let items = rows.into_iter().map(|row| row.row().map_err(unreadable)).collect::<Result<_, _>>()?;
-        Ok(Page { items, next, total })
-    }
-
-    /// All of it, for a file.
-    pub async fn whole_inventory(&self, query: &InventoryQuery) -> Result<Vec<StockRow>, Problem> {
-        self.must_exist().await?;
-        let rows = self.find::<StockDoc>(stock_filter(query), doc! { "sku": 1 }, MOST_STOCK).await?;
-        rows.into_iter().map(|row| row.row().map_err(unreadable)).collect()
-    }
 }
 
 impl ScopedDb {
@@ -179,15 +150,6 @@ impl ScopedDb {
 /// What comes after this place in a list, newest first.
 fn before(field: &str, at: DateTime, id: Binary) -> Vec<Document> {
     vec![doc! { field: { "$lt": at } }, doc! { field: at, "_id": { "$lt": id } }]
-}
-
-fn stock_filter(query: &InventoryQuery) -> Document {
-    let mut wanted = doc! { "store_id": query.store_id.stored() };
-    if let Some(text) = query.q.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        // Everything that begins with the text, as a span of the index.
-        wanted.insert("sku", doc! { "$gte": text, "$lt": format!("{text}\u{10ffff}") });
-    }
-    wanted
 }
 
 fn as_uuid(value: &bson::Bson) -> Option<bson::Uuid> {
@@ -232,8 +194,14 @@ fn edge_view(retailer: RetailerId, edge: Edge, stream: Option<&Cursor>, dead_let
             lost: cursor.lost,
             last_event_at: cursor.last_event_at,
             last_batch_at: cursor.last_batch_at,
+            last_sale_at: cursor.last_sale_at,
         }),
         catalogue: None,
+        // The actor that takes its events in knows more.
+        presence: Presence::Unknown,
+        last_seen_at: stream.map(|cursor| cursor.last_batch_at),
+        backlog: None,
+        oldest_unsent_at: None,
         dead_letters,
         created_at: edge.created_at,
     }

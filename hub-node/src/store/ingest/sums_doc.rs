@@ -35,6 +35,9 @@ pub(crate) struct StockDoc {
     sv: i32,
     store_id: bson::Uuid,
     pub(super) sku: String,
+    /// As it was called when it was sold last.
+    #[serde(default)]
+    name: Option<String>,
     /// What there was before the first movement that was told.
     base: i64,
     moved: i64,
@@ -53,18 +56,34 @@ impl Stored for StockDoc {
 impl TenantDocument for StockDoc {}
 
 impl StockDoc {
-    pub(super) fn change(retailer: RetailerId, store: StoreId, sku: &str, moved: &StockMove) -> Update {
+    /// `name` is what the article was called in the same round, if it was sold in it.
+    pub(super) fn change(
+        retailer: RetailerId,
+        (store, sku): (StoreId, &str),
+        name: Option<&str>,
+        moved: &StockMove,
+    ) -> Update {
         let once = doc! {
             "sv": Self::SHAPE, "store_id": store.stored(), "sku": sku, "base": moved.before.get(),
         };
         let id = id(retailer, store, &[sku.as_bytes()]);
-        add(&id, once, doc! { "moved_at": date(moved.at) }, doc! { "moved": moved.delta.get() })
+        let mut set = doc! { "moved_at": date(moved.at) };
+        if let Some(name) = name {
+            set.insert("name", name);
+        }
+        add(&id, once, set, doc! { "moved": moved.delta.get() })
+    }
+
+    /// What is there, for the database to compute.
+    pub(super) fn on_hand() -> Document {
+        doc! { "$add": ["$base", "$moved"] }
     }
 
     pub(super) fn row(self) -> Result<StockRow, Unreadable> {
         check_shape::<Self>(self.sv)?;
         Ok(StockRow {
             sku: self.sku,
+            name: self.name,
             on_hand: Quantity::thousandths(self.base.saturating_add(self.moved)),
             moved: Quantity::thousandths(self.moved),
             moved_at: time(self.moved_at),

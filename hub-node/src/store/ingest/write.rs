@@ -1,5 +1,7 @@
 //! The changes of a round as the commands of one transaction: a command for each collection. Pure.
 
+use std::collections::HashMap;
+
 use actors::ingest::model::{Changes, SaleMark};
 use actors::ports::StoreError;
 use bson::{Bson, Document, doc};
@@ -35,7 +37,15 @@ pub(super) fn plan(retailer: RetailerId, changes: &Changes) -> Result<Plan, Stor
     replace(&mut plan, changes.letters.values().map(|it| LetterDoc::new(retailer, it)))?;
     let marks = changes.marks.iter().map(|(id, mark)| marked(retailer, *id, *mark));
     update::<SaleDoc>(&mut plan, marks.collect());
-    let stock = changes.stock.iter().map(|((store, sku), it)| StockDoc::change(retailer, *store, sku, it));
+    let names: HashMap<_, _> = changes
+        .articles
+        .iter()
+        .map(|(key, sums)| ((key.store, key.sku.as_str()), sums.name.as_str()))
+        .collect();
+    let stock = changes.stock.iter().map(|((store, sku), it)| {
+        let article = (*store, sku.as_str());
+        StockDoc::change(retailer, article, names.get(&article).copied(), it)
+    });
     update::<StockDoc>(&mut plan, stock.collect());
     let slots = changes.slots.iter().map(|(key, sums)| SlotDoc::change(retailer, key, sums));
     update::<SlotDoc>(&mut plan, slots.collect());

@@ -6,7 +6,7 @@ use bson::{Document, doc};
 const LONGEST: usize = 100;
 
 /// Finds `text` anywhere, in whatever case. `None` when there is nothing to look for.
-pub(super) fn anywhere(text: Option<&str>) -> Option<Document> {
+pub(in crate::store) fn anywhere(text: Option<&str>) -> Option<Document> {
     pattern(text).map(|pattern| doc! { "$regex": pattern, "$options": "i" })
 }
 

@@ -133,6 +133,7 @@ impl Rig {
                 trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
             },
             metrics: hub_node::metrics::Metrics::default(),
+            levels: hub_node::http::Levels::default(),
             draining: draining.clone(),
         };
         // Stands in for the sockets: a slow answer, and an upgrade that echoes.

@@ -80,6 +80,26 @@ async fn plays(name: &str) {
     hub.stop().await;
 }
 
+/// A store edge that the script enrols by the dialog's command, and that sells; see there.
+#[tokio::test]
+async fn browser_the_stores_of_a_retailer() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::start(folder.path()).await;
+    let mut child = script("stores.mjs", &hub)
+        .env("STORY_EDGE_FOLDER", folder.path().join("edge"))
+        .env("STORY_PROGRAMS", Path::new(env!("CARGO_BIN_EXE_hub-node")).parent().unwrap())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    while let Some(line) = said.next_line().await.unwrap() {
+        tracing_line(&line);
+    }
+    let status = child.wait().await.unwrap();
+    assert!(status.success(), "the script ended with {status}\nhub:\n{}", tail(&hub.log()));
+    hub.stop().await;
+}
+
 /// A script of the browser tests, told where its hub is.
 fn script(name: &str, hub: &Hub) -> Command {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(name);

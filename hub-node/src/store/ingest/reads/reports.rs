@@ -61,7 +61,7 @@ impl TenantDb {
     }
 }
 
-fn span(store: Option<StoreId>, from: Day, to: Day) -> Document {
+pub(super) fn span(store: Option<StoreId>, from: Day, to: Day) -> Document {
     let mut wanted = doc! { "day": { "$gte": i64::from(from.number()), "$lte": i64::from(to.number()) } };
     if let Some(store) = store {
         wanted.insert("store_id", store.stored());

@@ -31,7 +31,8 @@ fn row(
 
 /// The hub's catalogue as this store should sell it.
 async fn wanted(scene: &Scene) -> Shelf {
-    let all: Vec<ArticleView> = scene.office.all(&format!("{}/articles?state=active&sort=sku", scene.office.of), 200).await;
+    let all: Vec<ArticleView> =
+        scene.office.all(&format!("{}/articles?state=active&sort=sku", scene.office.of), 200).await;
     all.iter().map(|article| row(article, &scene.office.store)).collect()
 }
 
@@ -59,11 +60,15 @@ async fn arrived(scene: &Scene) -> CatalogueStatus {
 
 /// The number of the latest change. An import of what is so already changes nothing.
 async fn head(scene: &Scene) -> Option<u64> {
-    let page: Page<ArticleView> = scene.office.api.try_get(&format!("{}/articles?limit=1", scene.office.of)).await?;
+    let page: Page<ArticleView> =
+        scene.office.api.try_get(&format!("{}/articles?limit=1", scene.office.of)).await?;
     let first = page.items.first()?;
     let portion = json!({"format": "jsonl", "text": format!("{{\"sku\":\"{}\"}}", first.spec.sku)});
-    let (status, answer) =
-        scene.office.api.call(Method::POST, &format!("{}/articles/import", scene.office.of), Some(portion)).await;
+    let (status, answer) = scene
+        .office
+        .api
+        .call(Method::POST, &format!("{}/articles/import", scene.office.of), Some(portion))
+        .await;
     status.is_success().then(|| answer["head"].as_u64()).flatten()
 }
 
@@ -217,7 +222,8 @@ async fn process_a_price_reaches_the_till_and_stock_is_put_right_once() {
         orders.items.into_iter().find(|it| it.event_id == order.event_id && it.done_at.is_some())
     })
     .await;
-    let report: Page<StockRow> = api.get(&format!("{of}/reports/inventory?store_id={}", scene.office.store)).await;
+    let report: Page<StockRow> =
+        api.get(&format!("{of}/reports/inventory?store_id={}", scene.office.store)).await;
     assert_eq!((report.total, report.items[0].on_hand), (1, Quantity::pieces(24)));
     let sold: Sold = scene.edge.get("/v1/articles/036000291452").await;
     assert_eq!(sold.on_hand, Quantity::pieces(24));

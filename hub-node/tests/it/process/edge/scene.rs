@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use messages::edge::Amount;
 use messages::edge::checkout::{ArticleView, ReceiptView, TransactionState};
 use messages::http::edges::{EdgeToken, EdgeView};
+use messages::http::figures::{StockLevels, StoreFigures};
 use messages::http::paging::Page;
 use messages::http::reports::{ProductReport, SaleView, SalesReport, StockRow};
 use reqwest::StatusCode;
@@ -106,6 +107,7 @@ impl Office {
         stream::iter(&sales).for_each_concurrent(AT_ONCE, |sale| same(edge, sale)).await;
         self.sums_agree(&sales).await;
         self.stock_agrees(edge).await;
+        self.figures_agree(&sales).await;
     }
 
     async fn sums_agree(&self, sales: &[SaleView]) {
@@ -142,6 +144,32 @@ impl Office {
                 assert_eq!(row.on_hand, article.on_hand, "{}", row.sku);
             })
             .await;
+        // It is found by what it is called and by how little there is.
+        let named = stock.iter().find(|row| row.name.is_some()).unwrap();
+        let word = named.name.as_deref().unwrap_or_default().split(' ').next().unwrap_or_default();
+        let found: Vec<StockRow> = self.all(&format!("{path}&q={}", word.to_uppercase()), 300).await;
+        let has = found.iter().any(|row| row.sku == named.sku);
+        assert!(found.len() < stock.len() && has, "{word}: {found:?}");
+        let most = stock[stock.len() / 2].on_hand;
+        let few: Vec<StockRow> = self.all(&format!("{path}&at_most={most}"), 300).await;
+        assert_eq!(few.len(), stock.iter().filter(|row| row.on_hand <= most).count(), "at most {most}");
+        let levels: Page<StockLevels> = self.api.get(&format!("{}/reports/stock", self.of)).await;
+        assert_eq!(levels.items[0].store_id.to_string(), self.store);
+    }
+
+    /// How the store does now is what its sales say.
+    async fn figures_agree(&self, sales: &[SaleView]) {
+        let path = format!("{}/reports/stores?store_id={}", self.of, self.store);
+        let figures = until("the device to be heard of, with nothing left", || async {
+            let page: Page<StoreFigures> = self.api.try_get(&path).await?;
+            let found = page.items.into_iter().next()?;
+            (found.devices.online == 1 && found.backlog == 0).then_some(found)
+        })
+        .await;
+        let counts = |sale: &&SaleView| sale.voided_at.is_none() && sale.day == figures.day;
+        let sold: Amount = sales.iter().filter(counts).map(|sale| sale.totals.total).sum();
+        assert_eq!(figures.today.iter().map(|day| day.total).sum::<Amount>(), sold);
+        assert!(figures.last_sale_at.is_some() && figures.dead_letters == 0, "{figures:?}");
     }
 }
 
