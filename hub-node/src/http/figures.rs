@@ -188,6 +188,7 @@ mod tests {
             presence: Presence::Unknown,
             last_seen_at: None,
             backlog: None,
+            catalogue: None,
             oldest_unsent_at: None,
             dead_letters: 0,
             created_at: NOW,

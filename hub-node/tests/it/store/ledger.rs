@@ -157,6 +157,7 @@ fn cursor() -> Cursor {
         lost: 4,
         last_event_at: NOW,
         last_batch_at: Timestamp(NOW.0 + 5),
+        last_sale_at: None,
     }
 }
 
@@ -315,7 +316,7 @@ fn wanted() -> Wanted {
         sales: BTreeSet::from([transaction(1), transaction(2)]),
         payments: BTreeSet::from([PaymentId::from_uuid(number(0x300)), PaymentId::from_uuid(number(0x377))]),
         letters: BTreeSet::from([event(5)]),
-        stores: BTreeSet::new(),
+        ..Wanted::default()
     }
 }
 
