@@ -10,21 +10,30 @@
 
 pub mod conformance;
 pub mod csv;
+pub mod dbf;
+pub mod excel;
 pub mod file_format;
 mod file_sink;
-mod files;
+pub mod file_source;
+pub mod files;
 pub mod http;
+pub mod http_json;
 pub mod leftovers;
 pub mod local_file;
 pub mod means;
 pub mod registry;
+mod scratch;
 pub mod sftp;
 pub mod shop;
 pub mod shopify;
+pub mod sql;
 mod stage;
 mod staged_sink;
+pub mod table;
+pub mod text;
 pub mod webhook;
 pub mod woocommerce;
+pub mod xml;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;

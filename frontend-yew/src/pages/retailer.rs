@@ -29,6 +29,8 @@ mod platform_fields;
 mod queue;
 mod runs;
 mod schedule_fields;
+mod server_fields;
+mod source_fields;
 mod stores;
 
 #[derive(Properties, PartialEq)]
