@@ -100,11 +100,44 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
+/// The thing a sealed secret belongs to: moved to another one, it does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretOf {
+    Destination(DestinationId),
+    /// The source of a job.
+    Job(JobId),
+}
+
+impl SecretOf {
+    /// As people call it.
+    #[must_use]
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::Destination(_) => "destination",
+            Self::Job(_) => "source",
+        }
+    }
+}
+
+impl From<DestinationId> for SecretOf {
+    fn from(id: DestinationId) -> Self {
+        Self::Destination(id)
+    }
+}
+
+impl From<JobId> for SecretOf {
+    fn from(id: JobId) -> Self {
+        Self::Job(id)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     pub id: JobId,
     pub stamp: Stamp,
     pub spec: JobSpec,
+    /// What opens the source.
+    pub source_credentials: Option<Sealed>,
     pub last_run: Option<RunBrief>,
     pub cadence: Cadence,
 }

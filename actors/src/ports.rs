@@ -13,12 +13,11 @@ use messages::permission::{RetailerScope, Role};
 use messages::run::{LogLine, Reject};
 use messages::version::Epoch;
 use messages::{
-    AgentId, ConnId, DestinationId, ErrorCode, Problem, RetailerId, RunId, Secret, SessionId, Timestamp,
-    UserId, Version,
+    AgentId, ConnId, ErrorCode, Problem, RetailerId, RunId, Secret, SessionId, Timestamp, UserId, Version,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Image, Run, Sealed, Write};
+use crate::domain::{Image, Run, Sealed, SecretOf, Write};
 use crate::ingest::model::{Changes, Known, Ledger, Wanted};
 
 /// Why the store did not do what it was asked to.
@@ -138,12 +137,7 @@ pub trait Bell: Send + Sync + 'static {
 
 /// Opens what is sealed. Sealing happens where secrets come in, before an actor sees them.
 pub trait Unsealer: Send + Sync + 'static {
-    fn open(
-        &self,
-        retailer: RetailerId,
-        destination: DestinationId,
-        sealed: &Sealed,
-    ) -> Result<Credentials, Problem>;
+    fn open(&self, retailer: RetailerId, of: SecretOf, sealed: &Sealed) -> Result<Credentials, Problem>;
 }
 
 /// One socket of an agent, wherever it landed. The highest generation of an agent counts.

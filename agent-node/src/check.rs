@@ -1,6 +1,9 @@
 //! `agent-node check`: is everything in place for the agent to work? One line each, with what to do.
 
+mod source;
+
 use std::io::Write;
+use std::path::Path;
 
 use bytes::Bytes;
 use http::Request;
@@ -15,8 +18,12 @@ use crate::uplink::fallback::{self, Setting, Verdict};
 use crate::uplink::https;
 use crate::uplink::line::{self, Line};
 
-/// Writes the findings; true when all is well.
-pub async fn check(config: &Config, out: &mut dyn Write) -> std::io::Result<bool> {
+/// Writes the findings; true when all is well. `job` is a file with the settings of a job, whose source is tried.
+pub async fn check(
+    config: &Config,
+    job: Option<&Path>,
+    out: &mut (dyn Write + Send),
+) -> std::io::Result<bool> {
     let mut report = Report { out, all_well: true };
     report.line("data folder", data_folder(config))?;
     let identity = Identity::load(&config.data_dir);
@@ -35,11 +42,14 @@ pub async fn check(config: &Config, out: &mut dyn Write) -> std::io::Result<bool
         (Err(error), _) => report.line("trust", Err(error.to_string()))?,
         (_, Err(error)) => report.line("hub", Err(error))?,
     }
+    if let Some(job) = job {
+        report.line("source", source::check(config, job).await)?;
+    }
     Ok(report.all_well)
 }
 
 struct Report<'o> {
-    out: &'o mut dyn Write,
+    out: &'o mut (dyn Write + Send),
     all_well: bool,
 }
 

@@ -45,6 +45,9 @@ enum Command {
     Check {
         #[command(flatten)]
         place: Place,
+        /// Try the source of a job too: a file with `source` and `source_credentials` as the hub takes them
+        #[arg(long, value_name = "FILE")]
+        source: Option<PathBuf>,
     },
 }
 
@@ -113,9 +116,9 @@ pub async fn execute(cli: Cli, out: &mut (dyn Write + Send)) -> Result<ExitCode,
             crate::run(config, told_to_stop(stop_on_stdin_close)?).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Check { place } => {
+        Command::Check { place, source } => {
             let config = place.resolve()?;
-            let all_well = check::check(&config, out).await?;
+            let all_well = check::check(&config, source.as_deref(), out).await?;
             Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
     }

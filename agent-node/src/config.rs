@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::connector::Means;
 use crate::connector::means::Pace;
 use crate::net::address::{AddressError, HubAddress, ProxyAddress};
 use crate::spool::Limits;
@@ -69,6 +70,20 @@ pub struct Config {
     /// How a shop platform is tried again; not to be set from outside.
     pub pace: Pace,
     pub log: String,
+}
+
+impl Config {
+    /// What connectors may use of this machine.
+    #[must_use]
+    pub fn means(&self) -> Means {
+        Means {
+            ca_file: self.ca_file.clone(),
+            proxy: self.proxy.clone(),
+            scratch: self.data_dir.join("stage"),
+            delivered: self.data_dir.join("delivered"),
+            pace: self.pace,
+        }
+    }
 }
 
 /// A setting that cannot be used.

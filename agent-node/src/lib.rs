@@ -40,7 +40,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use config::Config;
-use connector::Means;
 use identity::{Identity, IdentityError};
 use links::Links;
 use net::{Dialer, NetError};
@@ -129,13 +128,7 @@ fn children(
         folder: config.data_dir.join("journal"),
         max_runs: config.max_runs,
         links: Arc::clone(links),
-        means: Arc::new(Means {
-            ca_file: config.ca_file.clone(),
-            proxy: config.proxy.clone(),
-            scratch: config.data_dir.join("stage"),
-            delivered: config.data_dir.join("delivered"),
-            pace: config.pace,
-        }),
+        means: Arc::new(config.means()),
     };
     let uplink = uplink.clone();
     let announced = Arc::clone(links);

@@ -207,6 +207,9 @@ pub struct RunCommand {
     pub destination: DestinationConfig,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Credentials>,
+    /// What opens the source, if it needs to be opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_credentials: Option<Credentials>,
     pub reject_rule: RejectRule,
     pub timeout_s: u32,
     /// What is sent of it, and when to stop and ask. Absent: everything, and nothing is compared.

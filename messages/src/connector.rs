@@ -1,128 +1,24 @@
 //! How a connector is configured: what the console edits, the hub stores and the agent acts on.
 //! Secrets are apart: they are sealed at rest and travel only with a run.
 
+pub mod database;
+pub mod files;
+pub mod http_json;
 pub mod platform;
+pub mod source;
 
 use serde::{Deserialize, Serialize};
 
+pub use database::{DatabaseServer, DatabaseTls, SqliteSource};
+pub use files::{CsvSource, DbfSource, ExcelSource, FileSet, PickFiles, TextEncoding, XmlSource};
+pub use http_json::{HttpAuth, HttpJsonSource, Paging};
 pub use platform::{
     NewProducts, ShopifyDestination, UpdateFields, WebhookDestination, WooCommerceDestination,
 };
+pub use source::{ColumnName, DecimalMark, SourceConfig};
 
 use crate::Secret;
-use crate::item::ItemField;
 use crate::validate::{Check, Validate};
-
-/// Where items come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum SourceConfig {
-    Csv(CsvSource),
-}
-
-/// A file of separated values that the point of sale writes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default, deny_unknown_fields)]
-pub struct CsvSource {
-    /// Path on the agent's machine. Its last part may hold `*` and `?` where the name of the file varies.
-    pub path: String,
-    /// Which files are read, when several fit.
-    #[serde(skip_serializing_if = "is_default")]
-    pub pick: PickFiles,
-    /// For so many seconds a file must have stood still before it is read.
-    #[serde(skip_serializing_if = "is_usual_rest")]
-    pub settled_s: u32,
-    /// Folder into which the files are moved once a run has sent them; empty: they stay.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub archive: String,
-    /// One character; `\t` for a tab.
-    pub delimiter: String,
-    pub encoding: TextEncoding,
-    /// The mark between whole part and decimals in numbers.
-    pub decimal_mark: DecimalMark,
-    /// Which column holds which field, by header name. A field left out is looked up under its own name.
-    pub columns: Vec<ColumnName>,
-}
-
-impl Default for CsvSource {
-    fn default() -> Self {
-        Self {
-            path: String::new(),
-            pick: PickFiles::default(),
-            settled_s: USUAL_REST_S,
-            archive: String::new(),
-            delimiter: ",".into(),
-            encoding: TextEncoding::default(),
-            decimal_mark: DecimalMark::default(),
-            columns: Vec::new(),
-        }
-    }
-}
-
-/// What most exports need: they write without longer pauses.
-const USUAL_REST_S: u32 = 2;
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_usual_rest(seconds: &u32) -> bool {
-    *seconds == USUAL_REST_S
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-/// Which of several files that fit a pattern are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum PickFiles {
-    /// The one that was changed last.
-    #[default]
-    Newest,
-    /// All of them; an article that stands in several counts as the newest file has it.
-    All,
-}
-
-/// A field and the header under which the file has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ColumnName {
-    pub field: ItemField,
-    pub header: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum TextEncoding {
-    /// With or without a byte order mark.
-    #[default]
-    Utf8,
-    Utf16Le,
-    Utf16Be,
-    Windows1252,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum DecimalMark {
-    #[default]
-    Point,
-    Comma,
-}
-
-impl DecimalMark {
-    #[must_use]
-    pub const fn as_char(self) -> char {
-        match self {
-            Self::Point => '.',
-            Self::Comma => ',',
-        }
-    }
-}
 
 /// The form in which items are written to a file destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -178,7 +74,7 @@ pub struct LocalFileDestination {
     pub format: FileFormat,
 }
 
-/// What opens a destination. Written by people, never read back by them.
+/// What opens a destination or a source. Written by people, never read back by them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -192,7 +88,7 @@ pub enum Credentials {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         passphrase: Option<Secret>,
     },
-    /// One secret: what signs a webhook, or Shopify's access token.
+    /// One secret: what signs a webhook, Shopify's access token, or what opens a source over HTTP.
     Token {
         token: Secret,
     },
@@ -278,69 +174,8 @@ impl DestinationConfig {
     }
 }
 
-impl SourceConfig {
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Csv(_) => "csv",
-        }
-    }
-
-    /// Where it reads from, in one line for lists.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        match self {
-            Self::Csv(from) => from.path.clone(),
-        }
-    }
-}
-
 /// As long as any file system allows.
-const MAX_PATH: usize = 4_096;
-
-impl Validate for SourceConfig {
-    fn check(&self, check: &mut Check) {
-        match self {
-            Self::Csv(csv) => csv.check(check),
-        }
-    }
-}
-
-impl CsvSource {
-    /// The delimiter as the single byte a CSV reader wants.
-    #[must_use]
-    pub fn delimiter_byte(&self) -> Option<u8> {
-        match self.delimiter.as_bytes() {
-            b"\\t" => Some(b'\t'),
-            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n') => Some(*byte),
-            _ => None,
-        }
-    }
-}
-
-impl Validate for CsvSource {
-    fn check(&self, check: &mut Check) {
-        check.text("path", &self.path, MAX_PATH);
-        check.ensure(
-            self.delimiter_byte().is_some(),
-            "delimiter",
-            "must be one ASCII character, or \\t for a tab",
-        );
-        let folder = self.path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
-        check.ensure(
-            !folder.contains(['*', '?']),
-            "path",
-            "may hold * and ? in the name of the file only, not in its folder",
-        );
-        check.range("settled_s", &self.settled_s, &1, &3_600);
-        check.optional_text("archive", &self.archive, MAX_PATH);
-        for (at, column) in self.columns.iter().enumerate() {
-            check.text(&format!("columns.{at}.header"), &column.header, 200);
-            let repeated = self.columns[..at].iter().any(|other| other.field == column.field);
-            check.ensure(!repeated, &format!("columns.{at}.field"), "is named twice");
-        }
-    }
-}
+pub(crate) const MAX_PATH: usize = 4_096;
 
 impl Validate for DestinationConfig {
     fn check(&self, check: &mut Check) {
@@ -450,13 +285,6 @@ mod tests {
 
     #[test]
     fn the_configuration_is_tagged_by_kind() {
-        let json = r#"{"kind":"csv","path":"/pos/items.csv","delimiter":";"}"#;
-        let SourceConfig::Csv(csv) = serde_json::from_str(json).unwrap();
-        assert_eq!(csv.delimiter_byte(), Some(b';'));
-        assert_eq!(csv.encoding, TextEncoding::Utf8);
-        // Agents that know no patterns refuse fields they do not know: what is usual is not said.
-        let said = serde_json::to_string(&SourceConfig::Csv(csv)).unwrap();
-        assert!(!said.contains("pick") && !said.contains("settled_s") && !said.contains("archive"), "{said}");
         let woo = r#"{"kind":"woocommerce","url":"https://shop.example"}"#;
         assert_eq!(serde_json::from_str::<DestinationConfig>(woo).unwrap().kind(), "woocommerce");
     }

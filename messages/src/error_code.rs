@@ -120,6 +120,7 @@ codes! {
     SourceUnreadable      "source_unreadable"        422 true  "The source could not be read"
     SourceMalformed       "source_malformed"         422 false "The source has a wrong form"
     SourceChanging        "source_changing"          422 true  "The source file is still being written"
+    SourceRefused         "source_refused"           502 false "The source refused the login"
     RejectLimit           "reject_limit"             422 false "Too many items were rejected"
     DestinationUnreachable "destination_unreachable" 502 true  "The destination could not be reached"
     DestinationRefused    "destination_refused"      502 false "The destination refused the login"

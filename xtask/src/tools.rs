@@ -101,6 +101,8 @@ pub(crate) struct TestTools {
     pub(crate) store: PathBuf,
     pub(crate) sshd: PathBuf,
     pub(crate) chromium: PathBuf,
+    pub(crate) postgresql: PathBuf,
+    pub(crate) mariadbd: PathBuf,
     pub(crate) browser_modules: PathBuf,
     pub(crate) python: PathBuf,
     pub(crate) kubernetes_python: PathBuf,
@@ -114,10 +116,13 @@ impl TestTools {
             &[debian::C_COMPILER, debian::CMAKE, debian::ZLIB, debian::SSHD, debian::CHROMIUM, debian::VENV],
         )?;
         debian::ready(cache, &debian::FAULTS)?;
+        debian::ready(cache, &[debian::POSTGRESQL, debian::MARIADB])?;
         Ok(Self {
             store: store::ready(cache)?,
             sshd: debian::sshd()?,
             chromium: debian::chromium()?,
+            postgresql: debian::postgresql()?,
+            mariadbd: debian::mariadbd()?,
             browser_modules: browser::ready(repo, cache)?,
             python: python::ready(repo, cache, &python::THIRD_PARTY)?,
             kubernetes_python: python::ready(repo, cache, &python::KUBERNETES)?,
@@ -132,11 +137,13 @@ impl TestTools {
     }
 
     /// The variables by which the tests find these programs.
-    pub(crate) fn environment(&self) -> [(&'static str, &Path); 6] {
+    pub(crate) fn environment(&self) -> [(&'static str, &Path); 8] {
         [
             (store::VARIABLE, &self.store),
             (debian::SSHD_VARIABLE, &self.sshd),
             (debian::CHROMIUM_VARIABLE, &self.chromium),
+            (debian::POSTGRESQL_VARIABLE, &self.postgresql),
+            (debian::MARIADBD_VARIABLE, &self.mariadbd),
             ("GROCERYSYNC_BROWSER_MODULES", &self.browser_modules),
             ("GROCERYSYNC_PYTHON", &self.python),
             ("GROCERYSYNC_KUBERNETES_PYTHON", &self.kubernetes_python),

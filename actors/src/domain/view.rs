@@ -105,6 +105,7 @@ impl Job {
             retailer_id,
             rev: self.stamp.rev,
             spec: self.spec.clone(),
+            has_source_credentials: self.source_credentials.is_some(),
             last_run: self.last_run.clone(),
             standing: self.standing(),
             created_at: self.stamp.created_at,

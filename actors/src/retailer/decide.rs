@@ -5,6 +5,7 @@
 mod agents;
 mod approval;
 mod config;
+mod job;
 mod queue;
 mod runs;
 mod schedule;
@@ -97,6 +98,7 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
         }
         Request::Update { id, draft, expected, .. } => config::update(state, *id, draft, *expected, cx),
         Request::Reseal { destination, before, after } => config::reseal(state, *destination, before, after),
+        Request::ResealSource { job, before, after } => config::reseal_source(state, *job, before, after),
         Request::Delete { id, expected, .. } => config::delete(state, *id, *expected, cx),
         Request::StartRun { job, run, mode, author, idempotency } => {
             let id = EntityId::Run(*run);

@@ -41,7 +41,25 @@ pub enum Draft {
         enabled: bool,
         credentials: Option<Sealed>,
     },
+    /// On change, the credentials of its source stay.
     Job(JobSpec),
+    /// A job whose source is opened by these from now on; they are sealed before they come here.
+    OpenedJob {
+        spec: JobSpec,
+        source_credentials: Sealed,
+    },
+}
+
+impl Draft {
+    /// A job, and the credentials that are new to its source.
+    #[must_use]
+    pub const fn as_job(&self) -> Option<(&JobSpec, Option<&Sealed>)> {
+        match self {
+            Self::Job(spec) => Some((spec, None)),
+            Self::OpenedJob { spec, source_credentials } => Some((spec, Some(source_credentials))),
+            _ => None,
+        }
+    }
 }
 
 /// Which list is wanted.
@@ -83,6 +101,12 @@ pub enum Request {
     /// Answer: [`Response::Done`].
     Reseal {
         destination: DestinationId,
+        before: Sealed,
+        after: Sealed,
+    },
+    /// The same for the credentials of a job's source. Answer: [`Response::Done`].
+    ResealSource {
+        job: JobId,
         before: Sealed,
         after: Sealed,
     },
@@ -281,6 +305,7 @@ impl Request {
             self,
             Self::Create { .. }
                 | Self::Reseal { .. }
+                | Self::ResealSource { .. }
                 | Self::StartRun { .. }
                 | Self::ApproveRun { .. }
                 | Self::RefuseRun { .. }

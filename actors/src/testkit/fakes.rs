@@ -9,9 +9,9 @@ use messages::connector::Credentials;
 use messages::http::retailers::RetailerSummary;
 use messages::live::{Tick, Topic};
 use messages::permission::RetailerScope;
-use messages::{DestinationId, ErrorCode, Problem, RetailerId, Secret, Timestamp};
+use messages::{ErrorCode, Problem, RetailerId, Secret, Timestamp};
 
-use crate::domain::Sealed;
+use crate::domain::{Sealed, SecretOf};
 use crate::ports::{
     Board, ConnAddr, Doorman, Downlink, LiveFeed, Publication, StoreError, Today, Unsealer, Visitor,
 };
@@ -95,7 +95,7 @@ pub(crate) struct Vault {
 }
 
 impl Unsealer for Vault {
-    fn open(&self, _: RetailerId, _: DestinationId, _: &Sealed) -> Result<Credentials, Problem> {
+    fn open(&self, _: RetailerId, _: SecretOf, _: &Sealed) -> Result<Credentials, Problem> {
         if *self.broken.lock().unwrap() {
             return Err(Problem::new(ErrorCode::Internal, "the key is gone"));
         }

@@ -21,7 +21,7 @@ const WATCHED: Duration = Duration::from_secs(10);
 
 /// Size and time of a file, to be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub struct Stamp {
     pub(super) size: u64,
     changed: Option<SystemTime>,
 }
@@ -34,7 +34,7 @@ impl From<&Metadata> for Stamp {
 
 /// A file as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub struct Found {
     pub(super) path: PathBuf,
     pub(super) stamp: Stamp,
 }

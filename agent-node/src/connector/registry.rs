@@ -3,17 +3,42 @@
 use messages::connector::{Credentials, DestinationConfig, SourceConfig};
 
 use super::csv::CsvConnector;
+use super::dbf::{Dbf, DbfConnector};
+use super::excel::{Excel, ExcelConnector};
+use super::http_json::HttpJsonConnector;
 use super::local_file::LocalFileConnector;
 use super::sftp::SftpConnector;
 use super::shopify::ShopifyConnector;
+use super::sql::{MySqlConnector, PostgreSqlConnector, SqliteConnector};
 use super::webhook::WebhookConnector;
 use super::woocommerce::WooCommerceConnector;
+use super::xml::{Xml, XmlConnector};
 use super::{DestinationConnector, Means, PosConnector};
 
 #[must_use]
-pub fn source(config: &SourceConfig) -> Box<dyn PosConnector> {
+pub fn source(
+    config: &SourceConfig,
+    credentials: Option<&Credentials>,
+    means: &Means,
+) -> Box<dyn PosConnector> {
     match config {
-        SourceConfig::Csv(csv) => Box::new(CsvConnector::new(csv.clone())),
+        SourceConfig::Csv(from) => Box::new(CsvConnector::new(from.clone())),
+        SourceConfig::Dbf(from) => Box::new(DbfConnector::new(Dbf(from.clone()))),
+        SourceConfig::Xml(from) => Box::new(XmlConnector::new(Xml(from.clone()))),
+        SourceConfig::HttpJson(from) => {
+            Box::new(HttpJsonConnector::new(from.clone(), credentials.cloned(), means.clone()))
+        }
+        SourceConfig::Excel(from) => {
+            let excel = Excel { config: from.clone(), scratch: means.scratch.clone() };
+            Box::new(ExcelConnector::new(excel))
+        }
+        SourceConfig::Sqlite(from) => Box::new(SqliteConnector::new(from.clone())),
+        SourceConfig::PostgreSql(from) => {
+            Box::new(PostgreSqlConnector::new(from.clone(), credentials.cloned(), means.clone()))
+        }
+        SourceConfig::MySql(from) => {
+            Box::new(MySqlConnector::new(from.clone(), credentials.cloned(), means.clone()))
+        }
     }
 }
 
@@ -44,6 +69,13 @@ pub fn capabilities() -> Vec<String> {
     [
         messages::export::CAPABILITY,
         "source:csv",
+        "source:dbf",
+        "source:excel",
+        "source:http_json",
+        "source:mysql",
+        "source:postgresql",
+        "source:sqlite",
+        "source:xml",
         "destination:local_file",
         "destination:sftp",
         "destination:webhook",

@@ -60,21 +60,15 @@ pub struct Dialer {
 impl Dialer {
     /// Trusts what the system trusts, and the certificates of `ca_file` if there is one.
     pub fn new(ca_file: Option<&PathBuf>, proxy: Option<ProxyAddress>) -> Result<Self, NetError> {
-        let fail = |detail: String| NetError::new(Stage::Tls, detail);
         let mut roots = rustls::RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if let Some(path) = ca_file {
-            let shown = path.display();
-            let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-                .and_then(Iterator::collect)
-                .map_err(|error| fail(format!("ca_file {shown} could not be read: {error}")))?;
-            let (added, _) = roots.add_parsable_certificates(certificates);
-            if added == 0 {
-                return Err(fail(format!("ca_file {shown} holds no certificate in PEM form")));
-            }
-        }
+        roots.add_parsable_certificates(trusted(ca_file)?);
         let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         Ok(Self { tls: Arc::new(tls), proxy })
+    }
+
+    /// What is trusted, for those who encrypt a line themselves.
+    pub(crate) fn tls(&self) -> Arc<rustls::ClientConfig> {
+        Arc::clone(&self.tls)
     }
 
     /// Connects to the hub, up to where HTTP begins.
@@ -100,6 +94,28 @@ impl Dialer {
             }
         }
     }
+}
+
+/// Certificates of the authorities that the system trusts, and of those in `ca_file`. Each can be used.
+pub(crate) fn trusted(ca_file: Option<&PathBuf>) -> Result<Vec<CertificateDer<'static>>, NetError> {
+    let usable = |certificate: &CertificateDer<'static>| {
+        rustls::RootCertStore::empty().add(certificate.clone()).is_ok()
+    };
+    let mut all = rustls_native_certs::load_native_certs().certs;
+    all.retain(usable);
+    if let Some(path) = ca_file {
+        let fail = |detail: String| NetError::new(Stage::Tls, detail);
+        let shown = path.display();
+        let mut own: Vec<_> = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect)
+            .map_err(|error| fail(format!("ca_file {shown} could not be read: {error}")))?;
+        own.retain(usable);
+        if own.is_empty() {
+            return Err(fail(format!("ca_file {shown} holds no certificate in PEM form")));
+        }
+        all.append(&mut own);
+    }
+    Ok(all)
 }
 
 async fn tcp(host: &str, port: u16) -> Result<TcpStream, NetError> {

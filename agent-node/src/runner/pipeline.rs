@@ -127,13 +127,13 @@ impl Work<'_> {
         means: &Means,
         slot: &mut Option<Box<dyn ItemSink>>,
     ) -> Result<(), Failure> {
-        let RunCommand { source, destination, credentials, .. } = self.command;
+        let RunCommand { source, source_credentials, destination, credentials, .. } = self.command;
         self.reporter.started(attempt).await?;
         if attempt > 1 {
             self.say(LogLevel::Warn, format!("beginning again, attempt {attempt}"));
         }
         self.comparison = Comparison::open(self.command, run, attempt, means).await?;
-        let mut reading = registry::source(source).open().await?;
+        let mut reading = registry::source(source, source_credentials.as_ref(), means).open().await?;
         self.progress.bytes_total = reading.bytes_total;
         self.afterwards = reading.afterwards.take();
         self.say(LogLevel::Info, format!("reading {} ({})", source.summary(), size(reading.bytes_total)));

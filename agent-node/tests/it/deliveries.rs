@@ -50,7 +50,7 @@ async fn begin(shop: &Shop) -> (Hub, Running, Server<Picky>) {
 /// A run to the receiver, whose file is put away afterwards.
 fn command(shop: &Shop, receiver: &Server<Picky>) -> RunCommand {
     let mut command = shop.command();
-    let SourceConfig::Csv(csv) = &command.source;
+    let SourceConfig::Csv(csv) = &command.source else { panic!("{:?}", command.source) };
     command.source = SourceConfig::Csv(CsvSource { archive: "done".into(), ..csv.clone() });
     command.destination =
         DestinationConfig::Webhook(WebhookDestination { url: receiver.url(), batch_items: 100 });

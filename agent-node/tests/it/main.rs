@@ -17,6 +17,7 @@ mod process;
 mod protocol;
 mod runs;
 mod sftp;
+mod sources;
 mod sshd;
 mod support;
 mod wire;

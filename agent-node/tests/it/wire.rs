@@ -133,7 +133,7 @@ async fn the_way_leads_through_the_proxy() {
 
     let refused = with("shop:wrong").resolve(shop.data_dir()).unwrap();
     let mut out = Vec::new();
-    assert!(!agent_node::check::check(&refused, &mut out).await.unwrap());
+    assert!(!agent_node::check::check(&refused, None, &mut out).await.unwrap());
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("407") && text.contains("check the proxy setting"), "{text}");
 }
@@ -169,8 +169,21 @@ async fn over_https_too_the_way_leads_through_the_proxy_with_the_own_authority()
     }
     // The upgrade, the polls, the posts: each its connection, and each through the proxy.
     assert_eq!(opened.load(Ordering::SeqCst), 3);
+    let config = given.resolve(shop.data_dir()).unwrap();
+    let job = shop.folder.path().join("job.json");
+    let settings = |path: &str| {
+        let source = serde_json::json!({"kind": "csv", "path": path});
+        std::fs::write(&job, serde_json::json!({"name": "Items", "source": source}).to_string()).unwrap();
+    };
+    settings(shop.source().to_str().unwrap());
     let mut out = Vec::new();
-    assert!(agent_node::check::check(&given.resolve(shop.data_dir()).unwrap(), &mut out).await.unwrap());
+    assert!(agent_node::check::check(&config, Some(&job), &mut out).await.unwrap());
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("over HTTPS") && text.contains("status 403"), "{text}");
+    assert!(text.contains("ok    source: ") && text.contains("4 columns: sku, name, price, stock"), "{text}");
+    settings("/nowhere/items.csv");
+    let mut out = Vec::new();
+    assert!(!agent_node::check::check(&config, Some(&job), &mut out).await.unwrap());
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains("FAIL  source: there is no file /nowhere/items.csv"), "{text}");
 }

@@ -3,7 +3,7 @@
 use messages::http::access::{UserSpec, UserView};
 use messages::http::agents::{AgentSpec, AgentView};
 use messages::http::destinations::{DestinationSpec, DestinationView};
-use messages::http::jobs::{JobSpec, JobView};
+use messages::http::jobs::{JobBody, JobView};
 use messages::http::paging::{ListQuery, Page};
 use messages::http::retailers::{RetailerSpec, RetailerSummary, RetailerView};
 use messages::http::stores::{StoreSpec, StoreView};
@@ -83,7 +83,7 @@ resource!(Retailer, "retailer", "retailers", RetailerSpec, RetailerView, |v| &v.
     .clone());
 resource!(Store, "store", "stores", StoreSpec, StoreView, |v| &v.spec.name, |v| v.spec.clone());
 resource!(Agent, "agent", "agents", AgentSpec, AgentView, |v| &v.spec.name, |v| v.spec.clone());
-resource!(Job, "job", "jobs", JobSpec, JobView, |v| &v.spec.name, |v| v.spec.clone());
+resource!(Job, "job", "jobs", JobBody, JobView, |v| &v.spec.name, |v| v.spec.clone().into());
 resource!(Destination, "destination", "destinations", DestinationSpec, DestinationView, |v| &v.name, |v| {
     DestinationSpec { name: v.name.clone(), config: v.config.clone(), enabled: v.enabled, credentials: None }
 });

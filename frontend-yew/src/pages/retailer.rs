@@ -30,6 +30,8 @@ mod queue;
 mod reports;
 mod runs;
 mod schedule_fields;
+mod server_fields;
+mod source_fields;
 pub(crate) mod stores;
 
 #[derive(Properties, PartialEq)]

@@ -1,10 +1,10 @@
 //! From a filled form to the document that is sent, for each kind of thing. Pure.
 //! Faults found here carry the same field names as those the hub finds.
 
-use messages::connector::{ColumnName, CsvSource, SourceConfig};
+use messages::connector::SourceConfig;
 use messages::http::access::UserSpec;
 use messages::http::agents::{self, AgentSpec};
-use messages::http::jobs::{JobSpec, RejectRule};
+use messages::http::jobs::{JobBody, JobSpec, RejectRule};
 use messages::http::retailers::{self, RetailerSpec};
 use messages::http::stores::StoreSpec;
 use messages::item::ItemField;
@@ -13,10 +13,10 @@ use messages::validate::Validate;
 use messages::{FieldError, RetailerId, Secret};
 
 use super::form::{FormValues, fault};
-use super::words::{DECIMAL_MARKS, ENCODINGS, PICKS};
 
 mod destination;
 pub mod export;
+mod source;
 pub mod timing;
 
 pub use destination::destination;
@@ -77,7 +77,8 @@ fn limit(form: &FormValues, usual: u32) -> Result<u32, FieldError> {
     if form.text("most_runs").is_empty() { Ok(usual) } else { form.number("most_runs") }
 }
 
-pub fn job(form: &FormValues) -> Draft<JobSpec> {
+/// `stored` is the source for which credentials are stored, if there are any.
+pub fn job(form: &FormValues, stored: Option<&SourceConfig>) -> Draft<JobBody> {
     let mut early = Vec::new();
     let agent_id = form.choice("agent_id");
     let destination_id = form.choice("destination_id");
@@ -86,35 +87,13 @@ pub fn job(form: &FormValues) -> Draft<JobSpec> {
         "stop_above" => form.number("reject_rule.items").map(|items| RejectRule::StopAbove { items }),
         _ => Ok(RejectRule::Continue),
     };
-    let columns = ItemField::ALL
-        .into_iter()
-        .map(|field| ColumnName { field, header: form.text(&column_field(field)) })
-        .filter(|column| !column.header.is_empty())
-        .collect();
-    let usual = CsvSource::default().settled_s;
-    let settled_s = if form.text("source.settled_s").is_empty() {
-        usual
-    } else {
-        form.number("source.settled_s").unwrap_or_else(|error| {
-            early.push(error);
-            usual
-        })
-    };
-    let source = SourceConfig::Csv(CsvSource {
-        path: form.text("source.path"),
-        pick: one_of(&PICKS, &form.text("source.pick")),
-        settled_s,
-        archive: form.text("source.archive"),
-        delimiter: form.raw("source.delimiter"),
-        encoding: one_of(&ENCODINGS, &form.text("source.encoding")),
-        decimal_mark: one_of(&DECIMAL_MARKS, &form.text("source.decimal_mark")),
-        columns,
-    });
+    let source = source::source(form, &mut early);
+    let source_credentials = source::credentials(form, &source, stored, &mut early);
     let timing = timing::timing(form, &mut early);
     let export = export::export(form, &mut early);
     match (agent_id, destination_id, timeout, reject_rule) {
         (Ok(agent_id), Ok(destination_id), Ok(minutes), Ok(reject_rule)) if early.is_empty() => {
-            checked(JobSpec {
+            let spec = JobSpec {
                 name: form.text("name"),
                 agent_id,
                 destination_id,
@@ -124,8 +103,8 @@ pub fn job(form: &FormValues) -> Draft<JobSpec> {
                 timeout_s: minutes.saturating_mul(60),
                 enabled: form.ticked("enabled"),
                 timing,
-            })
-            .map_err(|mut errors| {
+            };
+            checked(JobBody { spec, source_credentials }).map_err(|mut errors| {
                 timing::rename(&mut errors);
                 for error in errors.iter_mut().filter(|error| error.field == "timeout_s") {
                     *error = fault("timeout_min", "must lie between 1 and 1440 minutes");

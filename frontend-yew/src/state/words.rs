@@ -1,7 +1,9 @@
 //! What codes and states are called on the page, and what to do about them. Pure. One place, so that the same
 //! thing has the same name everywhere.
 
-use messages::connector::{DecimalMark, FileFormat, NewProducts, PickFiles, TextEncoding, UpdateFields};
+use messages::connector::{
+    DatabaseTls, DecimalMark, FileFormat, NewProducts, PickFiles, TextEncoding, UpdateFields,
+};
 use messages::export::{Alarm, HarmKind, RunMode};
 use messages::http::admin::ActorStatus;
 use messages::http::agents::Enrolment;
@@ -158,11 +160,18 @@ pub fn item_field(field: ItemField) -> &'static str {
 }
 
 /// Choices of a form, as value and label.
-pub const ENCODINGS: [(TextEncoding, &str, &str); 4] = [
+pub const ENCODINGS: [(TextEncoding, &str, &str); 11] = [
     (TextEncoding::Utf8, "utf8", "UTF-8"),
     (TextEncoding::Windows1252, "windows1252", "Windows-1252 (Western)"),
     (TextEncoding::Utf16Le, "utf16-le", "UTF-16 little endian"),
     (TextEncoding::Utf16Be, "utf16-be", "UTF-16 big endian"),
+    (TextEncoding::Windows1250, "windows1250", "Windows-1250 (Central Europe)"),
+    (TextEncoding::Windows1251, "windows1251", "Windows-1251 (Cyrillic)"),
+    (TextEncoding::Windows1258, "windows1258", "Windows-1258 (Vietnamese)"),
+    (TextEncoding::Cp437, "cp437", "DOS 437 (US)"),
+    (TextEncoding::Cp850, "cp850", "DOS 850 (Western)"),
+    (TextEncoding::Cp852, "cp852", "DOS 852 (Central Europe)"),
+    (TextEncoding::Cp866, "cp866", "DOS 866 (Cyrillic)"),
 ];
 pub const DECIMAL_MARKS: [(DecimalMark, &str, &str); 2] = [
     (DecimalMark::Point, "point", "Point, as in 12.50"),
@@ -184,6 +193,37 @@ pub const UPDATES: [(UpdateFields, &str, &str); 2] = [
     (UpdateFields::Everything, "everything", "Everything"),
     (UpdateFields::PriceAndStock, "price_and_stock", "Price and stock only"),
 ];
+pub const TLS: [(DatabaseTls, &str, &str); 2] = [
+    (DatabaseTls::Required, "required", "Encrypted, certificate verified"),
+    (DatabaseTls::Off, "off", "Not encrypted"),
+];
+/// Kinds of sources, as people call them.
+pub const SOURCES: [(&str, &str); 8] = [
+    ("csv", "CSV file"),
+    ("excel", "Excel workbook"),
+    ("dbf", "DBF table (dBase, FoxPro)"),
+    ("xml", "XML file"),
+    ("http_json", "JSON over HTTP"),
+    ("sqlite", "SQLite database"),
+    ("postgresql", "PostgreSQL server"),
+    ("mysql", "MySQL or MariaDB server"),
+];
+/// How the agent signs in to a source over HTTP.
+pub const SIGN_INS: [(&str, &str); 4] = [
+    ("none", "Not at all"),
+    ("bearer", "With a bearer token"),
+    ("basic", "With name and password"),
+    ("header", "With a token in a header"),
+];
+/// How a source over HTTP is paged.
+pub const PAGINGS: [(&str, &str); 6] = [
+    ("none", "No pages: one answer has everything"),
+    ("page", "By page number"),
+    ("offset", "By number of items before"),
+    ("cursor", "By a cursor in the answer"),
+    ("next_url", "By an address in the answer"),
+    ("link", "By the Link header"),
+];
 /// Kinds of destinations, as people call them.
 pub const DESTINATIONS: [(&str, &str); 5] = [
     ("sftp", "SFTP server"),
@@ -202,11 +242,12 @@ pub fn advice(code: ErrorCode) -> &'static str {
             "Check the path in the job, and that the point of sale has written the file. Then run again."
         }
         E::SourceUnreadable => {
-            "Check that the agent's account may read the file and that no other program locks it."
+            "Check that the agent's account may read the file, that no other program locks it, and that the source's server can be reached from the shop."
         }
         E::SourceMalformed => {
-            "Compare delimiter, encoding and column names in the job with the first lines of the file."
+            "Compare the settings of the source in the job, such as delimiter, encoding and columns, with what it really holds."
         }
+        E::SourceRefused => "Check the user of the source, and enter its password or token again in the job.",
         E::SourceChanging => "The point of sale was still writing. Run again when its export is done.",
         E::RejectLimit => {
             "Look at the rejected items below, correct them at the point of sale, or raise the job's limit."
@@ -289,6 +330,9 @@ mod tests {
         }
         for (update, name, _) in UPDATES {
             assert_eq!(serde_json::to_value(update).unwrap(), name);
+        }
+        for (tls, name, _) in TLS {
+            assert_eq!(serde_json::to_value(tls).unwrap(), name);
         }
         for (format, name, _) in FORMATS {
             assert_eq!(serde_json::to_value(format).unwrap(), name);

@@ -4,7 +4,7 @@ use actors::domain::EntityId;
 use actors::retailer::request::{Draft, ListOf, Request, Response};
 use messages::http::agents::AgentSpec;
 use messages::http::destinations::DestinationSpec;
-use messages::http::jobs::JobSpec;
+use messages::http::jobs::JobBody;
 use messages::http::paging::ListQuery;
 use messages::http::stores::StoreSpec;
 use messages::live::Entity;
@@ -99,7 +99,7 @@ impl Kind for Destinations {
 }
 
 impl Kind for Jobs {
-    type Spec = JobSpec;
+    type Spec = JobBody;
     const LIST: ListOf = ListOf::Jobs;
     const PARAMETER: &'static str = "job";
     const SEGMENT: &'static str = "jobs";
@@ -112,8 +112,12 @@ impl Kind for Jobs {
         call.id(Self::PARAMETER).map(EntityId::Job)
     }
 
-    fn draft(_: &Call, _: RetailerId, _: EntityId, spec: JobSpec) -> Result<Draft, Problem> {
-        Ok(Draft::Job(spec))
+    fn draft(call: &Call, retailer: RetailerId, id: EntityId, body: JobBody) -> Result<Draft, Problem> {
+        let EntityId::Job(job) = id else { return Err(ErrorCode::Internal.into()) };
+        let JobBody { spec, source_credentials } = body;
+        let Some(clear) = source_credentials else { return Ok(Draft::Job(spec)) };
+        let source_credentials = call.state.sealer.seal(retailer, job, &clear)?;
+        Ok(Draft::OpenedJob { spec, source_credentials })
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::domain::SecretOf;
 use actors::observe::Observable;
 use actors::retailer::request::{Request, Router};
 use messages::permission::RetailerScope;
@@ -141,16 +142,20 @@ async fn round(tools: &Arguments) -> Result<Round, Problem> {
 
 async fn reseal(tools: &Arguments, retailer: RetailerId, active: &str) -> Result<u64, Problem> {
     let mut done = 0;
-    for (destination, before) in TenantDb::new(&tools.store, retailer).sealed_under_others(active).await? {
-        match tools.sealer.reseal(retailer, destination, &before) {
+    for (of, before) in TenantDb::new(&tools.store, retailer).sealed_under_others(active).await? {
+        match tools.sealer.reseal(retailer, of, &before) {
             Ok(Some(after)) => {
-                tools.router.ask(retailer, Request::Reseal { destination, before, after }, PATIENCE).await?;
+                let request = match of {
+                    SecretOf::Destination(destination) => Request::Reseal { destination, before, after },
+                    SecretOf::Job(job) => Request::ResealSource { job, before, after },
+                };
+                tools.router.ask(retailer, request, PATIENCE).await?;
                 done += 1;
             }
             Ok(None) => {}
             // One that cannot be opened must not keep the others from the new key.
             Err(problem) => {
-                tracing::error!(%retailer, %destination, %problem, "credentials cannot be sealed anew")
+                tracing::error!(%retailer, ?of, %problem, "credentials cannot be sealed anew")
             }
         }
     }

@@ -142,6 +142,15 @@ impl Validate for AgentSpec {
 impl Machine {
     /// Of a transport's reason: a sentence or two.
     pub const MAX_REASON: usize = 300;
+
+    /// Has it a connector of this sort (`source`, `destination`) and kind? One that names none of the sort is not
+    /// judged: it refuses what it cannot carry out.
+    #[must_use]
+    pub fn can(&self, sort: &str, kind: &str) -> bool {
+        let split = self.capabilities.iter().filter_map(|capability| capability.split_once(':'));
+        let mut of_sort = split.filter(|(named, _)| *named == sort).peekable();
+        of_sort.peek().is_none() || of_sort.any(|(_, named)| named == kind)
+    }
 }
 
 impl Validate for Machine {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::yes;
 use super::retailers::RunBrief;
-use crate::connector::SourceConfig;
+use crate::connector::{Credentials, SourceConfig};
 use crate::export::ExportRules;
 use crate::schedule::{ScheduleView, Timing};
 use crate::validate::{Check, Validate};
@@ -33,6 +33,23 @@ pub struct JobSpec {
     pub timing: Timing,
 }
 
+/// A job with what opens its source: what a request to make or change one says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobBody {
+    #[serde(flatten)]
+    pub spec: JobSpec,
+    /// Write only. Left out on change, the stored ones stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_credentials: Option<Credentials>,
+}
+
+impl From<JobSpec> for JobBody {
+    fn from(spec: JobSpec) -> Self {
+        Self { spec, source_credentials: None }
+    }
+}
+
 const fn default_timeout_s() -> u32 {
     3_600
 }
@@ -57,6 +74,9 @@ pub struct JobView {
     pub rev: Version,
     #[serde(flatten)]
     pub spec: JobSpec,
+    /// Credentials for the source are stored; what they are is not told.
+    #[serde(default)]
+    pub has_source_credentials: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<RunBrief>,
     #[serde(default)]
@@ -72,5 +92,18 @@ impl Validate for JobSpec {
         check.nested("export", |c| self.export.check(c));
         check.range("timeout_s", &self.timeout_s, &10, &86_400);
         self.timing.check(check);
+    }
+}
+
+impl Validate for JobBody {
+    fn check(&self, check: &mut Check) {
+        self.spec.check(check);
+        if let Some(credentials) = &self.source_credentials {
+            check.nested("source_credentials", |c| credentials.check(c));
+            let source = &self.spec.source;
+            if !source.accepts(credentials) {
+                check.fail("source_credentials", format!("must be {}", source.wanted_credentials()));
+            }
+        }
     }
 }

@@ -17,6 +17,9 @@ use crate::ui;
 
 pub(crate) const SSHD_VARIABLE: &str = "GROCERYSYNC_SSHD";
 pub(crate) const CHROMIUM_VARIABLE: &str = "GROCERYSYNC_CHROMIUM";
+/// The folder with `initdb` and `postgres`.
+pub(crate) const POSTGRESQL_VARIABLE: &str = "GROCERYSYNC_POSTGRESQL";
+pub(crate) const MARIADBD_VARIABLE: &str = "GROCERYSYNC_MARIADBD";
 
 /// Longest run of one `apt-get`; a browser and its libraries over a slow line.
 const APT_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -75,6 +78,19 @@ pub(crate) const VENV: Need = Need {
     },
 };
 
+/// Servers that the agent's sources are tested against. Neither is ever started as a service.
+pub(crate) const POSTGRESQL: Need =
+    Need { what: "PostgreSQL", packages: &["postgresql"], present: || Ok(find_postgresql()?.is_some()) };
+
+pub(crate) const MARIADB: Need = Need {
+    what: "MariaDB",
+    packages: &["mariadb-server-core", "mariadb-client-core"],
+    present: || {
+        let installer = process::find_program(&["mariadb-install-db"], &[]);
+        Ok(installer.is_some() && find_mariadbd()?.is_some())
+    },
+};
+
 const IPROUTE: Need = Need {
     what: "iproute2",
     packages: &["iproute2"],
@@ -107,6 +123,33 @@ fn find_sshd() -> Result<Option<PathBuf>> {
 fn find_chromium() -> Result<Option<PathBuf>> {
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
     Ok(named_by_environment(CHROMIUM_VARIABLE)?.or_else(|| process::find_program(&names, &[])))
+}
+
+/// Debian has a folder for each version, and links to the newest from nowhere.
+fn find_postgresql() -> Result<Option<PathBuf>> {
+    if let Some(named) = named_by_environment(POSTGRESQL_VARIABLE)? {
+        return Ok(Some(named));
+    }
+    let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") else { return Ok(None) };
+    let mut folders: Vec<_> = versions.filter_map(Result::ok).map(|entry| entry.path().join("bin")).collect();
+    folders.retain(|folder| ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file()));
+    folders.sort();
+    Ok(folders.pop())
+}
+
+fn find_mariadbd() -> Result<Option<PathBuf>> {
+    Ok(named_by_environment(MARIADBD_VARIABLE)?.or_else(|| process::find_program(&["mariadbd"], SBIN)))
+}
+
+pub(crate) fn postgresql() -> Result<PathBuf> {
+    find_postgresql()?
+        .with_context(|| format!("no PostgreSQL was found; install postgresql or set {POSTGRESQL_VARIABLE}"))
+}
+
+pub(crate) fn mariadbd() -> Result<PathBuf> {
+    find_mariadbd()?.with_context(|| {
+        format!("no mariadbd was found; install mariadb-server-core or set {MARIADBD_VARIABLE}")
+    })
 }
 
 /// Its full path, which sshd insists on being started by.

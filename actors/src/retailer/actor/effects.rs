@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use messages::agent::{RunCommand, ToAgent};
+use messages::connector::Credentials;
 use messages::live::{Change, Topic};
 use messages::run::RunFailure;
 use messages::{ErrorCode, Problem, RunId, Version};
@@ -12,7 +13,7 @@ use super::super::decide::{self, Effect};
 use super::super::watch::{self, Commit};
 use super::{RetailerMsg, State, Work, goodbye};
 use crate::clock;
-use crate::domain::{EntityId, Run, Write};
+use crate::domain::{EntityId, Job, Run, Write};
 use crate::ports::Publication;
 
 /// Tells the consoles of a commit.
@@ -108,6 +109,7 @@ fn send_run(state: &mut State, id: RunId) {
 fn command(state: &State, run: &Run) -> Result<RunCommand, Problem> {
     let machine = state.documents.agents.get(&run.agent_id).and_then(|agent| agent.machine.as_ref());
     decide::fits(&run.plan.export, machine)?;
+    let source_credentials = source_credentials(state, run)?;
     let sealed = if run.plan.destination.needs_credentials() {
         let gone =
             || Problem::new(ErrorCode::NotFound, "the destination has been deleted since the run was made");
@@ -117,7 +119,7 @@ fn command(state: &State, run: &Run) -> Result<RunCommand, Problem> {
         None
     };
     let credentials = sealed
-        .map(|sealed| state.tools.unsealer.open(state.retailer, run.destination_id, sealed))
+        .map(|sealed| state.tools.unsealer.open(state.retailer, run.destination_id.into(), sealed))
         .transpose()?;
     Ok(RunCommand {
         command_id: run.command_id,
@@ -128,10 +130,26 @@ fn command(state: &State, run: &Run) -> Result<RunCommand, Problem> {
         source: run.plan.source.clone(),
         destination: run.plan.destination.clone(),
         credentials,
+        source_credentials,
         reject_rule: run.plan.reject_rule,
         timeout_s: run.plan.timeout_s,
         export: Some(run.plan.export).filter(|order| !order.is_plain()).map(Box::new),
     })
+}
+
+/// What opens the run's source. The run keeps the source it was made with, and the job may name another by now: then
+/// its secret is not for that server.
+fn source_credentials(state: &State, run: &Run) -> Result<Option<Credentials>, Problem> {
+    if !run.plan.source.needs_credentials() {
+        return Ok(None);
+    }
+    let fits = |job: &&std::sync::Arc<Job>| run.plan.source.keeps_credentials_of(&job.spec.source);
+    let job = state.documents.jobs.get(&run.job_id).filter(fits).ok_or_else(|| {
+        let detail = "the job reads from another server since the run was made; start it again";
+        Problem::new(ErrorCode::NotFound, detail)
+    })?;
+    let open = |sealed| state.tools.unsealer.open(state.retailer, run.job_id.into(), sealed);
+    job.source_credentials.as_ref().map(open).transpose()
 }
 
 fn send_cancel(state: &State, id: RunId) {

@@ -1,12 +1,11 @@
 //! Making, changing and deleting what people configure. Pure.
 
 use messages::http::agents::AgentSpec;
-use messages::http::jobs::JobSpec;
-use messages::{DestinationId, ErrorCode, FieldError, Problem, Version};
+use messages::{DestinationId, ErrorCode, FieldError, JobId, Problem, Version};
 
 use super::super::request::Draft;
 use super::super::state::{self, State};
-use super::{Context, Decision, Effect, agents, not_found, schedule};
+use super::{Context, Decision, Effect, agents, job, not_found, schedule};
 use crate::domain::{
     Agent, AgentAccess, Cadence, Destination, EntityId, Job, Retailer, Sealed, Store, Write,
 };
@@ -42,9 +41,12 @@ pub(super) fn create(
         (EntityId::Destination(id), Draft::Destination { name, config, enabled, credentials }) => {
             Write::Destination(Destination { id, stamp, name, config, enabled, credentials })
         }
-        (EntityId::Job(id), Draft::Job(spec)) => {
+        (EntityId::Job(id), draft @ (Draft::Job(_) | Draft::OpenedJob { .. })) => {
             let retailer = state.retailer.as_deref().ok_or_else(|| not_found(EntityId::Retailer))?;
-            let job = Job { id, stamp, spec, last_run: None, cadence: Cadence::default() };
+            let (spec, given) = draft.as_job().ok_or_else(mismatch)?;
+            let source_credentials = job::credentials(None, spec, given)?;
+            let (spec, cadence) = (spec.clone(), Cadence::default());
+            let job = Job { id, stamp, spec, source_credentials, last_run: None, cadence };
             Write::Job(schedule::changed(retailer, None, job, cx.now))
         }
         _ => return Err(mismatch()),
@@ -88,10 +90,13 @@ pub(super) fn update(
             let stamp = cx.touched(old.stamp);
             Write::Destination(Destination { id: key, stamp, name, config, enabled, credentials })
         }
-        (EntityId::Job(key), Draft::Job(spec)) => {
+        (EntityId::Job(key), draft @ (Draft::Job(_) | Draft::OpenedJob { .. })) => {
             let old = state.jobs.get(&key).ok_or_else(|| not_found(id))?;
             let retailer = state.retailer.as_deref().ok_or_else(|| not_found(id))?;
-            let job = Job { spec, stamp: cx.touched(old.stamp), ..(**old).clone() };
+            let (spec, given) = draft.as_job().ok_or_else(mismatch)?;
+            let source_credentials = job::credentials(Some(old), spec, given)?;
+            let (spec, stamp) = (spec.clone(), cx.touched(old.stamp));
+            let job = Job { spec, stamp, source_credentials, ..(**old).clone() };
             Write::Job(schedule::changed(retailer, Some(old), job, cx.now))
         }
         _ => return Err(mismatch()),
@@ -118,6 +123,21 @@ pub(super) fn reseal(
     let resealed = old.map(|old| {
         let credentials = Some(after.clone());
         Write::Destination(Destination { credentials, ..(**old).clone() })
+    });
+    Ok(Decision { writes: resealed.into_iter().collect(), ..Decision::default() })
+}
+
+/// The same for what opens a job's source.
+pub(super) fn reseal_source(
+    state: &State,
+    id: JobId,
+    before: &Sealed,
+    after: &Sealed,
+) -> Result<Decision, Problem> {
+    let old = state.jobs.get(&id).filter(|old| old.source_credentials.as_ref() == Some(before));
+    let resealed = old.map(|old| {
+        let source_credentials = Some(after.clone());
+        Write::Job(Job { source_credentials, ..(**old).clone() })
     });
     Ok(Decision { writes: resealed.into_iter().collect(), ..Decision::default() })
 }
@@ -233,11 +253,12 @@ fn check(state: &State, id: EntityId, draft: &Draft) -> Result<(), Problem> {
             }
             Ok(())
         }
-        Draft::Job(spec) => {
+        Draft::Job(spec) | Draft::OpenedJob { spec, .. } => {
             let other =
                 |x: &&std::sync::Arc<Job>| EntityId::Job(x.id) != id && same(&x.spec.name, &spec.name);
             taken(state.jobs.values().find(other).is_some(), "name", &spec.name)?;
-            job_references(state, spec)?;
+            job::references(state, spec)?;
+            job::within_reach(state, spec)?;
             let zone = state.retailer.as_ref().map_or("UTC", |retailer| retailer.spec.time_zone.as_str());
             preview::check_timing(&spec.timing, zone)
         }
@@ -248,7 +269,7 @@ fn same(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
 
-fn field(name: &str, detail: &str) -> Problem {
+pub(super) fn field(name: &str, detail: &str) -> Problem {
     Problem::invalid(vec![FieldError { field: name.into(), detail: detail.into() }])
 }
 
@@ -270,27 +291,13 @@ fn store_exists(state: &State, spec: &AgentSpec) -> Result<(), Problem> {
     }
 }
 
-fn job_references(state: &State, spec: &JobSpec) -> Result<(), Problem> {
-    let mut errors = Vec::new();
-    let mut missing = |name: &str, detail: &str| {
-        errors.push(FieldError { field: name.into(), detail: detail.into() });
-    };
-    if !state.agents.contains_key(&spec.agent_id) {
-        missing("agent_id", "there is no such agent of this retailer");
-    }
-    if !state.destinations.contains_key(&spec.destination_id) {
-        missing("destination_id", "there is no such destination of this retailer");
-    }
-    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
-}
-
 fn room(state: &State, draft: &Draft) -> Result<(), Problem> {
     let (have, most, what) = match draft {
         Draft::Retailer(_) => return Ok(()),
         Draft::Store(_) => (state.stores.len(), state::MOST_STORES, "stores"),
         Draft::Agent(_) => (state.agents.len(), state::MOST_AGENTS, "agents"),
         Draft::Destination { .. } => (state.destinations.len(), state::MOST_DESTINATIONS, "destinations"),
-        Draft::Job(_) => (state.jobs.len(), state::MOST_JOBS, "jobs"),
+        Draft::Job(_) | Draft::OpenedJob { .. } => (state.jobs.len(), state::MOST_JOBS, "jobs"),
     };
     if have < most {
         return Ok(());

@@ -7,6 +7,7 @@ mod keys;
 mod runs;
 mod schedule;
 mod sequences;
+mod sources;
 
 use std::time::{Duration, Instant};
 

@@ -8,23 +8,17 @@ use messages::connector::CsvSource;
 use messages::item::ItemField;
 
 use super::records::{Records, Row};
-use super::rows;
-use super::seen::{Known, MAX_SEEN, Seen};
 use super::source::Opened;
-use super::text::TextReader;
+use crate::connector::table::judge::{Judge, Verdict, repeated};
+use crate::connector::table::rows;
+use crate::connector::table::tally::HandOver;
+use crate::connector::text::TextReader;
 use crate::connector::{BATCH_ROWS, Batch, Failure, Numbered, files};
 
 /// See the module.
 pub(super) struct Reader<'c> {
     config: &'c CsvSource,
-    /// There is more than one file: what is told names it.
-    several: bool,
-    /// Numbers of the present file.
-    seen: Seen,
-    /// Numbers of the files before it.
-    newer: Seen,
-    superseded: u64,
-    unchecked: bool,
+    judge: Judge,
     batch: Batch,
     /// Of the files before the present one.
     bytes: u64,
@@ -32,39 +26,32 @@ pub(super) struct Reader<'c> {
 
 impl<'c> Reader<'c> {
     pub(super) fn new(config: &'c CsvSource, several: bool) -> Self {
-        let seen = Seen::default();
-        let newer = seen.sibling();
         let mut batch = Batch::default();
         batch.rows.reserve(BATCH_ROWS);
-        Self { config, several, seen, newer, superseded: 0, unchecked: false, batch, bytes: 0 }
+        Self { config, judge: Judge::new(several), batch, bytes: 0 }
     }
 
     /// Reads to the end; stops early when `hand_over` says that nobody wants more.
     pub(super) fn run(
         mut self,
-        files: impl Iterator<Item = Result<Opened, Failure>>,
-        hand_over: impl Fn(Batch) -> bool,
+        files: &mut dyn Iterator<Item = Result<Opened, Failure>>,
+        hand_over: &HandOver<'_>,
     ) -> Result<(), Failure> {
         for opened in files {
-            if !self.file(opened?, &hand_over)? {
+            if !self.file(opened?, hand_over)? {
                 return Ok(());
             }
         }
-        if self.superseded > 0 {
-            let superseded = self.superseded;
-            self.batch.notes.push(format!(
-                "{superseded} rows of older files were left out: a newer one has the article, too"
-            ));
-        }
+        self.batch.notes.extend(self.judge.closing_note());
         self.batch.bytes_read = self.bytes;
         hand_over(self.batch);
         Ok(())
     }
 
     /// One file to its end; false when nobody wants more.
-    fn file(&mut self, mut opened: Opened, hand_over: &impl Fn(Batch) -> bool) -> Result<bool, Failure> {
+    fn file(&mut self, mut opened: Opened, hand_over: &HandOver<'_>) -> Result<bool, Failure> {
         let path = opened.file.path.clone();
-        let name = if self.several { Some(opened.file.name()) } else { None };
+        let name = self.judge.is_of_several().then(|| opened.file.name());
         while let Some(row) = opened.records.advance().map_err(|error| files::unreadable(&path, &error))? {
             if let Some(mut read) = self.row(row, &mut opened) {
                 if let (Err(reject), Some(name)) = (&mut read, &name) {
@@ -92,10 +79,7 @@ impl<'c> Reader<'c> {
             );
             self.batch.notes.push(note);
         }
-        if self.several {
-            let done = std::mem::replace(&mut self.seen, self.newer.sibling());
-            self.newer.absorb(done);
-        }
+        self.judge.next_file();
         Ok(true)
     }
 
@@ -119,27 +103,16 @@ impl<'c> Reader<'c> {
             Ok(item) => item,
             Err(rejected) => return Some(Err(rejected)),
         };
-        if self.several && self.newer.contains(&item.sku) {
-            self.superseded += 1;
-            return None;
-        }
-        match self.seen.note(&item.sku) {
-            Known::New => {}
-            Known::Repeated => {
-                let reason = format!("\"{}\" stands in an earlier row already; that one is kept", item.sku);
-                let mut reject = rows::reject(row.line, reason, records.raw());
+        match self.judge.judge(&item.sku, &mut self.batch.notes) {
+            Verdict::Keep => Some(Ok(Numbered { row: row.line, item })),
+            Verdict::Superseded => None,
+            Verdict::Repeated => {
+                let mut reject = rows::reject(row.line, repeated(&item.sku), records.raw());
                 reject.field = Some(ItemField::Sku);
                 reject.column = header.name(ItemField::Sku).map(str::to_owned);
-                return Some(Err(reject));
-            }
-            Known::Unchecked if self.unchecked => {}
-            Known::Unchecked => {
-                self.unchecked = true;
-                let note = format!("repeated articles are looked for among the first {MAX_SEEN} only");
-                self.batch.notes.push(note);
+                Some(Err(reject))
             }
         }
-        Some(Ok(Numbered { row: row.line, item }))
     }
 }
 

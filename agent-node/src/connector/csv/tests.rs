@@ -13,8 +13,8 @@ use messages::item::{Item, ItemField};
 use proptest::prelude::*;
 
 use super::records::{Broken, Records, Row};
-use super::text::TextReader;
 use super::*;
+use crate::connector::text::TextReader;
 use crate::connector::{Batch, Failure, PosConnector as _, conformance};
 
 const HEAD: &str = "sku,name,price,stock\n";

@@ -1,24 +1,23 @@
-//! The form of a job: which agent reads what, how it is to be understood, where it goes, and when to stop.
+//! The form of a job: which agent reads what, where it goes, and when to stop. The source has its fields in
+//! `source_fields`.
 
 use std::rc::Rc;
 
 use messages::RetailerId;
-use messages::connector::{CsvSource, SourceConfig};
 use messages::http::jobs::{JobSpec, JobView, RejectRule};
-use messages::item::ItemField;
 use yew::prelude::*;
 
-use super::destination_form::{choices, chosen};
 use super::export_fields::ExportFields;
 use super::schedule_fields::ScheduleFields;
+use super::source_fields::SourceFields;
 use crate::api::resource::Job;
 use crate::components::field::{CheckField, Choice, RadioRow, SelectField, TextField};
 use crate::components::form_dialog::FormDialog;
 use crate::hooks::{json, use_save};
-use crate::state::draft::{self, column_field};
+use crate::state::draft;
 use crate::state::form::FormValues;
 use crate::state::topic::TopicState;
-use crate::state::words::{self, DECIMAL_MARKS, ENCODINGS, PICKS};
+use crate::state::words;
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct Props {
@@ -50,7 +49,9 @@ fn use_job_form(props: &Props) -> Html {
         .collect();
     let destinations: Vec<Choice> =
         props.topic.destinations().iter().map(|d| (d.id.to_string().into(), d.name.clone().into())).collect();
-    let on_submit = save.submit.reform(|form: FormValues| json(draft::job(&form)));
+    let stored = props.existing.as_ref().filter(|view| view.has_source_credentials);
+    let stored = stored.map(|view| view.spec.source.clone());
+    let on_submit = save.submit.reform(move |form: FormValues| json(draft::job(&form, stored.as_ref())));
     let (title, action) =
         if props.existing.is_some() { ("Edit job", "Save") } else { ("New job", "Create job") };
     let minutes = spec.as_ref().map_or(60, |s| s.timeout_s.div_ceil(60)).to_string();
@@ -61,7 +62,7 @@ fn use_job_form(props: &Props) -> Html {
                     { draw!(SelectField { name: "agent_id", label: "Agent", choices: agents, value: spec.as_ref().map(|s| s.agent_id.to_string()).unwrap_or_default(), testid: "job-agent" }) }
                     { draw!(SelectField { name: "destination_id", label: "Destination", choices: destinations, value: spec.as_ref().map(|s| s.destination_id.to_string()).unwrap_or_default(), testid: "job-destination" }) }
                 </div>
-                { draw!(CsvFields { source: spec.as_ref().map(|s| s.source.clone()) }) }
+                { draw!(SourceFields { existing: begins_as(props) }) }
                 { draw!(Rejects { rule: spec.as_ref().map(|s: &JobSpec| s.reject_rule).unwrap_or_default() }) }
                 { draw!(ExportFields { rules: spec.as_ref().map(|s: &JobSpec| *s.export) }) }
                 { draw!(ScheduleFields { topic: props.topic.clone(), timing: spec.as_ref().map(|s| s.timing.clone()) }) }
@@ -71,59 +72,14 @@ fn use_job_form(props: &Props) -> Html {
         }
 }
 
+/// A copy begins as the job does, without the secret of its source: nobody can read that back.
+fn begins_as(props: &Props) -> Option<JobView> {
+    let copied = |view: &JobView| JobView { has_source_credentials: false, ..view.clone() };
+    props.existing.clone().or_else(|| props.template.as_ref().map(copied))
+}
+
 fn agent_label(name: &str, presence: &str) -> AttrValue {
     format!("{name} ({})", presence.to_lowercase()).into()
-}
-
-#[derive(Properties, PartialEq)]
-struct CsvProps {
-    source: Option<SourceConfig>,
-}
-
-part!(CsvFields(CsvProps) drawn by draw_csv_fields);
-
-fn draw_csv_fields(props: &CsvProps) -> Html {
-    let csv = match &props.source {
-        Some(SourceConfig::Csv(csv)) => csv.clone(),
-        None => CsvSource::default(),
-    };
-    let usual = CsvSource::default();
-    let several = (csv.pick, csv.settled_s, &csv.archive) != (usual.pick, usual.settled_s, &usual.archive);
-    let header = |field: ItemField| {
-        csv.columns
-            .iter()
-            .find(|column| column.field == field)
-            .map(|column| column.header.clone())
-            .unwrap_or_default()
-    };
-    html! {
-        <fieldset class="group">
-            <legend>{ "Source: CSV file" }</legend>
-            { draw!(TextField { name: "source.path", label: "Path on the agent's machine", required: true, mono: true, value: csv.path.clone(), placeholder: "/pos/export/items.csv", hint: html! { <>{ "Where the name varies, write " }<code>{ "*" }</code>{ " in it, as in " }<code>{ "items-*.csv" }</code>{ "." }</>  }, testid: "job-path" }) }
-            <div class="fields-3">
-                { draw!(TextField { name: "source.delimiter", label: "Delimiter", required: true, mono: true, value: csv.delimiter.clone(), hint: html! { <>{ "One character; " }<code>{ "\\t" }</code>{ " for a tab." }</> }, testid: "job-delimiter" }) }
-                { draw!(SelectField { name: "source.encoding", label: "Encoding", choices: choices(&ENCODINGS), value: chosen(&ENCODINGS, &csv.encoding) }) }
-                { draw!(SelectField { name: "source.decimal_mark", label: "Decimal mark", choices: choices(&DECIMAL_MARKS), value: chosen(&DECIMAL_MARKS, &csv.decimal_mark) }) }
-            </div>
-            <details class="more" open={several}>
-                <summary>{ "Files" }</summary>
-                <div class="fields-3 tight">
-                    { draw!(SelectField { name: "source.pick", label: "When several files fit", choices: choices(&PICKS), value: chosen(&PICKS, &csv.pick) }) }
-                    { draw!(TextField { name: "source.settled_s", label: "Seconds without change", required: true, value: csv.settled_s.to_string(), hint: html! { "A file that is still being written is not read." } }) }
-                    { draw!(TextField { name: "source.archive", label: "Move to this folder when sent", mono: true, value: csv.archive.clone(), placeholder: "/pos/export/done" }) }
-                </div>
-            </details>
-            <details class="more" open={!csv.columns.is_empty()}>
-                <summary>{ "Columns" }</summary>
-                <p class="hint">{ "Which header holds which field. A field left blank is looked up under its own name." }</p>
-                <div class="fields-3 tight">
-                    { for ItemField::ALL.into_iter().map(|field| html! {
-                        { draw!(key = field.as_str(); TextField { name: column_field(field), label: words::item_field(field), required: field.required(), mono: true, value: header(field), placeholder: field.as_str() }) }
-                    }) }
-                </div>
-            </details>
-        </fieldset>
-    }
 }
 
 #[derive(Properties, PartialEq)]

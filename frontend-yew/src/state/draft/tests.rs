@@ -171,8 +171,8 @@ fn a_job_is_put_together_from_its_fields() {
         ("timeout_min", "30"),
         ("enabled", "on"),
     ];
-    let spec = job(&form(&pairs)).unwrap();
-    let SourceConfig::Csv(csv) = &spec.source;
+    let spec = job(&form(&pairs), None).unwrap().spec;
+    let SourceConfig::Csv(csv) = &spec.source else { panic!("{spec:?}") };
     assert_eq!((csv.settled_s, csv.archive.as_str()), (30, "/pos/done"));
     assert_eq!((csv.columns.len(), csv.columns[0].field), (1, ItemField::Price));
     assert_eq!((spec.timeout_s, spec.reject_rule), (1_800, RejectRule::StopAbove { items: 10 }));
@@ -180,7 +180,7 @@ fn a_job_is_put_together_from_its_fields() {
 
 #[test]
 fn every_fault_of_a_job_is_told_at_once() {
-    let told = fields(job(&form(&[("source.delimiter", ";;"), ("timeout_min", "x")])));
+    let told = fields(job(&form(&[("source.delimiter", ";;"), ("timeout_min", "x")]), None));
     assert_eq!(told, ["agent_id", "destination_id", "timeout_min", "source.path", "source.delimiter"]);
     let late = [
         ("name", "x"),
@@ -190,7 +190,97 @@ fn every_fault_of_a_job_is_told_at_once() {
         ("source.path", "p"),
         ("source.delimiter", ","),
     ];
-    assert_eq!(fields(job(&form(&late))), ["timeout_min"]);
+    assert_eq!(fields(job(&form(&late), None)), ["timeout_min"]);
+}
+
+fn source_of(kind: &str, extra: &[(&str, &str)]) -> Draft<JobBody> {
+    let mut pairs = vec![
+        ("name", "Prices"),
+        ("agent_id", ID),
+        ("destination_id", ID),
+        ("timeout_min", "30"),
+        ("source.kind", kind),
+        ("source.decimal_mark", "point"),
+    ];
+    pairs.extend(extra);
+    job(&form(&pairs), None)
+}
+
+#[test]
+fn each_kind_of_source_has_its_own_fields() {
+    let path = ("source.path", "/pos/items");
+    let server = [
+        ("source.host", "db"),
+        ("source.user", "reader"),
+        ("source.database", "pos"),
+        ("source.tls", "off"),
+        ("source.query", " select 1 "),
+        ("source_credentials.password", " pw "),
+    ];
+    for (kind, extra) in [
+        ("csv", vec![path, ("source.delimiter", ";")]),
+        ("excel", vec![path, ("source.sheet", "Artikel"), ("source.header_row", "3")]),
+        ("dbf", vec![path, ("source.encoding", "cp850")]),
+        ("xml", vec![path, ("source.item", "items/item"), ("source.encoding", "own")]),
+        ("http_json", vec![("source.url", "https://till.example/items")]),
+        ("sqlite", vec![path, ("source.query", "select 1")]),
+        ("postgresql", server.to_vec()),
+        ("mysql", server.to_vec()),
+    ] {
+        let body = source_of(kind, &extra).unwrap_or_else(|errors| panic!("{kind}: {errors:?}"));
+        assert_eq!(body.spec.source.kind(), kind);
+        assert_eq!(body.source_credentials.is_some(), body.spec.source.needs_credentials(), "{kind}");
+    }
+    let SourceConfig::Excel(sheet) =
+        source_of("excel", &[path, ("source.sheet", "A"), ("source.header_row", "3")]).unwrap().spec.source
+    else {
+        panic!("no sheet")
+    };
+    assert_eq!((sheet.sheet.as_str(), sheet.header_row), ("A", 3));
+    assert_eq!(fields(source_of("excel", &[path, ("source.header_row", "x")])), ["source.header_row"]);
+    assert_eq!(
+        fields(source_of("mysql", &[])),
+        ["source_credentials.password", "source.host", "source.user", "source.database", "source.query"]
+    );
+}
+
+#[test]
+fn a_server_of_items_is_signed_in_to_and_paged() {
+    let url = ("source.url", "https://till.example/items");
+    let body = source_of(
+        "http_json",
+        &[
+            url,
+            ("source.auth.way", "header"),
+            ("source.auth.name", "X-Key"),
+            ("source_credentials.token", " t0k3n "),
+            ("source.paging.way", "offset"),
+            ("source.paging.parameter", "skip"),
+            ("source.paging.limit", "50"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(body.source_credentials, Some(Credentials::Token { token: "t0k3n".into() }));
+    let SourceConfig::HttpJson(from) = &body.spec.source else { panic!("{body:?}") };
+    assert_eq!(
+        serde_json::to_value(&from.paging).unwrap(),
+        serde_json::json!({"way": "offset", "parameter": "skip", "limit_parameter": "", "limit": 50})
+    );
+    let bearer = [url, ("source.auth.way", "bearer")];
+    assert_eq!(fields(source_of("http_json", &bearer)), ["source_credentials.token"]);
+    let mut pairs = vec![("name", "P"), ("agent_id", ID), ("destination_id", ID), ("timeout_min", "30")];
+    pairs.extend([
+        ("source.kind", "http_json"),
+        ("source.auth.way", "header"),
+        ("source.auth.name", "X-Key"),
+    ]);
+    let with = |url: &'static str| {
+        let mut pairs = pairs.clone();
+        pairs.push(("source.url", url));
+        job(&form(&pairs), Some(&body.spec.source))
+    };
+    assert_eq!(with("https://till.example/v2").unwrap().source_credentials, None, "the stored ones stay");
+    assert_eq!(fields(with("https://other.example/v2")), ["source_credentials.token"]);
 }
 
 #[test]

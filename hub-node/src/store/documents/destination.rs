@@ -29,6 +29,18 @@ pub(crate) struct SealedDoc {
     bytes: Binary,
 }
 
+impl From<&Sealed> for SealedDoc {
+    fn from(sealed: &Sealed) -> Self {
+        Self { key_id: sealed.key_id.clone(), bytes: bytes(sealed.bytes.clone()) }
+    }
+}
+
+impl From<SealedDoc> for Sealed {
+    fn from(stored: SealedDoc) -> Self {
+        Self { key_id: stored.key_id, bytes: stored.bytes.bytes }
+    }
+}
+
 impl Stored for DestinationDoc {
     const COLLECTION: &'static str = "destinations";
     const SHAPE: i32 = 1;
@@ -58,10 +70,7 @@ impl TryFrom<&Destination> for DestinationDoc {
             name_key: fold(&destination.name),
             config: ConnectorDoc::of_destination(&destination.config)?,
             enabled: destination.enabled,
-            credentials: destination.credentials.as_ref().map(|sealed| SealedDoc {
-                key_id: sealed.key_id.clone(),
-                bytes: bytes(sealed.bytes.clone()),
-            }),
+            credentials: destination.credentials.as_ref().map(Into::into),
         })
     }
 }
@@ -77,9 +86,7 @@ impl TryFrom<DestinationDoc> for Destination {
             name: stored.name,
             config: stored.config.destination()?,
             enabled: stored.enabled,
-            credentials: stored
-                .credentials
-                .map(|sealed| Sealed { key_id: sealed.key_id, bytes: sealed.bytes.bytes }),
+            credentials: stored.credentials.map(Into::into),
         })
     }
 }

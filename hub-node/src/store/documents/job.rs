@@ -8,6 +8,7 @@ use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
 use super::connector::ConnectorDoc;
+use super::destination::SealedDoc;
 use super::export::RulesDoc;
 use super::retailer::{BriefDoc, is_failure};
 use super::timing::{CadenceDoc, TimingDoc};
@@ -25,6 +26,9 @@ pub(crate) struct JobDoc {
     pub(crate) agent_id: bson::Uuid,
     pub(crate) destination_id: bson::Uuid,
     pub(crate) source: ConnectorDoc,
+    /// Absent in jobs from before sources had secrets, and in those whose source needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source_credentials: Option<SealedDoc>,
     pub(crate) reject_rule: RejectRuleDoc,
     pub(crate) timeout_s: i64,
     pub(crate) enabled: bool,
@@ -105,6 +109,7 @@ impl TryFrom<&Job> for JobDoc {
             agent_id: job.spec.agent_id.stored(),
             destination_id: job.spec.destination_id.stored(),
             source: ConnectorDoc::of_source(&job.spec.source)?,
+            source_credentials: job.source_credentials.as_ref().map(Into::into),
             reject_rule: job.spec.reject_rule.into(),
             export: Some(job.spec.export.as_ref().into()),
             timeout_s: job.spec.timeout_s.into(),
@@ -136,6 +141,7 @@ impl TryFrom<JobDoc> for Job {
                 enabled: stored.enabled,
                 timing: stored.timing.map(TryInto::try_into).transpose()?.unwrap_or_default(),
             },
+            source_credentials: stored.source_credentials.map(Into::into),
             last_run: stored.last_run.map(TryInto::try_into).transpose()?,
             cadence: stored.cadence.map(TryInto::try_into).transpose()?.unwrap_or_default(),
         })

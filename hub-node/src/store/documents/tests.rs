@@ -23,8 +23,42 @@ fn connector(kind: &str, form: i32, body: &str) -> ConnectorDoc {
 #[test]
 fn connector_bodies_of_form_1_are_read() {
     let csv = r#"{"kind":"csv","path":"C:\\pos\\items.csv","delimiter":";","encoding":"windows1252","decimal_mark":"comma","columns":[{"field":"sku","header":"Mã.hàng $"}]}"#;
-    let SourceConfig::Csv(source) = connector("csv", 1, csv).source().unwrap();
+    let read = connector("csv", 1, csv).source().unwrap();
+    let SourceConfig::Csv(source) = read else { panic!("{read:?}") };
     assert_eq!((source.path.as_str(), source.columns.len()), ("C:\\pos\\items.csv", 1));
+    for (kind, body) in [
+        (
+            "excel",
+            r#"{"kind":"excel","path":"/p.xlsx","pick":"all","settled_s":9,"archive":"done","sheet":"Artikel","header_row":3,"decimal_mark":"comma","columns":[]}"#,
+        ),
+        (
+            "dbf",
+            r#"{"kind":"dbf","path":"/p.dbf","pick":"newest","settled_s":2,"archive":"","encoding":"cp850","decimal_mark":"point","columns":[]}"#,
+        ),
+        (
+            "xml",
+            r#"{"kind":"xml","path":"/p.xml","pick":"newest","settled_s":2,"archive":"","item":"a/b","decimal_mark":"point","columns":[]}"#,
+        ),
+        (
+            "http_json",
+            r#"{"kind":"http_json","url":"https://p/i","auth":{"way":"basic","user":"u"},"items":"data","paging":{"way":"offset","parameter":"o","limit_parameter":"l","limit":100},"decimal_mark":"point","columns":[],"most_pages":10,"page_mb":64,"answer_s":60}"#,
+        ),
+        (
+            "sqlite",
+            r#"{"kind":"sqlite","path":"/p.db","query":"select 1","decimal_mark":"point","columns":[],"query_s":600}"#,
+        ),
+        (
+            "mysql",
+            r#"{"kind":"mysql","host":"h","port":0,"user":"u","database":"d","tls":"off","query":"select 1","decimal_mark":"point","columns":[],"query_s":600}"#,
+        ),
+        (
+            "postgresql",
+            r#"{"kind":"postgresql","host":"h","port":5433,"user":"u","database":"d","tls":"required","query":"select 1","decimal_mark":"point","columns":[],"query_s":600}"#,
+        ),
+    ] {
+        let read = connector(kind, 1, body).source().unwrap();
+        assert_eq!(ConnectorDoc::of_source(&read).unwrap().body, body, "{kind}");
+    }
     let sftp =
         r#"{"kind":"sftp","host":"h","port":22,"user":"u","path":"/p","host_key":"k","format":"jsonl"}"#;
     assert!(matches!(connector("sftp", 1, sftp).destination(), Ok(DestinationConfig::Sftp(_))));
@@ -55,7 +89,7 @@ fn a_connector_that_cannot_be_read_is_named() {
     for (stored, part) in [
         (connector("csv", 2, "{}"), "form 2"),
         (connector("csv", 1, "{"), "cannot be read"),
-        (connector("dbf", 1, r#"{"kind":"dbf"}"#), "dbf"),
+        (connector("paradox", 1, r#"{"kind":"paradox"}"#), "paradox"),
     ] {
         let refused = stored.source().unwrap_err().to_string();
         assert!(refused.contains(part), "{refused}");

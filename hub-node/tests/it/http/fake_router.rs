@@ -186,11 +186,12 @@ impl Inner {
                     updated_at: now,
                 })
             }
-            (EntityId::Job(id), Draft::Job(spec)) => Entity::Job(JobView {
+            (EntityId::Job(id), draft @ (Draft::Job(_) | Draft::OpenedJob { .. })) => Entity::Job(JobView {
                 id,
                 retailer_id: retailer,
                 rev,
-                spec,
+                spec: draft.as_job().unwrap().0.clone(),
+                has_source_credentials: draft.as_job().unwrap().1.is_some(),
                 last_run: None,
                 standing: messages::schedule::ScheduleView::default(),
                 created_at: now,

@@ -69,6 +69,23 @@ async fn make_platforms(rig: &Rig, admin: &Person, base: &str) -> Vec<String> {
     secrets.map(str::to_owned).into()
 }
 
+/// A job whose source is signed in to; its secret.
+async fn make_opened_job(rig: &Rig, admin: &Person, base: &str) -> String {
+    const TOKEN: &str = "t0ken-of-the-till-server";
+    let id = messages::JobId::new();
+    let mut job = json!({
+        "name": "Items", "agent_id": id, "destination_id": id,
+        "source": { "kind": "http_json", "url": "https://till.example/items", "auth": { "way": "bearer" } },
+        "source_credentials": { "kind": "token", "token": TOKEN },
+    });
+    let made = rig.post(admin, &format!("{base}/jobs"), job.clone()).await;
+    assert_eq!((made.status, &made.json()["has_source_credentials"]), (201, &json!(true)), "{}", made.text);
+    job["source_credentials"] = json!({ "kind": "password", "password": "of another kind" });
+    let refused = rig.post(admin, &format!("{base}/jobs"), job).await;
+    assert_eq!((refused.status, &refused.json()["errors"][0]["field"]), (422, &json!("source_credentials")));
+    TOKEN.to_owned()
+}
+
 #[tokio::test]
 async fn secrets_go_in_and_never_come_out() {
     const SFTP_PASSWORD: &str = "sftp-p4ssw0rd-of-the-shop";
@@ -85,7 +102,8 @@ async fn secrets_go_in_and_never_come_out() {
     });
     let made = rig.post(&admin, &format!("{base}/destinations"), destination.clone()).await;
     assert_eq!((made.status, &made.json()["has_credentials"]), (201, &json!(true)), "{}", made.text);
-    let platforms = make_platforms(&rig, &admin, &base).await;
+    let mut platforms = make_platforms(&rig, &admin, &base).await;
+    platforms.push(make_opened_job(&rig, &admin, &base).await);
     let one = made.header("location").to_owned();
     rig.change(&admin, Method::PUT, &one, "\"1\"", Some(destination)).await;
     let agent = rig.post(&admin, &format!("{base}/agents"), json!({ "name": "Till" })).await;
@@ -157,9 +175,11 @@ async fn what_the_actors_get_opens_with_the_key_of_the_hub_alone() {
     let id = made.json()["id"].as_str().unwrap().parse().unwrap();
     let sealed = rig.router.sealed(id).unwrap();
     let ours = Sealer::new(Arc::new(Keyring::open(&rig.keys()).unwrap()));
-    let Credentials::Password { password } = ours.open(retailer, id, &sealed).unwrap() else { panic!() };
+    let Credentials::Password { password } = ours.open(retailer, id.into(), &sealed).unwrap() else {
+        panic!()
+    };
     assert_eq!(password.expose(), "of the shop");
     let folder = tempfile::tempdir().unwrap();
     let foreign = Sealer::new(Arc::new(Keyring::open_or_create(&folder.path().join("keys")).unwrap()));
-    assert!(foreign.open(retailer, id, &sealed).is_err());
+    assert!(foreign.open(retailer, id.into(), &sealed).is_err());
 }

@@ -135,6 +135,7 @@ pub(crate) fn job(name: &str, agent: AgentId, destination: DestinationId) -> Job
             enabled: true,
             timing: timing(),
         },
+        source_credentials: Some(Sealed { key_id: "k1".into(), bytes: vec![9, 0, 255] }),
         last_run: None,
         cadence: Cadence {
             anchor: NOW,

@@ -6,13 +6,13 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 
 /// More are not checked: they would need more memory than an agent may take.
-pub(super) const MAX_SEEN: usize = 2_000_000;
+pub(in crate::connector) const MAX_SEEN: usize = 2_000_000;
 
 /// The set grows by doubling; in shares, which double one after the other, the peak stays near the sum.
 const SHARES: usize = 64;
 
 #[derive(Default)]
-pub(super) struct Seen {
+pub(in crate::connector) struct Seen {
     hash: RandomState,
     shares: Vec<HashSet<u64, BuildHasherDefault<Same>>>,
     count: usize,
@@ -20,7 +20,7 @@ pub(super) struct Seen {
 
 /// What is known of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+pub(in crate::connector) enum Known {
     New,
     Repeated,
     /// The set is full and says nothing of further numbers.
@@ -29,7 +29,7 @@ pub(super) enum Known {
 
 /// The values are hashes already.
 #[derive(Default)]
-pub(super) struct Same(u64);
+pub(in crate::connector) struct Same(u64);
 
 impl Hasher for Same {
     fn finish(&self) -> u64 {
@@ -49,17 +49,17 @@ impl Hasher for Same {
 
 impl Seen {
     /// An empty one, whose numbers can be compared with those of this one.
-    pub(super) fn sibling(&self) -> Self {
+    pub(in crate::connector) fn sibling(&self) -> Self {
         Self { hash: self.hash.clone(), ..Self::default() }
     }
 
-    pub(super) fn contains(&self, sku: &str) -> bool {
+    pub(in crate::connector) fn contains(&self, sku: &str) -> bool {
         let hash = self.hash.hash_one(sku);
         self.shares.get(share(hash)).is_some_and(|set| set.contains(&hash))
     }
 
     /// Takes in the numbers of a sibling, as many as there is room for.
-    pub(super) fn absorb(&mut self, other: Self) {
+    pub(in crate::connector) fn absorb(&mut self, other: Self) {
         if self.shares.is_empty() {
             *self = other;
             return;
@@ -73,7 +73,7 @@ impl Seen {
         }
     }
 
-    pub(super) fn note(&mut self, sku: &str) -> Known {
+    pub(in crate::connector) fn note(&mut self, sku: &str) -> Known {
         let hash = self.hash.hash_one(sku);
         if self.shares.is_empty() {
             self.shares.resize_with(SHARES, HashSet::default);

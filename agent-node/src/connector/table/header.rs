@@ -1,4 +1,4 @@
-//! Which column holds which field. Pure.
+//! Which column holds which field: found by name, or named by paths. Pure.
 
 use messages::connector::ColumnName;
 use messages::item::ItemField;
@@ -13,19 +13,28 @@ pub struct Header {
 }
 
 impl Header {
-    /// Finds the columns without regard to case and surrounding blanks; the error says all that is wrong.
-    pub fn find(names: Vec<String>, wanted: &[ColumnName]) -> Result<Self, String> {
+    /// A column for each field, in their order, named by the path under which the source has it: where each item says
+    /// itself what it has.
+    #[must_use]
+    pub fn of_paths(wanted: &[ColumnName]) -> Self {
+        let names = ItemField::ALL.into_iter().map(|field| wanted_name(field, wanted).to_owned()).collect();
+        Self { names, places: std::array::from_fn(Some) }
+    }
+
+    /// Finds the columns without regard to case and surrounding blanks; the error says all that is wrong. `place` is
+    /// where the names stand.
+    pub fn find(place: &str, names: Vec<String>, wanted: &[ColumnName]) -> Result<Self, String> {
         let mut places = [None; ItemField::ALL.len()];
         let (mut missing, mut repeated) = (Vec::new(), Vec::new());
-        for (place, field) in places.iter_mut().zip(ItemField::ALL) {
-            let asked = wanted.iter().find(|column| column.field == field);
-            let name = asked.map_or(field.as_str(), |column| column.header.trim());
+        for (column, field) in places.iter_mut().zip(ItemField::ALL) {
+            let asked = wanted.iter().any(|column| column.field == field);
+            let name = wanted_name(field, wanted);
             let mut found = names.iter().enumerate().filter(|(_, have)| same(have, name)).map(|(at, _)| at);
-            *place = found.next();
+            *column = found.next();
             if found.next().is_some() {
                 repeated.push(format!("\"{name}\""));
             }
-            if place.is_none() && (asked.is_some() || field.required()) {
+            if column.is_none() && (asked || field.required()) {
                 missing.push(format!("\"{name}\" (for {})", field.as_str()));
             }
         }
@@ -39,7 +48,7 @@ impl Header {
         if !repeated.is_empty() {
             faults.push(format!("has more than one column {}", repeated.join(", ")));
         }
-        Err(format!("the first line {}; its columns are {}", faults.join(" and "), listed(&names)))
+        Err(format!("{place} {}; its columns are {}", faults.join(" and "), listed(&names)))
     }
 
     #[must_use]
@@ -62,12 +71,17 @@ impl Header {
     }
 }
 
+/// The name under which a field is looked for: its own, unless another is set.
+fn wanted_name(field: ItemField, wanted: &[ColumnName]) -> &str {
+    wanted.iter().find(|column| column.field == field).map_or(field.as_str(), |column| column.header.trim())
+}
+
 fn same(one: &str, other: &str) -> bool {
     one == other || one.to_lowercase() == other.to_lowercase()
 }
 
 /// At most twenty names, each cut: the line may be anything but a header.
-fn listed(names: &[String]) -> String {
+pub fn listed(names: &[String]) -> String {
     let shown: Vec<_> = names
         .iter()
         .take(20)
@@ -92,11 +106,22 @@ mod tests {
     #[test]
     fn own_names_and_mapped_names_in_any_case() {
         let wanted = [column(ItemField::Sku, " artikelnr "), column(ItemField::Price, "ÜBER-Preis")];
-        let header = Header::find(names("Über-preis, ArtikelNr ,NAME,other"), &wanted).unwrap();
+        let header =
+            Header::find("the first line", names("Über-preis, ArtikelNr ,NAME,other"), &wanted).unwrap();
         assert_eq!(header.column(ItemField::Sku), Some(1));
         assert_eq!(header.column(ItemField::Price), Some(0));
         assert_eq!(header.column(ItemField::Stock), None);
         assert_eq!((header.field(2), header.field(3)), (Some(ItemField::Name), None));
+    }
+
+    #[test]
+    fn paths_have_a_column_for_each_field() {
+        let header = Header::of_paths(&[column(ItemField::Price, " prices.retail ")]);
+        assert_eq!(
+            (header.name(ItemField::Sku), header.name(ItemField::Price)),
+            (Some("sku"), Some("prices.retail"))
+        );
+        assert_eq!(header.column(ItemField::Description), Some(8));
     }
 
     #[test]
@@ -107,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_with_what_was_found() {
-        let error = Header::find(names("sku;name;price"), &[]).unwrap_err();
+        let error = Header::find("the first line", names("sku;name;price"), &[]).unwrap_err();
         assert_eq!(
             error,
             "the first line has no column \"sku\" (for sku), \"name\" (for name), \"price\" (for price); its columns are \"sku;name;price\""
@@ -116,9 +141,9 @@ mod tests {
 
     #[test]
     fn a_mapped_column_must_be_there_and_no_column_twice() {
-        let error =
-            Header::find(names("sku,name,price,SKU"), &[column(ItemField::Unit, "Einheit")]).unwrap_err();
-        assert!(error.contains("no column \"Einheit\" (for unit)"), "{error}");
+        let error = Header::find("row 3", names("sku,name,price,SKU"), &[column(ItemField::Unit, "Einheit")])
+            .unwrap_err();
+        assert!(error.starts_with("row 3 has no column \"Einheit\" (for unit)"), "{error}");
         assert!(error.contains("more than one column \"sku\""), "{error}");
     }
 }

@@ -41,7 +41,7 @@ pub fn reject(line: u64, reason: impl Into<String>, raw: &[u8]) -> RejectedItem 
 }
 
 /// The row as it was read, as far as it is kept.
-fn cut(raw: &[u8]) -> String {
+pub(super) fn cut(raw: &[u8]) -> String {
     // Four bytes are the most a character can have.
     let enough = raw.get(..Reject::MAX_RAW * 4).unwrap_or(raw);
     String::from_utf8_lossy(enough).chars().take(Reject::MAX_RAW).collect()

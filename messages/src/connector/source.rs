@@ -1,0 +1,178 @@
+//! Where items come from: all kinds of sources under one name, and what they have in common. Pure.
+
+use serde::{Deserialize, Serialize};
+
+use super::database::{DatabaseServer, SqliteSource};
+use super::files::{CsvSource, DbfSource, ExcelSource, FileSet, XmlSource};
+use super::http_json::{HttpAuth, HttpJsonSource};
+use super::{Credentials, platform};
+use crate::item::ItemField;
+use crate::validate::{Check, Validate};
+
+/// Where items come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SourceConfig {
+    Csv(CsvSource),
+    Excel(ExcelSource),
+    Dbf(DbfSource),
+    Xml(XmlSource),
+    HttpJson(HttpJsonSource),
+    Sqlite(SqliteSource),
+    #[serde(rename = "postgresql")]
+    PostgreSql(DatabaseServer),
+    /// MySQL and MariaDB.
+    #[serde(rename = "mysql")]
+    MySql(DatabaseServer),
+}
+
+/// A field and the name under which the source has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ColumnName {
+    pub field: ItemField,
+    /// A column's header; in XML and JSON a path such as `prices/retail` or `prices.retail`.
+    pub header: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DecimalMark {
+    #[default]
+    Point,
+    Comma,
+}
+
+impl DecimalMark {
+    #[must_use]
+    pub const fn as_char(self) -> char {
+        match self {
+            Self::Point => '.',
+            Self::Comma => ',',
+        }
+    }
+}
+
+impl SourceConfig {
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Csv(_) => "csv",
+            Self::Excel(_) => "excel",
+            Self::Dbf(_) => "dbf",
+            Self::Xml(_) => "xml",
+            Self::HttpJson(_) => "http_json",
+            Self::Sqlite(_) => "sqlite",
+            Self::PostgreSql(_) => "postgresql",
+            Self::MySql(_) => "mysql",
+        }
+    }
+
+    /// Where it reads from, in one line for lists.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::HttpJson(from) => from.address().to_owned(),
+            Self::Sqlite(from) => from.path.clone(),
+            Self::PostgreSql(from) => from.summary(5_432),
+            Self::MySql(from) => from.summary(3_306),
+            files => files.files().map_or_else(String::new, |files| files.path.to_owned()),
+        }
+    }
+
+    /// Which files are read, of the kinds that read files.
+    #[must_use]
+    pub fn files(&self) -> Option<FileSet<'_>> {
+        match self {
+            Self::Csv(from) => Some(from.files()),
+            Self::Excel(from) => Some(from.files()),
+            Self::Dbf(from) => Some(from.files()),
+            Self::Xml(from) => Some(from.files()),
+            Self::HttpJson(_) | Self::Sqlite(_) | Self::PostgreSql(_) | Self::MySql(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub fn needs_credentials(&self) -> bool {
+        match self {
+            Self::HttpJson(from) => from.auth != HttpAuth::None,
+            Self::PostgreSql(_) | Self::MySql(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The credentials that open it, in words.
+    #[must_use]
+    pub fn wanted_credentials(&self) -> &'static str {
+        match self {
+            Self::HttpJson(from) => match from.auth {
+                HttpAuth::None => "no credentials",
+                HttpAuth::Basic { .. } => "a password",
+                HttpAuth::Bearer | HttpAuth::Header { .. } => "a token",
+            },
+            Self::PostgreSql(_) | Self::MySql(_) => "a password",
+            _ => "no credentials",
+        }
+    }
+
+    /// Are these of the kind that opens it?
+    #[must_use]
+    pub fn accepts(&self, credentials: &Credentials) -> bool {
+        match (self, credentials) {
+            (Self::PostgreSql(_) | Self::MySql(_), Credentials::Password { .. }) => true,
+            (Self::HttpJson(from), Credentials::Password { .. }) => {
+                matches!(from.auth, HttpAuth::Basic { .. })
+            }
+            (Self::HttpJson(from), Credentials::Token { .. }) => {
+                matches!(from.auth, HttpAuth::Bearer | HttpAuth::Header { .. })
+            }
+            _ => false,
+        }
+    }
+
+    /// Would credentials that were stored for `before` still go to the server they were meant for, as privately?
+    #[must_use]
+    pub fn keeps_credentials_of(&self, before: &Self) -> bool {
+        match (before, self) {
+            (Self::HttpJson(a), Self::HttpJson(b)) => {
+                a.auth == b.auth && platform::same_origin(&a.url, &b.url)
+            }
+            (Self::PostgreSql(a), Self::PostgreSql(b)) | (Self::MySql(a), Self::MySql(b)) => {
+                (&a.host, a.port, &a.user, a.tls) == (&b.host, b.port, &b.user, b.tls)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Validate for SourceConfig {
+    fn check(&self, check: &mut Check) {
+        match self {
+            Self::Csv(from) => from.check(check),
+            Self::Excel(from) => from.check(check),
+            Self::Dbf(from) => from.check(check),
+            Self::Xml(from) => from.check(check),
+            Self::HttpJson(from) => from.check(check),
+            Self::Sqlite(from) => from.check(check),
+            Self::PostgreSql(from) | Self::MySql(from) => from.check(check),
+        }
+    }
+}
+
+/// Each field once, each name a name.
+pub(super) fn check_columns(check: &mut Check, columns: &[ColumnName]) {
+    for (at, column) in columns.iter().enumerate() {
+        check.text(&format!("columns.{at}.header"), &column.header, 200);
+        let repeated = columns[..at].iter().any(|other| other.field == column.field);
+        check.ensure(!repeated, &format!("columns.{at}.field"), "is named twice");
+    }
+}
+
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[cfg(test)]
+mod tests;
