@@ -127,7 +127,7 @@ fn one(seed: u64, span: Duration, slot: u8) -> Result<(), String> {
     Err(format!("{schedule}  - {}\n  {replay}", complaints.join("\n  - ")))
 }
 
-fn said(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
         .unwrap_or_else(|| "a panic".to_owned())

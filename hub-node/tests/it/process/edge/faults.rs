@@ -44,7 +44,7 @@ async fn process_faults_of_edges_lose_no_sale_and_count_none_twice() {
                 continue;
             }
             Ok(Err(_)) => format!("not over after {LIMIT:?}"),
-            Err(broken) => broken.to_string(),
+            Err(broken) => crate::faults::said(broken.into_panic().as_ref()),
         };
         let replay = format!(
             "logs are in {}; play it again: GROCERYSYNC_EDGE_FAULT_SEED={seed} \
@@ -102,7 +102,8 @@ async fn play(schedule: Schedule, folder: PathBuf) -> String {
     scene.office.reconcile(&scene.edge).await;
     let sales = scene.office.sales().await.len();
     scene.end().await;
-    format!("{sales} sales, {} faults, {protocol}", schedule.events.len())
+    let faults: Vec<_> = schedule.events.iter().map(|event| event.fault).collect();
+    format!("{sales} sales, {protocol}, {faults:?}")
 }
 
 /// Begins and ends of faults in their order.
