@@ -220,7 +220,7 @@ impl RunnerState {
         }
         let done = match command {
             ToAgent::Run(_) if known.is_some() => self.raise(epoch).await?,
-            ToAgent::Run(run) => self.accept(run).await?,
+            ToAgent::Run(run) => self.accept(*run).await?,
             _ => self.cancel(run_id, epoch, known).await?,
         };
         match done {

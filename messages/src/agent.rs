@@ -133,7 +133,7 @@ pub enum ToAgent {
         heartbeat_s: u32,
         server_time: Timestamp,
     },
-    Run(RunCommand),
+    Run(Box<RunCommand>),
     /// Stop this run; a run that is over stays as it is.
     Cancel {
         command_id: CommandId,

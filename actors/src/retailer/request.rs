@@ -45,7 +45,7 @@ pub enum Draft {
     Job(JobSpec),
     /// A job whose source is opened by these from now on; they are sealed before they come here.
     OpenedJob {
-        spec: JobSpec,
+        spec: Box<JobSpec>,
         source_credentials: Sealed,
     },
 }
@@ -53,7 +53,7 @@ pub enum Draft {
 impl Draft {
     /// A job, and the credentials that are new to its source.
     #[must_use]
-    pub const fn as_job(&self) -> Option<(&JobSpec, Option<&Sealed>)> {
+    pub fn as_job(&self) -> Option<(&JobSpec, Option<&Sealed>)> {
         match self {
             Self::Job(spec) => Some((spec, None)),
             Self::OpenedJob { spec, source_credentials } => Some((spec, Some(source_credentials))),

@@ -26,7 +26,7 @@ pub fn source(
         SourceConfig::Dbf(from) => Box::new(DbfConnector::new(Dbf(from.clone()))),
         SourceConfig::Xml(from) => Box::new(XmlConnector::new(Xml(from.clone()))),
         SourceConfig::HttpJson(from) => {
-            Box::new(HttpJsonConnector::new(from.clone(), credentials.cloned(), means.clone()))
+            Box::new(HttpJsonConnector::new((**from).clone(), credentials.cloned(), means.clone()))
         }
         SourceConfig::Excel(from) => {
             let excel = Excel { config: from.clone(), scratch: means.scratch.clone() };
@@ -34,10 +34,10 @@ pub fn source(
         }
         SourceConfig::Sqlite(from) => Box::new(SqliteConnector::new(from.clone())),
         SourceConfig::PostgreSql(from) => {
-            Box::new(PostgreSqlConnector::new(from.clone(), credentials.cloned(), means.clone()))
+            Box::new(PostgreSqlConnector::new((**from).clone(), credentials.cloned(), means.clone()))
         }
         SourceConfig::MySql(from) => {
-            Box::new(MySqlConnector::new(from.clone(), credentials.cloned(), means.clone()))
+            Box::new(MySqlConnector::new((**from).clone(), credentials.cloned(), means.clone()))
         }
     }
 }

@@ -45,7 +45,7 @@ fn found(header: &Header) -> Vec<FoundColumn> {
     super::file_source::columns(header)
 }
 
-fn password<'c>(credentials: Option<&'c Credentials>) -> Result<&'c str, Failure> {
+fn password(credentials: Option<&Credentials>) -> Result<&str, Failure> {
     match credentials {
         Some(Credentials::Password { password }) => Ok(password.expose()),
         _ => {

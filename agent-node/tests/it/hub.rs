@@ -153,7 +153,7 @@ impl Hub {
     }
 
     pub(crate) fn run(&self, command: &RunCommand) {
-        self.command(ToAgent::Run(command.clone()));
+        self.command(ToAgent::Run(Box::new(command.clone())));
     }
 
     /// Breaks every connection without a goodbye.

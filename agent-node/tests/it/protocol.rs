@@ -191,7 +191,7 @@ async fn a_run_for_a_connector_that_is_not_there_is_refused_and_the_connection_s
     let agent = Running::start(shop.config());
     hub.until("hello", |seen| !seen.hellos.is_empty()).await;
     let command = shop.command();
-    let frame = messages::agent::Frame::new(ToAgent::Run(command.clone()));
+    let frame = messages::agent::Frame::new(ToAgent::Run(Box::new(command.clone())));
     let text = serde_json::to_string(&frame).unwrap().replace("\"kind\":\"csv\"", "\"kind\":\"tape\"");
     hub.send_text(text);
     hub.until("the refusal", |seen| seen.refused == [(command.command_id, ErrorCode::Unsupported)]).await;

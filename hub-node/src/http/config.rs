@@ -117,7 +117,7 @@ impl Kind for Jobs {
         let JobBody { spec, source_credentials } = body;
         let Some(clear) = source_credentials else { return Ok(Draft::Job(spec)) };
         let source_credentials = call.state.sealer.seal(retailer, job, &clear)?;
-        Ok(Draft::OpenedJob { spec, source_credentials })
+        Ok(Draft::OpenedJob { spec: Box::new(spec), source_credentials })
     }
 }
 

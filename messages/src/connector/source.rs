@@ -18,13 +18,14 @@ pub enum SourceConfig {
     Excel(ExcelSource),
     Dbf(DbfSource),
     Xml(XmlSource),
-    HttpJson(HttpJsonSource),
+    /// In a box, as the servers are: they are larger than the rest, and rarer.
+    HttpJson(Box<HttpJsonSource>),
     Sqlite(SqliteSource),
     #[serde(rename = "postgresql")]
-    PostgreSql(DatabaseServer),
+    PostgreSql(Box<DatabaseServer>),
     /// MySQL and MariaDB.
     #[serde(rename = "mysql")]
-    MySql(DatabaseServer),
+    MySql(Box<DatabaseServer>),
 }
 
 /// A field and the name under which the source has it.

@@ -95,7 +95,7 @@ fn send_run(state: &mut State, id: RunId) {
     let Some(run) = state.documents.runs.get(&id).filter(|run| !run.state.is_over()) else { return };
     let Some(conn) = state.connections.conn(run.agent_id) else { return };
     match command(state, run) {
-        Ok(command) => state.tools.downlink.send(conn, ToAgent::Run(command)),
+        Ok(command) => state.tools.downlink.send(conn, ToAgent::Run(Box::new(command))),
         Err(problem) => {
             tracing::error!(run = %id, %problem, "a run cannot be sent");
             let failure = RunFailure { code: problem.code, detail: problem.detail };

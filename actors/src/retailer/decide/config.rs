@@ -253,7 +253,8 @@ fn check(state: &State, id: EntityId, draft: &Draft) -> Result<(), Problem> {
             }
             Ok(())
         }
-        Draft::Job(spec) | Draft::OpenedJob { spec, .. } => {
+        Draft::Job(_) | Draft::OpenedJob { .. } => {
+            let (spec, _) = draft.as_job().ok_or_else(mismatch)?;
             let other =
                 |x: &&std::sync::Arc<Job>| EntityId::Job(x.id) != id && same(&x.spec.name, &spec.name);
             taken(state.jobs.values().find(other).is_some(), "name", &spec.name)?;

@@ -67,7 +67,7 @@ fn prepared<'c>(
     if statement.parameter_count() > 0 {
         return Err(said(Kind::Query, "it has parameters, and nothing to put in their place"));
     }
-    let names = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names = statement.column_names().map(str::to_owned).collect();
     let header = header(names, &config.columns)?;
     Ok((statement, header))
 }

@@ -43,7 +43,7 @@ const fn sign_in(auth: &HttpAuth) -> (&'static str, &str) {
 #[hook]
 fn use_http_fields(props: &HttpProps) -> Html {
     let from = if let Some(SourceConfig::HttpJson(from)) = &props.source {
-        from.clone()
+        (**from).clone()
     } else {
         HttpJsonSource::default()
     };
@@ -191,7 +191,7 @@ part!(pub(super) ServerFields(ServerProps) drawn by draw_server_fields);
 
 fn draw_server_fields(props: &ServerProps) -> Html {
     let from = match &props.source {
-        Some(SourceConfig::PostgreSql(from) | SourceConfig::MySql(from)) => from.clone(),
+        Some(SourceConfig::PostgreSql(from) | SourceConfig::MySql(from)) => (**from).clone(),
         _ => DatabaseServer::default(),
     };
     let usual = if props.mysql { "3306" } else { "5432" };

@@ -1,8 +1,8 @@
 //! The form of a job's source as its document, for each kind, and what opens it. Pure.
 
 use messages::connector::{
-    ColumnName, Credentials, CsvSource, DatabaseServer, DbfSource, ExcelSource, HttpAuth, HttpJsonSource,
-    Paging, SourceConfig, SqliteSource, XmlSource,
+    ColumnName, Credentials, CsvSource, DatabaseServer, DbfSource, DecimalMark, ExcelSource, HttpAuth,
+    HttpJsonSource, Paging, SourceConfig, SqliteSource, XmlSource,
 };
 use messages::item::ItemField;
 use messages::{FieldError, Secret};
@@ -11,31 +11,65 @@ use super::super::form::{FormValues, fault};
 use super::super::words::{DECIMAL_MARKS, ENCODINGS, PICKS, TLS};
 use super::{column_field, one_of};
 
-/// A source; what is no number goes to `early`.
-pub(super) fn source(form: &FormValues, early: &mut Vec<FieldError>) -> SourceConfig {
-    let text = |name: &str| form.text(&format!("source.{name}"));
-    let mut number = |name: &str, usual: u32| {
+/// Numbers of a form; what is none goes to `early`, and fields left blank have their usual value.
+struct Numbers<'f> {
+    form: &'f FormValues,
+    early: &'f mut Vec<FieldError>,
+}
+
+impl Numbers<'_> {
+    fn of(&mut self, name: &str, usual: u32) -> u32 {
         let name = format!("source.{name}");
-        if form.text(&name).is_empty() {
+        if self.form.text(&name).is_empty() {
             return usual;
         }
-        form.number(&name).unwrap_or_else(|error| {
-            early.push(error);
+        self.form.number(&name).unwrap_or_else(|error| {
+            self.early.push(error);
             usual
         })
-    };
-    let columns = ItemField::ALL
+    }
+}
+
+/// A source; what is no number goes to `early`.
+pub(super) fn source(form: &FormValues, early: &mut Vec<FieldError>) -> SourceConfig {
+    let mut numbers = Numbers { form, early };
+    match form.text("source.kind").as_str() {
+        "http_json" => SourceConfig::HttpJson(Box::new(http(form, &mut numbers))),
+        "sqlite" => SourceConfig::Sqlite(SqliteSource {
+            path: form.text("source.path"),
+            query: form.text("source.query"),
+            decimal_mark: mark(form),
+            columns: columns(form),
+            query_s: numbers.of("query_s", SqliteSource::default().query_s),
+        }),
+        "postgresql" => SourceConfig::PostgreSql(Box::new(server(form, &mut numbers))),
+        "mysql" => SourceConfig::MySql(Box::new(server(form, &mut numbers))),
+        kind => file(kind, form, &mut numbers),
+    }
+}
+
+fn mark(form: &FormValues) -> DecimalMark {
+    one_of(&DECIMAL_MARKS, &form.text("source.decimal_mark"))
+}
+
+fn columns(form: &FormValues) -> Vec<ColumnName> {
+    ItemField::ALL
         .into_iter()
         .map(|field| ColumnName { field, header: form.text(&column_field(field)) })
         .filter(|column| !column.header.is_empty())
-        .collect();
-    let decimal_mark = one_of(&DECIMAL_MARKS, &text("decimal_mark"));
+        .collect()
+}
+
+fn file(kind: &str, form: &FormValues, numbers: &mut Numbers<'_>) -> SourceConfig {
+    let text = |name: &str| form.text(&format!("source.{name}"));
     let (path, archive, pick) = (text("path"), text("archive"), one_of(&PICKS, &text("pick")));
-    let settled_s = number("settled_s", CsvSource::default().settled_s);
-    let own = ENCODINGS.iter().find(|(_, name, _)| *name == text("encoding")).map(|(own, ..)| *own);
-    match text("kind").as_str() {
+    let settled_s = numbers.of("settled_s", CsvSource::default().settled_s);
+    let (decimal_mark, columns) = (mark(form), columns(form));
+    // None of them: as the file says itself.
+    let encoding = ENCODINGS.iter().find(|(_, name, _)| *name == text("encoding")).map(|(own, ..)| *own);
+    match kind {
         "excel" => {
-            let (sheet, header_row) = (text("sheet"), number("header_row", 1));
+            let (sheet, header_row) = (text("sheet"), numbers.of("header_row", 1));
             SourceConfig::Excel(ExcelSource {
                 path,
                 pick,
@@ -47,60 +81,21 @@ pub(super) fn source(form: &FormValues, early: &mut Vec<FieldError>) -> SourceCo
                 columns,
             })
         }
-        "dbf" => SourceConfig::Dbf(DbfSource {
-            path,
-            pick,
-            settled_s,
-            archive,
-            encoding: own,
-            decimal_mark,
-            columns,
-        }),
-        "xml" => SourceConfig::Xml(XmlSource {
-            path,
-            pick,
-            settled_s,
-            archive,
-            item: text("item"),
-            encoding: own,
-            decimal_mark,
-            columns,
-        }),
-        "http_json" => {
-            let usual = HttpJsonSource::default();
-            SourceConfig::HttpJson(HttpJsonSource {
-                url: text("url"),
-                auth: auth(form),
-                items: text("items"),
-                paging: paging(form, &mut number),
-                decimal_mark,
-                columns,
-                most_pages: number("most_pages", usual.most_pages),
-                page_mb: number("page_mb", usual.page_mb),
-                answer_s: number("answer_s", usual.answer_s),
-            })
+        "dbf" => {
+            SourceConfig::Dbf(DbfSource { path, pick, settled_s, archive, encoding, decimal_mark, columns })
         }
-        "sqlite" => SourceConfig::Sqlite(SqliteSource {
-            path,
-            query: text("query"),
-            decimal_mark,
-            columns,
-            query_s: number("query_s", SqliteSource::default().query_s),
-        }),
-        kind @ ("postgresql" | "mysql") => {
-            let server = DatabaseServer {
-                host: text("host"),
-                // What is no port is told by the check of the whole.
-                port: u16::try_from(number("port", 0)).unwrap_or(0),
-                user: text("user"),
-                database: text("database"),
-                tls: one_of(&TLS, &text("tls")),
-                query: text("query"),
+        "xml" => {
+            let item = text("item");
+            SourceConfig::Xml(XmlSource {
+                path,
+                pick,
+                settled_s,
+                archive,
+                item,
+                encoding,
                 decimal_mark,
                 columns,
-                query_s: number("query_s", DatabaseServer::default().query_s),
-            };
-            if kind == "mysql" { SourceConfig::MySql(server) } else { SourceConfig::PostgreSql(server) }
+            })
         }
         _ => SourceConfig::Csv(CsvSource {
             path,
@@ -108,10 +103,41 @@ pub(super) fn source(form: &FormValues, early: &mut Vec<FieldError>) -> SourceCo
             settled_s,
             archive,
             delimiter: form.raw("source.delimiter"),
-            encoding: own.unwrap_or_default(),
+            encoding: encoding.unwrap_or_default(),
             decimal_mark,
             columns,
         }),
+    }
+}
+
+fn server(form: &FormValues, numbers: &mut Numbers<'_>) -> DatabaseServer {
+    let text = |name: &str| form.text(&format!("source.{name}"));
+    DatabaseServer {
+        host: text("host"),
+        // What is no port is told by the check of the whole.
+        port: u16::try_from(numbers.of("port", 0)).unwrap_or(0),
+        user: text("user"),
+        database: text("database"),
+        tls: one_of(&TLS, &text("tls")),
+        query: text("query"),
+        decimal_mark: mark(form),
+        columns: columns(form),
+        query_s: numbers.of("query_s", DatabaseServer::default().query_s),
+    }
+}
+
+fn http(form: &FormValues, numbers: &mut Numbers<'_>) -> HttpJsonSource {
+    let usual = HttpJsonSource::default();
+    HttpJsonSource {
+        url: form.text("source.url"),
+        auth: auth(form),
+        items: form.text("source.items"),
+        paging: paging(form, numbers),
+        decimal_mark: mark(form),
+        columns: columns(form),
+        most_pages: numbers.of("most_pages", usual.most_pages),
+        page_mb: numbers.of("page_mb", usual.page_mb),
+        answer_s: numbers.of("answer_s", usual.answer_s),
     }
 }
 
@@ -124,14 +150,14 @@ fn auth(form: &FormValues) -> HttpAuth {
     }
 }
 
-fn paging(form: &FormValues, number: &mut impl FnMut(&str, u32) -> u32) -> Paging {
+fn paging(form: &FormValues, numbers: &mut Numbers<'_>) -> Paging {
     let text = |name: &str| form.text(&format!("source.paging.{name}"));
     match text("way").as_str() {
-        "page" => Paging::Page { parameter: text("parameter"), first: number("paging.first", 1) },
+        "page" => Paging::Page { parameter: text("parameter"), first: numbers.of("paging.first", 1) },
         "offset" => Paging::Offset {
             parameter: text("parameter"),
             limit_parameter: text("limit_parameter"),
-            limit: number("paging.limit", 100),
+            limit: numbers.of("paging.limit", 100),
         },
         "cursor" => Paging::Cursor { parameter: text("parameter"), path: text("path") },
         "next_url" => Paging::NextUrl { path: text("path") },

@@ -106,10 +106,10 @@ fn plain_http_stays_in_the_shop_and_without_secrets() {
 
 #[test]
 fn credentials_are_of_the_kind_that_opens_the_source() {
-    let http = |auth| SourceConfig::HttpJson(HttpJsonSource { auth, ..HttpJsonSource::default() });
+    let http = |auth| SourceConfig::HttpJson(HttpJsonSource { auth, ..HttpJsonSource::default() }.into());
     let token = Credentials::Token { token: "abc".into() };
     let password = Credentials::Password { password: "abc".into() };
-    let server = SourceConfig::MySql(DatabaseServer::default());
+    let server = SourceConfig::MySql(DatabaseServer::default().into());
     for (source, with_token, with_password) in [
         (http(HttpAuth::None), false, false),
         (http(HttpAuth::Bearer), true, false),
@@ -126,14 +126,14 @@ fn credentials_are_of_the_kind_that_opens_the_source() {
 #[test]
 fn stored_credentials_stay_with_the_server_they_were_meant_for() {
     let http = |url: &str, auth| {
-        SourceConfig::HttpJson(HttpJsonSource { url: url.into(), auth, ..HttpJsonSource::default() })
+        SourceConfig::HttpJson(HttpJsonSource { url: url.into(), auth, ..HttpJsonSource::default() }.into())
     };
     let here = http("https://pos.example/a", HttpAuth::Bearer);
     assert!(http("https://pos.example/b", HttpAuth::Bearer).keeps_credentials_of(&here));
     assert!(!http("https://other.example/a", HttpAuth::Bearer).keeps_credentials_of(&here));
     assert!(!http("https://pos.example/a", HttpAuth::Basic { user: "u".into() }).keeps_credentials_of(&here));
     let server = |host: &str, tls| {
-        SourceConfig::MySql(DatabaseServer { host: host.into(), tls, ..DatabaseServer::default() })
+        SourceConfig::MySql(DatabaseServer { host: host.into(), tls, ..DatabaseServer::default() }.into())
     };
     let there = server("db", DatabaseTls::Required);
     assert!(there.keeps_credentials_of(&server("db", DatabaseTls::Required)));

@@ -17,7 +17,7 @@ fn over_http(desk: &mut Desk, url: &str) -> JobSpec {
         Some(job) => (job.spec.agent_id, job.spec.destination_id),
         None => (desk.agent("Till"), desk.destination("Folder")),
     };
-    JobSpec { source: SourceConfig::HttpJson(source), ..job_spec("Export", agent, destination) }
+    JobSpec { source: SourceConfig::HttpJson(source.into()), ..job_spec("Export", agent, destination) }
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn what_opens_a_source_stays_with_its_server() {
     assert_eq!(bare.errors[0].field, "source_credentials", "it needs them");
     desk.done(&create(
         EntityId::Job(job),
-        Draft::OpenedJob { spec: spec.clone(), source_credentials: sealed() },
+        Draft::OpenedJob { spec: Box::new(spec.clone()), source_credentials: sealed() },
     ));
     assert_eq!(desk.state.jobs[&job].source_credentials, Some(sealed()));
     let mut change = |spec: JobSpec| {
@@ -51,7 +51,7 @@ fn what_opens_a_source_stays_with_its_server() {
 
 fn over_http_at(spec: &JobSpec, url: &str) -> JobSpec {
     let SourceConfig::HttpJson(from) = &spec.source else { panic!("{spec:?}") };
-    let source = SourceConfig::HttpJson(HttpJsonSource { url: url.into(), ..from.clone() });
+    let source = SourceConfig::HttpJson(HttpJsonSource { url: url.into(), ..(**from).clone() }.into());
     JobSpec { source, ..spec.clone() }
 }
 
@@ -60,7 +60,10 @@ fn what_opens_a_source_is_sealed_anew_only_if_it_is_still_the_same() {
     let mut desk = Desk::new();
     let job = JobId::new();
     let spec = over_http(&mut desk, "https://till.example/items");
-    desk.done(&create(EntityId::Job(job), Draft::OpenedJob { spec, source_credentials: sealed() }));
+    desk.done(&create(
+        EntityId::Job(job),
+        Draft::OpenedJob { spec: Box::new(spec), source_credentials: sealed() },
+    ));
     let rev = desk.revision(EntityId::Job(job));
     let after = Sealed { key_id: "k2".into(), bytes: vec![7] };
     let reseal = Request::ResealSource { job, before: sealed(), after: after.clone() };
