@@ -13,6 +13,8 @@ use crate::store::Store;
 const KEEP_EVENTS: Duration = Duration::from_secs(8 * 86_400);
 /// A till that has not heard its answer for two days has forgotten the question.
 const KEEP_ANSWERS: Duration = Duration::from_secs(2 * 86_400);
+/// As long as the hub remembers their events.
+const KEEP_CORRECTIONS: Duration = Duration::from_secs(400 * 86_400);
 const EVERY: Duration = Duration::from_secs(60);
 /// Rows at once: the writer is back at the tills' service within milliseconds.
 const SLICE: u32 = 500;
@@ -61,7 +63,8 @@ impl Actor for Housekeeping {
                         .write(move |tx| {
                             let events = tx.forget_settled(now - KEEP_EVENTS, SLICE)?;
                             let answers = tx.forget_repeats(now - KEEP_ANSWERS, SLICE)?;
-                            Ok(events.max(answers).max(tx.forget_generations(SLICE)?))
+                            let corrections = tx.forget_corrections(now - KEEP_CORRECTIONS, SLICE)?;
+                            Ok(events.max(answers).max(corrections).max(tx.forget_generations(SLICE)?))
                         })
                         .await;
                     // A full slice means that there is more.

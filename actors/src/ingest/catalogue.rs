@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use messages::http::articles::{ArticleSpec, ArticleState, ImportAnswer, RowError};
 use messages::validate::Validate as _;
-use messages::{ErrorCode, FeedId, FieldError, Problem, StoreId, Timestamp, Version};
+use messages::{ErrorCode, FeedId, FieldError, Problem, RetailerId, StoreId, Timestamp, Version};
 
 use super::model::{Article, Changes, Feed};
 use super::request::{ArticlePatch, ArticleRow, Put};
@@ -26,10 +26,11 @@ pub(super) struct Catalogue {
     stores: HashSet<StoreId>,
 }
 
-/// Who changes something, and when.
+/// Who changes something, whose it is, and when.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hand<'a> {
     pub(super) by: &'a str,
+    pub(super) retailer: RetailerId,
     pub(super) now: Timestamp,
 }
 
@@ -102,7 +103,7 @@ impl Catalogue {
         changes: &mut Changes,
     ) -> Result<Article, Problem> {
         let spec = spec.tidy();
-        let before = self.expect(&spec.sku, expected)?.clone();
+        let before = self.expect(&spec.sku, expected, hand.retailer)?.clone();
         if before.spec == spec {
             return Ok(before);
         }
@@ -116,7 +117,7 @@ impl Catalogue {
         hand: Hand<'_>,
         changes: &mut Changes,
     ) -> Result<Article, Problem> {
-        let before = self.expect(sku, expected)?.clone();
+        let before = self.expect(sku, expected, hand.retailer)?.clone();
         if before.spec.state == ArticleState::Withdrawn {
             return Ok(before);
         }
@@ -124,7 +125,7 @@ impl Catalogue {
         self.write(spec, Some(&before), hand, changes)
     }
 
-    fn expect(&self, sku: &str, expected: Version) -> Result<&Article, Problem> {
+    fn expect(&self, sku: &str, expected: Version, retailer: RetailerId) -> Result<&Article, Problem> {
         let missing = || Problem::new(ErrorCode::NotFound, format!("there is no article {sku}"));
         let article = self.articles.get(sku).ok_or_else(missing)?;
         if article.rev() == expected {
@@ -132,7 +133,7 @@ impl Catalogue {
         }
         let detail =
             format!("you changed revision {expected}, but revision {} is the present one", article.rev());
-        let current = serde_json::to_value(&article.spec).unwrap_or_default();
+        let current = serde_json::to_value(article.clone().view(retailer)).unwrap_or_default();
         Err(Problem::new(ErrorCode::Conflict, detail).with_current(current))
     }
 

@@ -70,7 +70,7 @@ fn numbers_in(row: &ArticleRow, wanted: &mut Wanted) {
 
 impl Table {
     pub(super) fn article(&mut self, act: &ArticleAct, author: &Author) -> Result<EdgeReply, Problem> {
-        let hand = Hand { by: &author.name, now: self.now };
+        let hand = Hand { by: &author.name, retailer: self.retailer, now: self.now };
         let changes = &mut self.desk.changes;
         let article = match act.clone() {
             ArticleAct::Create(spec) => self.catalogue.create(spec, hand, changes),
@@ -81,7 +81,7 @@ impl Table {
     }
 
     pub(super) fn import(&mut self, rows: &[ArticleRow], author: &Author) -> EdgeReply {
-        let hand = Hand { by: &author.name, now: self.now };
+        let hand = Hand { by: &author.name, retailer: self.retailer, now: self.now };
         EdgeReply::Imported(self.catalogue.import(rows, hand, &mut self.desk.changes))
     }
 

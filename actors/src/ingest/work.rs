@@ -66,7 +66,7 @@ pub(super) async fn carry_out(store: &dyn LedgerStore, round: Round) -> Result<D
     known.letters = first.letters;
     let catalogue = Catalogue::new(feed, articles, known.zones.keys().copied());
     let desk = Desk { known, ..Desk::default() };
-    let mut table = Table { desk, edges, catalogue, followers, now };
+    let mut table = Table { desk, retailer, edges, catalogue, followers, now };
     let answers = requests
         .iter()
         .zip(&mut read)
@@ -150,6 +150,7 @@ fn latest_sale(parcel: &Parcel) -> Option<Timestamp> {
 /// What the requests of a round are decided on, one after the other.
 pub(super) struct Table {
     pub(super) desk: Desk,
+    pub(super) retailer: RetailerId,
     pub(super) edges: Arc<BTreeMap<EdgeId, Edge>>,
     pub(super) catalogue: Catalogue,
     pub(super) followers: Arc<BTreeMap<EdgeId, Follower>>,

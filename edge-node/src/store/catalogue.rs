@@ -178,6 +178,13 @@ impl Tx<'_> {
         self.tell_as(order.event_id, &Fact::InventoryAdjusted(adjustment), now)
     }
 
+    /// Forgets corrections of long ago, some at a time; says how many.
+    pub fn forget_corrections(&self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
+        let sql = "delete from corrections where event_id in \
+            (select event_id from corrections where at < ?1 limit ?2)";
+        Ok(self.connection.prepare_cached(sql)?.execute(params![before.0, most])?)
+    }
+
     /// Forgets some of what belongs to no catalogue any more; says how much.
     pub fn forget_generations(&self, most: u32) -> Result<usize, StoreError> {
         let (live, loading): (i64, Option<i64>) = self

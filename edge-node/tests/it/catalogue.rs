@@ -124,6 +124,30 @@ async fn a_large_catalogue_is_taken_over_while_tills_sell_and_lines_break() {
 }
 
 #[tokio::test]
+async fn a_line_that_is_cut_or_goes_silent_delays_changes_and_loses_none() {
+    use crate::proxy::{Line, Proxy};
+
+    for protocol in [SyncProtocol::Http, SyncProtocol::Grpc] {
+        let (hub, shop) = (Hub::start().await, Shop::new());
+        let proxy = Proxy::before(hub.port).await;
+        shop.enrolled(&proxy.url(), CREDENTIAL);
+        let edge = shop.start_with(protocol).await;
+        let url = url(&edge);
+        hub.change((0..300).map(|n| Changed::Article(article(&format!("B{n:05}"), 100))));
+        for (price, line) in [(1, Line::Silent), (2, Line::Cut), (3, Line::OneWay)] {
+            arrived(&edge, &hub).await;
+            proxy.set(line);
+            hub.change([Changed::Article(article("B00007", price)), gone(&format!("B{price:05}"))]);
+            until("the line to be missed", || async { status(&url).await.catalogue.last_error }).await;
+            proxy.set(Line::Whole);
+        }
+        let now = arrived(&edge, &hub).await;
+        assert_eq!((now.last_error, sold(&edge.store).await), (None, expected(&hub)));
+        edge.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_hub_that_was_put_back_is_followed_from_the_beginning() {
     let (hub, shop) = (Hub::start().await, Shop::new());
     shop.enrolled(&hub.url(), CREDENTIAL);

@@ -72,6 +72,27 @@ def shown(ack) -> dict:
     }
 
 
+def follow(pb, stub, device: str, metadata):
+    """Takes the whole catalogue over, two changes at a time, and prints what is sold in the end."""
+    questions = queue.SimpleQueue()
+    pages = stub.StreamChanges(iter(questions.get, None), metadata=metadata, timeout=60)
+    shelf, feed, cursor = {}, None, 0
+    while True:
+        questions.put(pb.ChangesRequest(version=1, device_id=device, feed_id=feed, cursor=cursor, limit=2))
+        page = next(pages)
+        for change in page.changes:
+            data = json.loads(change.data)
+            if change.type == "article":
+                shelf[data["sku"]] = data["price"]
+            elif change.type == "article_withdrawn":
+                shelf.pop(data["sku"], None)
+        feed, cursor = page.feed_id, page.cursor
+        if cursor == page.head:
+            break
+    questions.put(None)
+    print(json.dumps({"cursor": cursor, "currency": page.currency, "shelf": shelf}), flush=True)
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--hub", required=True)
@@ -112,6 +133,7 @@ def main():
     up.put(None)
     for _ in down:
         sys.exit("nothing more was to be acknowledged")
+    follow(pb, stub, device, metadata)
     try:
         stranger = stub.StreamEvents(iter([edge.batch(1, 1)]), metadata=(("authorization", "Bearer x"),), timeout=30)
         next(stranger)

@@ -8,7 +8,10 @@ use proptest::prelude::*;
 use super::*;
 
 const NOW: Timestamp = Timestamp(1_795_257_060_000);
-const HAND: Hand<'_> = Hand { by: "Lan", now: NOW };
+
+fn hand() -> Hand<'static> {
+    Hand { by: "Lan", retailer: RetailerId::new(), now: NOW }
+}
 
 fn spec(sku: &str, minor: i64) -> ArticleSpec {
     ArticleSpec::new(sku, "Milk", Amount::new(minor))
@@ -26,21 +29,21 @@ fn new_row(line: u64, sku: &str, minor: i64) -> ArticleRow {
 #[test]
 fn each_change_has_the_next_number_and_what_changes_nothing_has_none() {
     let (mut catalogue, mut changes) = (Catalogue::default(), Changes::default());
-    let milk = catalogue.create(spec("A1", 165), HAND, &mut changes).unwrap();
-    let tea = catalogue.create(spec(" A2 ", 249), HAND, &mut changes).unwrap();
+    let milk = catalogue.create(spec("A1", 165), hand(), &mut changes).unwrap();
+    let tea = catalogue.create(spec(" A2 ", 249), hand(), &mut changes).unwrap();
     assert_eq!((milk.seq, tea.seq, tea.spec.sku.as_str()), (1, 2, "A2"));
-    let same = catalogue.replace(spec("A1", 165), milk.rev(), HAND, &mut changes).unwrap();
+    let same = catalogue.replace(spec("A1", 165), milk.rev(), hand(), &mut changes).unwrap();
     assert_eq!(same, milk);
-    let dearer = catalogue.replace(spec("A1", 175), milk.rev(), HAND, &mut changes).unwrap();
+    let dearer = catalogue.replace(spec("A1", 175), milk.rev(), hand(), &mut changes).unwrap();
     assert_eq!((dearer.seq, dearer.created_at), (3, milk.created_at));
-    let late = catalogue.replace(spec("A1", 1), milk.rev(), HAND, &mut changes).unwrap_err();
+    let late = catalogue.replace(spec("A1", 1), milk.rev(), hand(), &mut changes).unwrap_err();
     assert_eq!((late.code, late.current.unwrap()["price"].as_i64()), (ErrorCode::Conflict, Some(175)));
-    let gone = catalogue.withdraw("A2", tea.rev(), HAND, &mut changes).unwrap();
+    let gone = catalogue.withdraw("A2", tea.rev(), hand(), &mut changes).unwrap();
     assert_eq!((gone.seq, gone.spec.state), (4, ArticleState::Withdrawn));
-    assert_eq!(catalogue.withdraw("A2", gone.rev(), HAND, &mut changes).unwrap().seq, 4);
+    assert_eq!(catalogue.withdraw("A2", gone.rev(), hand(), &mut changes).unwrap().seq, 4);
     let code = |outcome: Result<Article, Problem>| outcome.unwrap_err().code;
-    assert_eq!(code(catalogue.withdraw("A9", Version(1), HAND, &mut changes)), ErrorCode::NotFound);
-    assert_eq!(code(catalogue.create(spec("A2", 1), HAND, &mut changes)), ErrorCode::NameTaken);
+    assert_eq!(code(catalogue.withdraw("A9", Version(1), hand(), &mut changes)), ErrorCode::NotFound);
+    assert_eq!(code(catalogue.create(spec("A2", 1), hand(), &mut changes)), ErrorCode::NameTaken);
     let feed = changes.feed.unwrap();
     assert_eq!((feed.head, feed.articles, changes.catalogue.len()), (4, 2, 2));
 }
@@ -50,17 +53,17 @@ fn a_number_that_tills_read_means_one_article() {
     let (mut catalogue, mut changes) = (Catalogue::default(), Changes::default());
     let scanned =
         |sku: &str| ArticleSpec { barcode: Some("4006381333931".into()), plu: Some(7), ..spec(sku, 100) };
-    let first = catalogue.create(scanned("A1"), HAND, &mut changes).unwrap();
-    let refused = catalogue.create(scanned("A2"), HAND, &mut changes).unwrap_err();
+    let first = catalogue.create(scanned("A1"), hand(), &mut changes).unwrap();
+    let refused = catalogue.create(scanned("A2"), hand(), &mut changes).unwrap_err();
     assert_eq!((refused.code, refused.errors[0].field.as_str()), (ErrorCode::NameTaken, "barcode"));
     assert!(refused.detail.contains("A1"), "{}", refused.detail);
     let only_plu = ArticleSpec { barcode: None, ..scanned("A2") };
-    let refused = catalogue.create(only_plu, HAND, &mut changes).unwrap_err();
+    let refused = catalogue.create(only_plu, hand(), &mut changes).unwrap_err();
     assert_eq!(refused.errors[0].field, "plu");
     // What is not sold any more gives its numbers up, and does not get them back by itself.
-    let gone = catalogue.withdraw("A1", first.rev(), HAND, &mut changes).unwrap();
-    catalogue.create(scanned("A2"), HAND, &mut changes).unwrap();
-    let back = catalogue.replace(scanned("A1"), gone.rev(), HAND, &mut changes).unwrap_err();
+    let gone = catalogue.withdraw("A1", first.rev(), hand(), &mut changes).unwrap();
+    catalogue.create(scanned("A2"), hand(), &mut changes).unwrap();
+    let back = catalogue.replace(scanned("A1"), gone.rev(), hand(), &mut changes).unwrap_err();
     assert_eq!(back.code, ErrorCode::NameTaken);
 }
 
@@ -68,9 +71,9 @@ fn a_number_that_tills_read_means_one_article() {
 fn a_file_changes_what_is_different_and_tells_what_it_cannot() {
     let (mut catalogue, mut changes) = (Catalogue::default(), Changes::default());
     let rows = [new_row(2, "A1", 165), new_row(3, "A2", 249)];
-    let answer = catalogue.import(&rows, HAND, &mut changes);
+    let answer = catalogue.import(&rows, hand(), &mut changes);
     assert_eq!((answer.added, answer.changed, answer.unchanged, answer.head), (2, 0, 0, 2));
-    let again = catalogue.import(&rows, HAND, &mut changes);
+    let again = catalogue.import(&rows, hand(), &mut changes);
     assert_eq!((again.added, again.changed, again.unchanged, again.head), (0, 0, 2, 2));
     let price = |minor| ArticlePatch { price: Put::Set(Amount::new(minor)), ..ArticlePatch::default() };
     let mixed = [
@@ -79,7 +82,7 @@ fn a_file_changes_what_is_different_and_tells_what_it_cannot() {
         row(4, "A3", price(1)),
         row(5, "A2", ArticlePatch { barcode: Put::Set(Some("123".into())), ..ArticlePatch::default() }),
     ];
-    let answer = catalogue.import(&mixed, HAND, &mut changes);
+    let answer = catalogue.import(&mixed, hand(), &mut changes);
     let faults: Vec<_> = answer.errors.iter().map(|error| (error.line, error.field.as_str())).collect();
     assert_eq!(faults, [(3, "price"), (4, "name"), (5, "barcode")]);
     assert_eq!((answer.added, answer.changed, answer.head), (0, 1, 3));
@@ -91,21 +94,21 @@ fn a_price_of_a_store_needs_the_store() {
     let mut changes = Changes::default();
     let mut catalogue = Catalogue::new(None, HashMap::new(), [here]);
     let priced = |store| ArticleSpec { prices: [(store, Amount::new(1))].into(), ..spec("A1", 2) };
-    let refused = catalogue.create(priced(gone), HAND, &mut changes).unwrap_err();
+    let refused = catalogue.create(priced(gone), hand(), &mut changes).unwrap_err();
     assert_eq!(refused.errors[0].field, format!("prices.{gone}"));
-    let made = catalogue.create(priced(here), HAND, &mut changes).unwrap();
+    let made = catalogue.create(priced(here), hand(), &mut changes).unwrap();
     // The store is deleted; its price does not stand in the way of other changes.
     let known = HashMap::from([("A1".to_owned(), made.clone())]);
     let mut catalogue = Catalogue::new(catalogue.feed, known, []);
     let renamed = ArticleSpec { name: "Fresh milk".into(), ..priced(here) };
-    assert!(catalogue.replace(renamed, made.rev(), HAND, &mut changes).is_ok());
+    assert!(catalogue.replace(renamed, made.rev(), hand(), &mut changes).is_ok());
 }
 
 #[test]
 fn there_is_an_end_to_a_catalogue() {
     let feed = Feed { id: FeedId::new(), head: MOST_ARTICLES, articles: MOST_ARTICLES };
     let mut catalogue = Catalogue::new(Some(feed), HashMap::new(), []);
-    let refused = catalogue.create(spec("A1", 1), HAND, &mut Changes::default()).unwrap_err();
+    let refused = catalogue.create(spec("A1", 1), hand(), &mut Changes::default()).unwrap_err();
     assert_eq!(refused.code, ErrorCode::LimitReached);
 }
 
@@ -179,7 +182,7 @@ proptest! {
                         ),
                         ..ArticlePatch::default()
                     };
-                    catalogue.import(&[row(1, &format!("A{sku}"), patch)], HAND, &mut changes);
+                    catalogue.import(&[row(1, &format!("A{sku}"), patch)], hand(), &mut changes);
                     feed = catalogue.feed;
                     numbers.extend(changes.catalogue.values().map(|article| article.seq));
                     hub.extend(changes.catalogue);

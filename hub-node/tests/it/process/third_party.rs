@@ -106,6 +106,12 @@ async fn process_a_store_edge_generated_from_the_proto_streams_events() {
     let store: Value = api.post(&format!("{of}/stores"), store).await;
     let place = format!("{of}/stores/{}/edges", store["id"].as_str().unwrap());
     let token: EdgeToken = api.post(&place, json!({"name": "Python"})).await;
+    for (sku, price) in [("A1", 100), ("A2", 200), ("A3", 300)] {
+        let article = json!({"sku": sku, "name": "Tea", "price": price});
+        let _: Value = api.post(&format!("{of}/articles"), article).await;
+    }
+    let second = format!("{of}/articles/A2");
+    assert!(api.guarded_empty(reqwest::Method::DELETE, &second, messages::Version(2)).await.is_success());
     let proto = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("messages").join("proto");
     let said = said_by(
         "edge.py",
@@ -127,6 +133,7 @@ async fn process_a_store_edge_generated_from_the_proto_streams_events() {
         ack(1, 0, json!([]), 8, none.clone(), none.clone()),
         ack(1, 0, json!([]), 9, none.clone(), none.clone()),
         ack(1, 0, json!([]), 10, none.clone(), none),
+        json!({"cursor": 4, "currency": "EUR", "shelf": {"A1": 100, "A3": 300}}),
         json!({"status": "UNAUTHENTICATED"}),
     ];
     assert_eq!(said, expected);

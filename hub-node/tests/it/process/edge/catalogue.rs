@@ -13,9 +13,11 @@ use messages::http::reports::StockRow;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+use super::super::api::Api;
+use super::super::cluster::nodes::Cluster;
 use super::super::wait::until;
 use super::machine::Edge;
-use super::scene::Scene;
+use super::scene::{Office, Scene};
 
 /// What tills show of an article, and where a store could differ.
 type Shelf = BTreeMap<String, (String, i64, u32, Option<String>, Option<String>, bool)>;
@@ -187,6 +189,41 @@ async fn process_five_thousand_articles_reach_a_store_while_hub_edge_and_databas
 #[tokio::test]
 async fn process_articles_reach_a_store_by_stream_while_hub_edge_and_database_are_killed() {
     killed_all_around("grpc", 1_500).await;
+}
+
+/// Technician and store at one node, the owner another, which is killed.
+#[tokio::test]
+async fn process_changes_reach_a_store_through_another_node_and_after_its_owner_was_killed() {
+    let mut cluster = Cluster::start(3).await;
+    let first = Api::set_up(&cluster.nodes[0].url).await;
+    let view = Cluster::until_even(&first, 3).await;
+    let office = Office::open(&first, "tea").await;
+    let owner = cluster.owner(&view, &office.retailer);
+    let (near, far) = ((owner + 1) % 3, (owner + 2) % 3);
+    let there = first.at(&cluster.nodes[far].url);
+    let (of, token) = (office.of.clone(), office.token().await);
+    let folder = cluster.folder.path().join("edge");
+    let mut edge = Edge::enrol(&folder, &cluster.nodes[near].url, &token, "http").await;
+    edge.start().await;
+    let tea = |price: u32| json!({"sku": "T1", "name": "Green tea", "price": price});
+    let price = async |wanted: i64| {
+        until("the price", || async {
+            let sold: Sold = edge.try_get("/v1/articles/T1").await?;
+            (sold.price == Amount::new(wanted)).then_some(())
+        })
+        .await;
+    };
+    let made: ArticleView = there.post(&format!("{of}/articles"), tea(100)).await;
+    price(100).await;
+    let path = format!("{of}/articles/T1");
+    let changed: ArticleView = there.guarded(Method::PUT, &path, made.rev, Some(tea(200))).await;
+    price(200).await;
+    cluster.nodes.remove(owner).kill();
+    let _: ArticleView = there.guarded(Method::PUT, &path, changed.rev, Some(tea(300))).await;
+    price(300).await;
+    assert!(!cluster.logs().contains("panicked"));
+    drop(edge);
+    cluster.stop().await;
 }
 
 #[tokio::test]
