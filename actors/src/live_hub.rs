@@ -282,6 +282,7 @@ fn publish(me: &ActorRef<LiveHubMsg>, state: &mut State, publication: Publicatio
             send_delta(state, topic, Version(version.0.saturating_sub(1)), version, changes);
             dashboard_soon(me, state);
         }
+        Publication::Stores(brief) => state.args.fleet.put_stores(brief),
         Publication::Gone(retailer) => gone(me, state, retailer),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use messages::agent::ToAgent;
 use messages::connector::Credentials;
+use messages::http::figures::DeviceCounts;
 use messages::http::retailers::RetailerSummary;
 use messages::http::runs::RunView;
 use messages::ids::{BootId, SpoolId};
@@ -169,8 +170,19 @@ pub enum Publication {
     Summary(RetailerSummary),
     /// A run was made, moved on or ended.
     Run { retailer_name: String, run: Arc<RunView> },
+    /// How the devices of a retailer's stores are, for the dashboard. Told again now and then, for nodes that come later.
+    Stores(LedgerBrief),
     /// The retailer is gone: its topics are refused from now on.
     Gone(RetailerId),
+}
+
+/// The devices of a retailer's stores together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerBrief {
+    pub retailer: RetailerId,
+    pub devices: DeviceCounts,
+    pub backlog: u64,
+    pub dead_letters: u64,
 }
 
 impl Publication {
@@ -181,6 +193,7 @@ impl Publication {
             Self::Committed { topic, .. } | Self::Ticked { topic, .. } => topic.retailer(),
             Self::Summary(summary) => Some(summary.id),
             Self::Run { run, .. } => Some(run.retailer_id),
+            Self::Stores(brief) => Some(brief.retailer),
             Self::Gone(retailer) => Some(*retailer),
         }
     }
@@ -188,7 +201,7 @@ impl Publication {
     /// Everybody has a use for it, also those who watch the dashboard only.
     #[must_use]
     pub const fn is_for_all(&self) -> bool {
-        matches!(self, Self::Summary(_) | Self::Run { .. } | Self::Gone(_))
+        matches!(self, Self::Summary(_) | Self::Run { .. } | Self::Stores(_) | Self::Gone(_))
     }
 }
 

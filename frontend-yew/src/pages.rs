@@ -13,5 +13,6 @@ pub mod run;
 pub mod setup;
 pub mod shell;
 pub mod store;
+pub mod stores_today;
 pub mod unreachable;
 pub mod users;

@@ -116,7 +116,7 @@ impl Actor for Ingest {
         };
         me.send_interval(show::LOOK_EVERY, || IngestMsg::Look);
         Ok(State {
-            shown: Shown::new((tools.clock)()),
+            shown: Shown::new((tools.clock)(), ledger.letters),
             retailer,
             epoch,
             tools,
@@ -248,6 +248,7 @@ fn settle(me: &ActorRef<IngestMsg>, state: &mut State, outcome: Outcome) -> Resu
                 state.feed = done.feed;
                 state.tools.bell.ring(state.retailer);
             }
+            state.shown.count_letters(done.letters);
             let mut heard = Vec::new();
             for (asked, answer) in working.into_iter().zip(done.answers) {
                 if answer.is_ok() {

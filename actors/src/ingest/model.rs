@@ -359,6 +359,8 @@ pub struct Ledger {
     /// Absent until there is something to come down.
     pub feed: Option<Feed>,
     pub followers: BTreeMap<EdgeId, Follower>,
+    /// Dead letters that nobody has decided on.
+    pub letters: u64,
 }
 
 /// What a round has to know before it decides.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use messages::edge::pulse::EdgePulse;
+use messages::http::figures::DeviceCounts;
 use messages::run::Presence;
 use messages::{EdgeId, Timestamp};
 
@@ -60,6 +61,19 @@ impl Pulses {
             news |= std::mem::replace(&mut entry.shown, present) != present;
         }
         news
+    }
+
+    /// How many devices there are and how they do, and how much waits in them.
+    pub(super) fn counts(&self, edges: &BTreeMap<EdgeId, Edge>, now: Timestamp) -> (DeviceCounts, u64) {
+        let (mut counts, mut backlog) = (DeviceCounts::default(), 0);
+        for edge in edges.values().filter(|edge| edge.credential.is_some()) {
+            let heard = self.one(edge, now);
+            counts.enrolled += 1;
+            counts.online += u32::from(heard.presence.is_connected());
+            counts.down += u32::from(heard.presence == Presence::Down);
+            backlog += heard.pulse.map_or(0, |pulse| pulse.unsent);
+        }
+        (counts, backlog)
     }
 
     /// Of every place that there is.
@@ -161,6 +175,8 @@ mod tests {
         assert!(!pulses.hear(there.id, None, after(4)));
         let told = pulses.told(&edges, after(4)).remove(0);
         assert_eq!(told.pulse, Some(pulse(stream, 0)));
+        let counts = DeviceCounts { enrolled: 1, online: 1, down: 0 };
+        assert_eq!(pulses.counts(&edges, after(4)), (counts, 0));
         assert_eq!(told.last_seen_at, Some(after(4)));
     }
 

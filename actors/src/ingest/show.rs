@@ -14,12 +14,14 @@ use super::actor::{Asked, IngestMsg, State};
 use super::edges;
 use super::pulse::Pulses;
 use super::request::{EdgeReply, EdgeRequest};
-use crate::ports::Publication;
+use crate::ports::{LedgerBrief, Publication};
 
 /// Two a second: a page reads again at most once a second, and the one behind is for what came meanwhile.
 pub(super) const SHOW_EVERY: Duration = Duration::from_millis(500);
 /// How soon silence is noticed, beyond the time that it takes to count as such.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Looks after which dashboards are told again what they may have missed: a minute.
+const TELL_AGAIN: u32 = 12;
 
 /// What is shown.
 pub(super) struct Shown {
@@ -29,11 +31,20 @@ pub(super) struct Shown {
     told: Option<LedgerMark>,
     /// Consoles were told a moment ago.
     resting: bool,
+    /// Dead letters that wait for somebody.
+    letters: u64,
+    /// What dashboards were told, and how many looks ago.
+    brief: Option<(LedgerBrief, u32)>,
 }
 
 impl Shown {
-    pub(super) const fn new(now: Timestamp) -> Self {
-        Self { pulses: Pulses::new(now), changes: 0, told: None, resting: false }
+    pub(super) const fn new(now: Timestamp, letters: u64) -> Self {
+        Self { pulses: Pulses::new(now), changes: 0, told: None, resting: false, letters, brief: None }
+    }
+
+    /// A round has been committed that set some aside, or decided on some.
+    pub(super) const fn count_letters(&mut self, change: i64) {
+        self.letters = self.letters.saturating_add_signed(change);
     }
 }
 
@@ -78,6 +89,24 @@ pub(super) fn look(me: &ActorRef<IngestMsg>, state: &mut State) {
     let now = (state.tools.clock)();
     state.shown.changes += u64::from(state.shown.pulses.look(&state.edges, now));
     show(me, state);
+    brief(state, now);
+}
+
+/// Tells dashboards how the devices are, when that has changed and each minute.
+fn brief(state: &mut State, now: Timestamp) {
+    if state.edges.is_empty() {
+        return;
+    }
+    let (devices, backlog) = state.shown.pulses.counts(&state.edges, now);
+    let brief = LedgerBrief { retailer: state.retailer, devices, backlog, dead_letters: state.shown.letters };
+    let looks = match state.shown.brief {
+        Some((told, looks)) if told == brief && looks < TELL_AGAIN => looks + 1,
+        _ => {
+            state.tools.feed.publish(Publication::Stores(brief));
+            0
+        }
+    };
+    state.shown.brief = Some((brief, looks));
 }
 
 /// What was told last has been on show for long enough.

@@ -43,6 +43,8 @@ pub(super) struct Done {
     /// Events that were settled.
     pub(super) events: u64,
     pub(super) set_aside: u64,
+    /// Dead letters that wait for somebody now, less those that did before.
+    pub(super) letters: i64,
 }
 
 type Read = Result<Fact, SetAside>;
@@ -66,20 +68,20 @@ pub(super) async fn carry_out(store: &dyn LedgerStore, round: Round) -> Result<D
     known.letters = first.letters;
     let catalogue = Catalogue::new(feed, articles, known.zones.keys().copied());
     let desk = Desk { known, ..Desk::default() };
-    let mut table = Table { desk, retailer, edges, catalogue, followers, now };
+    let mut table = Table { desk, retailer, edges, catalogue, followers, now, letters: 0 };
     let answers = requests
         .iter()
         .zip(&mut read)
         .map(|(request, read)| table.decide(request, std::mem::take(read)))
         .collect();
-    let changes = table.desk.changes;
+    let (changes, letters) = (table.desk.changes, table.letters);
     let (events, set_aside) = (changes.settled.len() as u64, changes.letters.len() as u64);
     let next = if changes.is_empty() { version } else { version.next() };
     if next != version {
         store.write(retailer, epoch, next, Arc::new(changes)).await?;
     }
     let (feed, followers) = (table.catalogue.feed, table.followers);
-    Ok(Done { answers, version: next, edges: table.edges, feed, followers, events, set_aside })
+    Ok(Done { answers, version: next, edges: table.edges, feed, followers, events, set_aside, letters })
 }
 
 async fn look(store: &dyn LedgerStore, retailer: RetailerId, wanted: Wanted) -> Result<Known, StoreError> {
@@ -155,6 +157,7 @@ pub(super) struct Table {
     pub(super) catalogue: Catalogue,
     pub(super) followers: Arc<BTreeMap<EdgeId, Follower>>,
     pub(super) now: Timestamp,
+    pub(super) letters: i64,
 }
 
 impl Table {
@@ -295,6 +298,7 @@ impl Table {
             if let Some(why) = outcome.err().or(noted) {
                 let letter = letters::letter(edge, parcel, sent, why, self.now);
                 self.desk.changes.letters.insert(letter.event, letter);
+                self.letters += 1;
             }
             self.desk.known.events.insert(sent.event_id);
             self.desk.changes.settled.push(Settled {
@@ -325,6 +329,7 @@ impl Table {
             },
         };
         tracing::info!(event = %event, state = after.state.as_str(), by, "a dead letter was decided on");
+        self.letters -= i64::from(after.state != LetterState::Open);
         self.desk.known.letters.insert(event, after.clone());
         self.desk.changes.letters.insert(event, after.clone());
         Ok(EdgeReply::Letter(Box::new(after.view())))

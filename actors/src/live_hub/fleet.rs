@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use messages::RetailerId;
+use messages::http::figures::{StoresBrief, StoresToday};
 use messages::http::retailers::RetailerSummary;
 use messages::live::Totals;
 use messages::permission::RetailerScope;
 
-use crate::ports::Today;
+use crate::ports::{LedgerBrief, Today};
 
 /// Rows in the dashboard's lists.
 const LISTED: usize = 20;
@@ -17,6 +18,8 @@ const LISTED: usize = 20;
 #[derive(Clone, Default)]
 pub struct Fleet {
     rows: Arc<RwLock<BTreeMap<RetailerId, RetailerSummary>>>,
+    /// Of retailers whose ledger is open somewhere; told again every minute.
+    stores: Arc<RwLock<BTreeMap<RetailerId, LedgerBrief>>>,
 }
 
 impl Fleet {
@@ -42,6 +45,41 @@ impl Fleet {
 
     pub fn remove(&self, id: RetailerId) {
         self.rows.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.stores.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// How the devices of a retailer's stores are now.
+    pub fn put_stores(&self, brief: LedgerBrief) {
+        self.stores.write().unwrap_or_else(PoisonError::into_inner).insert(brief.retailer, brief);
+    }
+
+    /// The devices of all stores in the scope, and whose need somebody. Sales are not known here.
+    #[must_use]
+    pub fn stores(&self, scope: &RetailerScope) -> StoresToday {
+        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let mut today = StoresToday::default();
+        for brief in stores.values().filter(|brief| scope.admits(brief.retailer)) {
+            today.devices.enrolled += brief.devices.enrolled;
+            today.devices.online += brief.devices.online;
+            today.devices.down += brief.devices.down;
+            today.backlog += brief.backlog;
+            today.dead_letters += brief.dead_letters;
+            let Some(row) = rows.get(&brief.retailer).filter(|row| row.enabled) else { continue };
+            if brief.devices.down > 0 || brief.dead_letters > 0 {
+                today.attention.push(StoresBrief {
+                    retailer_id: brief.retailer,
+                    name: row.name.clone(),
+                    devices: brief.devices,
+                    backlog: brief.backlog,
+                    dead_letters: brief.dead_letters,
+                });
+            }
+        }
+        let worst = |brief: &StoresBrief| std::cmp::Reverse((brief.dead_letters, brief.devices.down));
+        today.attention.sort_by(|a, b| (worst(a), &a.name).cmp(&(worst(b), &b.name)));
+        today.attention.truncate(LISTED);
+        today
     }
 
     /// The rows of these retailers.
@@ -95,6 +133,8 @@ impl Fleet {
 
 #[cfg(test)]
 mod tests {
+    use messages::http::figures::DeviceCounts;
+
     use super::*;
 
     fn row(name: &str, failing: u32, online: u32) -> RetailerSummary {
@@ -128,6 +168,25 @@ mod tests {
         assert_eq!(totals.runs_today, 5);
         let names: Vec<_> = totals.attention.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["Failing", "Away"]);
+    }
+
+    #[test]
+    fn stores_are_added_up_within_the_scope_and_the_worst_come_first() {
+        let fleet = Fleet::default();
+        let rows = [row("Fine", 0, 2), row("Letters", 0, 2), row("Offline", 0, 2), row("Hidden", 0, 2)];
+        for (row, (down, dead_letters)) in rows.iter().zip([(0, 0), (0, 2), (1, 0), (1, 1)]) {
+            fleet.put(row.clone());
+            let devices = DeviceCounts { enrolled: 2, online: 2 - down, down };
+            fleet.put_stores(LedgerBrief { retailer: row.id, devices, backlog: 5, dead_letters });
+        }
+        let scope = RetailerScope { allow: None, deny: vec![rows[3].id] };
+        let today = fleet.stores(&scope);
+        assert_eq!(today.devices, DeviceCounts { enrolled: 6, online: 5, down: 1 });
+        assert_eq!((today.backlog, today.dead_letters), (15, 2));
+        let names: Vec<_> = today.attention.iter().map(|brief| brief.name.as_str()).collect();
+        assert_eq!(names, ["Letters", "Offline"]);
+        fleet.remove(rows[1].id);
+        assert_eq!(fleet.stores(&scope).dead_letters, 0);
     }
 
     #[test]

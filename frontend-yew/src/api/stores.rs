@@ -2,7 +2,7 @@
 
 use messages::http::dead_letters::{LetterEdit, LetterQuery, LetterView};
 use messages::http::edges::{EdgeSpec, EdgeToken, EdgeView};
-use messages::http::figures::{StockLevels, StoreFigures};
+use messages::http::figures::{StockLevels, StoreFigures, StoresToday};
 use messages::http::paging::Page;
 use messages::http::reports::{
     Day, InventoryQuery, ProductOrder, ProductReport, SaleView, SalesReport, Step, StockRow,
@@ -57,6 +57,11 @@ fn stock(query: &InventoryQuery) -> Vec<(&'static str, Option<String>)> {
 }
 
 impl Api {
+    /// Of all retailers that one may see.
+    pub async fn stores_today(&self) -> Result<StoresToday, ApiError> {
+        self.fetch(Call::get("/dashboard/stores")).await
+    }
+
     /// All stores of a retailer, or one of them.
     pub async fn figures(
         &self,

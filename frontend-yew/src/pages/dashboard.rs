@@ -5,6 +5,7 @@ use messages::live::{LatestRun, Topic, Totals};
 use messages::permission::Permission;
 use yew::prelude::*;
 
+use super::later::{Later, Page};
 use super::missing::refused;
 use super::retailers::CreateRetailer;
 use crate::components::badge::Badge;
@@ -46,6 +47,7 @@ fn overview(totals: &Totals) -> Html {
     html! {
             <>
                 { tiles(totals) }
+                { draw!(Later { page: Page::StoresToday }) }
                 <div class="columns">
                     { draw!(Card { title: "Needs attention", count: attention.len() as u64, children: html! { <>
     if attention.is_empty() {

@@ -22,6 +22,7 @@ use super::retailer::edit_retailer::RetailerForm;
 use super::run::RunPage;
 use super::setup::Setup;
 use super::store::StorePage;
+use super::stores_today::StoresTodayCard;
 use super::users::Users;
 use crate::api::browser;
 use crate::components::button::Button;
@@ -37,8 +38,13 @@ const AHEAD_AFTER_MS: u32 = 2_000;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Page {
     Setup,
+    /// A part of the dashboard.
+    StoresToday,
     Route(Route),
-    NewRetailer { on_close: Callback<()>, on_done: Callback<RetailerView> },
+    NewRetailer {
+        on_close: Callback<()>,
+        on_done: Callback<RetailerView>,
+    },
 }
 
 type Draw = fn(&Page) -> Html;
@@ -55,6 +61,7 @@ fn parts() -> Result<Draw, SplitLoaderError> {
 fn draw_page(page: &Page) -> Html {
     match page {
         Page::Setup => html! { { draw!(Setup) } },
+        Page::StoresToday => html! { { draw!(StoresTodayCard) } },
         Page::NewRetailer { on_close, on_done } => html! {
             { draw!(RetailerForm { on_close: on_close.clone(), on_done: on_done.clone() }) }
         },
@@ -140,10 +147,12 @@ fn use_later(props: &Props) -> Html {
         (Module::Failed, Page::NewRetailer { on_close, .. }) => html! {
             { draw!(Dialog { title: "New retailer", on_close: on_close.clone(), children: html! { <div class="dialog-body">{ failed(retry) }</div> } }) }
         },
+        (Module::Failed, Page::StoresToday) => Html::default(),
         (Module::Failed, _) => html! {
             { draw!(Card { children: html! { <div class="card-pad">{ failed(retry) }</div> } }) }
         },
-        (_, Page::NewRetailer { .. }) => Html::default(),
+        // The dashboard is whole without it.
+        (_, Page::NewRetailer { .. } | Page::StoresToday) => Html::default(),
         (_, _) => html! {
             { draw!(Card { children: html! { <>{ draw!(Skeleton { rows: 8 }) }</> } }) }
         },

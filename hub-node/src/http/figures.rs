@@ -8,17 +8,18 @@ use actors::ingest::local::{slot, zone};
 use actors::ingest::request::{EdgeReply, EdgeRequest, Heard};
 use messages::http::agents::Enrolment;
 use messages::http::edges::EdgeView;
-use messages::http::figures::{DeviceCounts, StockLevels, StoreFigures};
+use messages::http::figures::{DaySums, DeviceCounts, StockLevels, StoreFigures};
 use messages::http::paging::Page;
 use messages::http::reports::Day;
 use messages::http::stores::StoreSpec;
+use messages::permission::RetailerScope;
 use messages::run::Presence;
 use messages::{ErrorCode, Problem, RetailerId, StoreId, Timestamp};
 
 use super::call::Call;
 use super::edges::EdgeQuery;
 use super::reply::Reply;
-use crate::store::{StoreDay, TenantDb};
+use crate::store::{ScopedDb, StoreDay, TenantDb};
 
 /// The widest that days of two stores can lie apart from UTC's.
 const APART: Duration = Duration::from_secs(24 * 3_600);
@@ -133,6 +134,33 @@ pub(super) async fn stock(call: Call) -> Result<Reply, Problem> {
     Reply::json(&Page { items, next: None, total })
 }
 
+/// All stores in one's scope together.
+pub(super) async fn dashboard(call: Call) -> Result<Reply, Problem> {
+    let scope = &call.caller()?.scope;
+    let sold = match call.state.levels.sold() {
+        Some(sold) => sold,
+        None => {
+            // Of everybody, for the next one who asks may see others; what one may not see is left out below.
+            let all = ScopedDb::new(&call.state.store, RetailerScope::default());
+            let sold = Arc::new(all.sold_today(Timestamp::now()).await?);
+            call.state.levels.keep_sold(sold.clone());
+            sold
+        }
+    };
+    let mut today = call.state.fleet.stores(scope);
+    for (_, sums) in sold.iter().filter(|(retailer, _)| scope.admits(*retailer)) {
+        match today.sums.iter_mut().find(|known| known.currency == sums.currency) {
+            Some(known) => {
+                known.sales += sums.sales;
+                known.refunds += sums.refunds;
+                known.total += sums.total;
+            }
+            None => today.sums.push(*sums),
+        }
+    }
+    Reply::json(&today)
+}
+
 /// Counting reads every article of a retailer, and a shelf does not empty within seconds.
 const COUNT_EVERY: Duration = Duration::from_secs(30);
 /// Retailers whose counts are kept; beyond it those of all are forgotten and counted anew.
@@ -140,14 +168,26 @@ const MOST_KEPT: usize = 1_000;
 
 type Kept = (Instant, Arc<Vec<StockLevels>>);
 
-/// What runs out in the stores of retailers that were looked at. Cheap to clone.
+/// What was counted a moment ago: what runs out in the stores of retailers that were looked at, and what all of them sold
+/// today. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Levels(Arc<Mutex<HashMap<RetailerId, Kept>>>);
+pub struct Levels(Arc<Mutex<HashMap<RetailerId, Kept>>>, Arc<Mutex<Option<Sold>>>);
+
+type Sold = (Instant, Arc<Vec<(RetailerId, DaySums)>>);
 
 impl Levels {
     fn fresh(&self, retailer: RetailerId) -> Option<Arc<Vec<StockLevels>>> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(&retailer).filter(|(at, _)| at.elapsed() < COUNT_EVERY).map(|(_, levels)| levels.clone())
+    }
+
+    fn sold(&self) -> Option<Arc<Vec<(RetailerId, DaySums)>>> {
+        let sold = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        sold.as_ref().filter(|(at, _)| at.elapsed() < COUNT_EVERY).map(|(_, sold)| sold.clone())
+    }
+
+    fn keep_sold(&self, sold: Arc<Vec<(RetailerId, DaySums)>>) {
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), sold));
     }
 
     fn keep(&self, retailer: RetailerId, levels: Arc<Vec<StockLevels>>) {
@@ -164,7 +204,6 @@ mod tests {
     use messages::edge::pulse::EdgePulse;
     use messages::edge::{Amount, Currency};
     use messages::http::edges::StreamView;
-    use messages::http::figures::DaySums;
     use messages::{EdgeId, StreamId};
 
     use super::*;

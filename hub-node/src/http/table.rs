@@ -44,6 +44,7 @@ pub fn routes() -> Vec<Route> {
     table.extend(stores::edge_routes());
     table.extend(stores::article_routes());
     table.extend(stores::report_routes());
+    table.extend(stores::dashboard_routes());
     table
 }
 
@@ -343,11 +344,12 @@ mod tests {
                 route.permission,
                 P::Public | P::OwnAccount | P::UserAdmin | P::SystemRead | P::SystemWrite
             );
-            let is_list_of_retailers = matches!(route.path, "/api/v1/retailers" | "/api/v1/dashboard")
-                || route.path.starts_with("/v1/reports/");
+            let is_list_of_retailers =
+                matches!(route.path, "/api/v1/retailers" | "/api/v1/dashboard" | "/api/v1/dashboard/stores")
+                    || route.path.starts_with("/v1/reports/");
             let named = route.parameters().next() == Some("retailer");
             assert_eq!(about_retailers && !is_list_of_retailers, named, "{}", route.path);
         }
-        assert_eq!(seen.len(), 95);
+        assert_eq!(seen.len(), 96);
     }
 }

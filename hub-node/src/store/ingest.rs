@@ -30,6 +30,7 @@ use actors::ports::{LedgerStore, StoreError};
 use bson::{Binary, Bson, Document, doc};
 use futures_util::future::BoxFuture;
 use messages::edge::ReceiptNumber;
+use messages::http::dead_letters::LetterState;
 use messages::version::Epoch;
 use messages::{RetailerId, StoreId, Version};
 
@@ -112,10 +113,12 @@ impl TenantDb {
     async fn open_ledger(&self, epoch: Epoch) -> Result<Ledger, StoreError> {
         let mut fence = self.raise(Fence::Ledger, epoch).await?;
         for _ in 0..LOADS {
-            let (edges, feed, followers) = tokio::try_join!(
+            let open = doc! { "state": LetterState::Open.as_str() };
+            let (edges, feed, followers, letters) = tokio::try_join!(
                 self.find::<EdgeDoc>(doc! {}, doc! { "_id": 1 }, MOST),
                 self.find_one::<FeedDoc>(doc! { "_id": self.retailer().stored() }),
                 self.find::<FollowerDoc>(doc! {}, doc! { "_id": 1 }, MOST),
+                self.count::<LetterDoc>(open),
             )?;
             let now = persist(WRITE, || self.fence(Fence::Ledger)).await?.ok_or(StoreError::Fenced)?;
             if now.epoch != long(epoch.0) {
@@ -129,6 +132,7 @@ impl TenantDb {
                     edges: edges.into_iter().map(|edge| (edge.id, edge)).collect(),
                     feed: feed.map(TryInto::try_into).transpose()?,
                     followers: followers.into_iter().map(|it| (it.edge, it)).collect(),
+                    letters,
                 });
             }
             fence = now;

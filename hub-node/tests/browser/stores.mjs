@@ -300,6 +300,11 @@ try {
   await at(page, 'store-tiles').waitFor();
   await accessible(page, 'the overview of a retailer with stores');
   await shoot(page, 'overview');
+  await page.goto(hub);
+  await at(page, 'stores-today').filter({ hasText: '1 / 1' }).filter({ hasText: money((await figures(things)).today[0].total) }).waitFor();
+  assert(true, 'the dashboard knows the device and what was sold');
+  await accessible(page, 'the dashboard with stores');
+  await shoot(page, 'dashboard');
   await page.goto(url);
   await at(page, 'device-state').filter({ hasText: 'Online' }).waitFor();
   await fallSilent(page, edge);

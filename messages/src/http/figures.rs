@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reports::Day;
 use crate::edge::{Amount, Currency, Quantity};
-use crate::{StoreId, Timestamp};
+use crate::{RetailerId, StoreId, Timestamp};
 
 /// From this on an article counts as running low. Shops differ; it is what a person refills at a glance.
 pub const LOW_STOCK: Quantity = Quantity::pieces(5);
@@ -56,6 +56,31 @@ pub struct DeviceCounts {
     pub online: u32,
     /// Enrolled, and not heard of for two minutes.
     pub down: u32,
+}
+
+/// `GET /dashboard/stores`: all stores in one's scope together.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct StoresToday {
+    /// What was sold, each store on its own present day; added up anew every half a minute.
+    pub sums: Vec<DaySums>,
+    pub devices: DeviceCounts,
+    pub backlog: u64,
+    pub dead_letters: u64,
+    /// Retailers with a device that is down or a dead letter, worst first; at most 20.
+    pub attention: Vec<StoresBrief>,
+}
+
+/// The stores of one retailer together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StoresBrief {
+    pub retailer_id: RetailerId,
+    pub name: String,
+    pub devices: DeviceCounts,
+    pub backlog: u64,
+    pub dead_letters: u64,
 }
 
 /// `GET …/reports/stock`: one entry a store that has told of stock. Counted anew at most every half a minute.

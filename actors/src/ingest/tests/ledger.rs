@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::future::BoxFuture;
+use messages::http::dead_letters::LetterState;
 use messages::version::Epoch;
 use messages::{EdgeId, EventId, PaymentId, RetailerId, StoreId, StreamId, TransactionId, Version};
 
@@ -172,11 +173,14 @@ impl LedgerStore for FakeLedger {
                 return Err(StoreError::Fenced);
             }
             books.epoch = epoch;
+            let letters =
+                books.letters.values().filter(|letter| letter.state == LetterState::Open).count() as u64;
             Ok(Ledger {
                 version: books.version,
                 edges: books.edges.clone(),
                 feed: books.feed.clone(),
                 followers: books.followers.clone(),
+                letters,
             })
         })
     }

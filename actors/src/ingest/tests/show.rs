@@ -11,6 +11,7 @@ use super::super::request::{EdgeReply, EdgeRequest, Heard};
 use super::super::show::SHOW_EVERY;
 use super::faults::Bench;
 use super::samples::{Till, hash};
+use crate::ports::{LedgerBrief, Publication};
 use crate::testkit::wait_until;
 
 fn pulse(till: &Till, unsent: u64) -> EdgeRequest {
@@ -23,6 +24,12 @@ impl Bench {
         let ticks = self.world.ticks(|topic| topic == Topic::Stores(self.retailer));
         let mark = |tick: &Tick| if let Tick::Ledger { mark } = tick { Some(*mark) } else { None };
         ticks.iter().filter_map(mark).collect()
+    }
+
+    fn briefs(&self) -> Vec<LedgerBrief> {
+        let all = self.world.publications();
+        let brief = |it: &Publication| if let Publication::Stores(brief) = it { Some(*brief) } else { None };
+        all.iter().filter_map(brief).collect()
     }
 
     async fn mark(&self) -> LedgerMark {
@@ -70,6 +77,8 @@ async fn a_pulse_shows_at_once_and_silence_after_a_while() {
     wait_until("it is told", || bench.marks().last() == Some(&after)).await;
     bench.clock(Duration::from_secs(31));
     wait_until("its silence is told", || bench.marks().last().is_some_and(|mark| mark.pulse > after.pulse))
+        .await;
+    wait_until("dashboards know", || bench.briefs().last().is_some_and(|brief| brief.devices.online == 0))
         .await;
     assert_eq!(bench.heard().await[0].presence, Presence::Unknown);
     bench.ingest(till.all()).await.unwrap();

@@ -6,7 +6,7 @@ use messages::http::articles::{
 };
 use messages::http::dead_letters::{LetterEdit, LetterQuery, LetterView};
 use messages::http::edges::{EdgeSpec, EdgeToken, EdgeView};
-use messages::http::figures::{StockLevels, StoreFigures};
+use messages::http::figures::{StockLevels, StoreFigures, StoresToday};
 use messages::http::paging::ListQuery;
 use messages::http::reports::{
     InventoryQuery, ProductQuery, ProductReport, SaleListQuery, SaleView, SalesQuery, SalesReport, StockRow,
@@ -157,6 +157,18 @@ pub(super) fn article_routes() -> Vec<Route> {
             .takes::<StockSpec>()
             .answers::<StockOrderView>(202)
             .by_body(articles::correct_stock),
+    ]
+}
+
+pub(super) fn dashboard_routes() -> Vec<Route> {
+    vec![
+        Route::get(
+            "/api/v1/dashboard/stores",
+            P::RetailerRead,
+            "all stores in one's scope together: sold today, devices, what waits",
+        )
+        .answers::<StoresToday>(200)
+        .by(figures::dashboard),
     ]
 }
 

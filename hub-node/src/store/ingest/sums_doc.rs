@@ -121,7 +121,11 @@ impl Stored for SlotDoc {
     const SHAPE: i32 = 1;
 
     fn indexes() -> Vec<IndexModel> {
-        vec![index("by_day", doc! { "retailer_id": 1, "day": 1, "store_id": 1 })]
+        vec![
+            index("by_day", doc! { "retailer_id": 1, "day": 1, "store_id": 1 }),
+            // For the dashboard, which looks at a day of all retailers.
+            index("of_day", doc! { "day": 1 }),
+        ]
     }
 }
 

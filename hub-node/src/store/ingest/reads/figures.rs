@@ -1,19 +1,25 @@
 //! What the stores of a retailer sold on their present day.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use actors::ingest::local::{slot, zone};
 use bson::{Document, doc};
 use messages::edge::{Amount, Currency};
 use messages::http::figures::DaySums;
 use messages::http::reports::Day;
 use messages::http::stores::StoreSpec;
-use messages::{Problem, StoreId};
+use messages::{Problem, RetailerId, StoreId, Timestamp};
 
 use super::super::super::documents::shop::ShopDoc;
 use super::super::super::documents::value::{StoredId as _, Unreadable};
-use super::super::super::tenant::{TenantDb, number};
+use super::super::super::tenant::{ScopedDb, TenantDb, number};
 use super::super::sums_doc::SlotDoc;
 use super::reports::span;
 use super::{as_uuid, unreadable};
 
+/// The widest that days of two stores can lie apart from UTC's.
+const APART: Duration = Duration::from_secs(24 * 3_600);
 /// A retailer has no more; see the limit in its actor.
 const MOST_STORES: usize = 500;
 
@@ -53,6 +59,40 @@ impl TenantDb {
             self.aggregate::<SlotDoc>(wanted, vec![group, doc! { "$sort": { "_id.currency": 1 } }]).await?;
         found.iter().map(|row| store_day(row).map_err(unreadable)).collect()
     }
+}
+
+impl ScopedDb {
+    /// Sums of each store on its own present day, with whose it is. Looks at some days of every retailer: not for each look.
+    pub async fn sold_today(&self, now: Timestamp) -> Result<Vec<(RetailerId, DaySums)>, Problem> {
+        let day = |at: Timestamp| slot(at, &zone("UTC")).map_or(Day::FIRST, |slot| slot.day);
+        let shops = vec![doc! { "$project": { "retailer_id": 1, "time_zone": 1 } }];
+        let group = doc! { "$group": {
+            "_id": { "store": "$store_id", "day": "$day", "currency": "$currency" },
+            "sales": { "$sum": "$sales" }, "refunds": { "$sum": "$refunds" }, "total": { "$sum": "$total" },
+        } };
+        let wanted = span(None, day(now - APART), day(now + APART));
+        let (shops, days) = tokio::try_join!(
+            self.aggregate::<ShopDoc>(Document::new(), shops),
+            self.aggregate::<SlotDoc>(wanted, vec![group]),
+        )?;
+        let known: HashMap<StoreId, (RetailerId, Day)> =
+            shops.iter().filter_map(|shop| present(shop, now)).collect();
+        let mut sums = Vec::new();
+        for row in &days {
+            let row = store_day(row).map_err(unreadable)?;
+            if let Some((retailer, _)) = known.get(&row.store).filter(|(_, day)| *day == row.day) {
+                sums.push((*retailer, row.sums));
+            }
+        }
+        Ok(sums)
+    }
+}
+
+/// A store with its retailer and its present day.
+fn present(shop: &Document, now: Timestamp) -> Option<(StoreId, (RetailerId, Day))> {
+    let id = |name: &str| shop.get(name).and_then(as_uuid);
+    let day = slot(now, &zone(shop.get_str("time_zone").ok()?))?.day;
+    Some((StoreId::read(id("_id")?), (RetailerId::read(id("retailer_id")?), day)))
 }
 
 fn store_day(row: &Document) -> Result<StoreDay, Unreadable> {
