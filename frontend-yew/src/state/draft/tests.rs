@@ -67,7 +67,7 @@ fn what_a_job_sends_and_when_it_stops_are_read_from_its_form() {
             ("source.delimiter", ","),
         ];
         pairs.extend(extra);
-        job(&form(&pairs))
+        job(&form(&pairs), None).map(|body| body.spec)
     };
     assert_eq!(*with(&[]).unwrap().export, ExportRules::default(), "what was not drawn is off");
     let rules = with(&[
