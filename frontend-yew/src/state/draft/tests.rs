@@ -67,9 +67,9 @@ fn what_a_job_sends_and_when_it_stops_are_read_from_its_form() {
             ("source.delimiter", ","),
         ];
         pairs.extend(extra);
-        job(&form(&pairs), None)
+        job(&form(&pairs), None).map(|body| body.spec)
     };
-    assert_eq!(*with(&[]).unwrap().spec.export, ExportRules::default(), "what was not drawn is off");
+    assert_eq!(*with(&[]).unwrap().export, ExportRules::default(), "what was not drawn is off");
     let rules = with(&[
         ("export.scope", "incremental"),
         ("export.vanished", "zero_stock"),
@@ -80,7 +80,6 @@ fn what_a_job_sends_and_when_it_stops_are_read_from_its_form() {
         ("export.guard.floor", "15"),
     ])
     .unwrap()
-    .spec
     .export;
     assert_eq!((rules.scope, rules.vanished), (Scope::Incremental, VanishedRule::ZeroStock));
     let guard = HarmGuard {
@@ -94,7 +93,7 @@ fn what_a_job_sends_and_when_it_stops_are_read_from_its_form() {
     let over = [("export.guard.vanished_percent", "101"), ("export.guard.floor", "1")];
     assert_eq!(fields(with(&over)), ["export.guard.vanished_percent"]);
     assert_eq!(fields(with(&[("export.guard.floor", "many")])), ["export.guard.floor"]);
-    let copy = copy_of(&JobSpec { name: "ü".repeat(120), enabled: true, ..with(&[]).unwrap().spec });
+    let copy = copy_of(&JobSpec { name: "ü".repeat(120), enabled: true, ..with(&[]).unwrap() });
     assert!(copy.validate().is_ok() && copy.name.ends_with(" (copy)") && !copy.enabled);
     assert!(export::usual().guard.is_on() && export::usual().need_comparison());
 }
