@@ -139,6 +139,8 @@ pub struct Job {
     /// What opens the source.
     pub source_credentials: Option<Sealed>,
     pub last_run: Option<RunBrief>,
+    /// The last run that may have brought anything to the destination.
+    pub delivered_by: Option<RunId>,
     pub cadence: Cadence,
 }
 

@@ -25,8 +25,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use messages::JobId;
 use messages::export::{HarmGuard, ItemChange, Survey};
+use messages::{JobId, RunId};
 
 use crate::connector::Numbered;
 use crate::disk;
@@ -58,6 +58,8 @@ pub struct Book {
     pub note: Option<String>,
     /// Names of this attempt's files begin with it.
     part: String,
+    /// Somebody else has delivered since the record was made.
+    overtaken: bool,
     /// `known` was put together from state and pending, and must take their place before pending is written anew.
     mended: bool,
     sorter: Sorter,
@@ -109,9 +111,11 @@ impl Book {
     pub fn open(
         folder: &Path,
         job_id: JobId,
+        run: RunId,
         attempt: &str,
         place: String,
         settings: String,
+        after: Option<RunId>,
     ) -> io::Result<Self> {
         disk::create_private_dir(folder)?;
         clear(folder, job_id)?;
@@ -124,13 +128,20 @@ impl Book {
             known: Known::Nothing,
             note: None,
             part,
+            overtaken: false,
             mended: false,
             sorter,
             places: 0,
             room: Vec::new(),
             refused: HashSet::new(),
         };
-        book.find()?;
+        let runs = book.find()?;
+        let ours = |after: &RunId| *after == run || runs.contains(after);
+        if matches!(book.known, Known::All(..)) && after.as_ref().is_some_and(|after| !ours(after)) {
+            book.overtaken = true;
+            book.say("another agent, or an older build of this one, has delivered since");
+        }
+        book.header.runs = Header::followed_by(runs, run);
         Ok(book)
     }
 
@@ -146,15 +157,16 @@ impl Book {
         self.folder.join(format!("{}.{what}.part", self.part))
     }
 
-    fn find(&mut self) -> io::Result<()> {
+    /// Finds out what is known; gives the runs that have delivered it.
+    fn find(&mut self) -> io::Result<Vec<RunId>> {
         let state = match file::look(&self.state())? {
             Look::Damaged => {
                 self.say("the agent's record of what was delivered is damaged on its disk");
-                return Ok(());
+                return Ok(Vec::new());
             }
             Look::Sound(sound) if sound.header.place != self.header.place => {
                 self.say("the job delivers to another place than before");
-                return Ok(());
+                return Ok(Vec::new());
             }
             Look::Sound(sound) => Some(sound),
             Look::Missing => None,
@@ -162,7 +174,7 @@ impl Book {
         let pending = match file::look(&self.pending())? {
             Look::Damaged => {
                 self.say("the agent's record of a delivery that broke off is damaged on its disk");
-                return Ok(());
+                return Ok(Vec::new());
             }
             Look::Sound(sound) => Some(sound).filter(|sound| sound.header.place == self.header.place),
             Look::Missing => None,
@@ -175,12 +187,13 @@ impl Book {
             }
             Some(_) => {}
         }
+        let runs = pending.as_ref().or(state.as_ref()).map(|sound| sound.header.runs.clone());
         self.known = match (state, pending) {
             (None, None) => Known::Nothing,
             (Some(state), None) => Known::All(self.state(), state),
             (state, Some(pending)) => self.mend(state, &pending)?,
         };
-        Ok(())
+        Ok(runs.unwrap_or_default())
     }
 
     fn say(&mut self, note: &str) {
@@ -190,8 +203,10 @@ impl Book {
     /// What a delivery that broke off has left: what both sides have alike is there, the rest is in doubt.
     fn mend(&mut self, state: Option<Sound>, pending: &Sound) -> io::Result<Known> {
         let path = self.part("mended");
-        let header = state.as_ref().map_or(&pending.header, |state| &state.header);
-        let mut writer = Writer::create(&path, header)?;
+        let settings = &state.as_ref().unwrap_or(pending).header.settings;
+        let mut header = pending.header.clone();
+        header.settings.clone_from(settings);
+        let mut writer = Writer::create(&path, &header)?;
         let old = state.as_ref().map(|state| Records::open(&self.state(), state)).transpose()?;
         let new = Records::open(&self.pending(), pending)?
             .map(|record| record.map(|record| Entry { record, place: 0 }));
@@ -223,7 +238,9 @@ impl Book {
     /// May items be left out because the destination has them?
     #[must_use]
     pub fn can_send_changes(&self) -> bool {
-        matches!(&self.known, Known::All(_, sound) if sound.header.settings == self.header.settings)
+        let same =
+            matches!(&self.known, Known::All(_, sound) if sound.header.settings == self.header.settings);
+        same && !self.overtaken
     }
 
     /// Items that were read, in their order.
@@ -360,6 +377,14 @@ impl Drop for Book {
     }
 }
 
+/// Forgets what a job has delivered: a run that does not keep the record is about to make it wrong.
+pub fn forget(folder: &Path, job_id: JobId) -> io::Result<()> {
+    for kind in ["state", "pending"] {
+        disk::remove_if_there(&folder.join(format!("{job_id}.{kind}")))?;
+    }
+    Ok(())
+}
+
 /// Takes away what earlier runs of this job left, and what belongs to jobs that are long gone.
 fn clear(folder: &Path, job_id: JobId) -> io::Result<()> {
     let (mine, now) = (format!(".{job_id}."), SystemTime::now());
@@ -369,7 +394,8 @@ fn clear(folder: &Path, job_id: JobId) -> io::Result<()> {
         let age = changed.and_then(|changed| now.duration_since(changed).ok());
         let left = found.file_name().to_string_lossy().starts_with(&mine);
         if left || age.is_some_and(|age| age > FORGOTTEN_AFTER) {
-            disk::remove_if_there(&found.path())?;
+            // Where a file that is open cannot be removed: a run that was stopped may still be at it.
+            let _ignored = disk::remove_if_there(&found.path());
         }
     }
     Ok(())

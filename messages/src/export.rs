@@ -131,6 +131,10 @@ pub struct ExportOrder {
     /// Harm up to this was looked at by somebody, who wants the run all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved: Option<Harm>,
+    /// The last run of the job, at whatever agent, that delivered anything. An agent that does not know it is not the
+    /// last one who delivered, and sends everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<RunId>,
 }
 
 impl ExportOrder {
@@ -393,6 +397,7 @@ mod tests {
             },
             mode: RunMode::Full,
             approved: Some(Harm { vanished: 7, ..Harm::default() }),
+            after: Some("01932f6e-2b1c-7a40-8f3a-5d0c9e7b1a06".parse().unwrap()),
         };
         let text = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<ExportOrder>(&text).unwrap(), order, "{text}");

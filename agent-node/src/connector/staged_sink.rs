@@ -224,7 +224,7 @@ impl<P: Platform> StagedSink<P> {
 fn refused(rows: &[Numbered], rejects: &[RejectedItem]) -> Vec<String> {
     let about = |reject: &RejectedItem| {
         let mut of_row = rows.iter().filter(|row| row.row == reject.row);
-        of_row.find(|row| reject.raw.starts_with(&row.item.sku)).map(|row| row.item.sku.clone())
+        of_row.find(|row| row.rejected("").raw == reject.raw).map(|row| row.item.sku.clone())
     };
     rejects.iter().filter_map(about).collect()
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Take, Write};
 use std::path::Path;
 
-use messages::JobId;
+use messages::{JobId, RunId};
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
@@ -13,7 +13,7 @@ use crate::disk;
 
 /// Of the form below.
 const VERSION: u32 = 1;
-/// Of the header line; it holds a name and two digests.
+/// Of the header line; it holds a name, two digests and fifty runs.
 const MAX_HEADER: u64 = 4 * 1024;
 /// How many records there are, and the checksum.
 const TRAILER: u64 = 12;
@@ -27,12 +27,26 @@ pub struct Header {
     pub place: String,
     /// Digest of everything that decides how an item arrives there.
     pub settings: String,
+    /// Runs that have delivered, the latest last.
+    pub runs: Vec<RunId>,
 }
+
+/// A hub knows of the last run but one at the latest when it sends the next; and a header stays a line.
+const MOST_RUNS: usize = 50;
 
 impl Header {
     #[must_use]
     pub const fn new(job_id: JobId, place: String, settings: String) -> Self {
-        Self { v: VERSION, job_id, place, settings }
+        Self { v: VERSION, job_id, place, settings, runs: Vec::new() }
+    }
+
+    /// This one after those.
+    #[must_use]
+    pub fn followed_by(mut runs: Vec<RunId>, run_id: RunId) -> Vec<RunId> {
+        runs.retain(|known| *known != run_id);
+        runs.push(run_id);
+        let surplus = runs.len().saturating_sub(MOST_RUNS);
+        runs.split_off(surplus)
     }
 }
 

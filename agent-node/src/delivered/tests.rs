@@ -36,8 +36,12 @@ impl Shelf {
     }
 
     fn open_for(&self, place: &str, settings: &str) -> Book {
-        let attempt = RunId::new().to_string();
-        Book::open(self.folder.path(), self.job, &attempt, place.into(), settings.into()).unwrap()
+        self.open_after(RunId::new(), None, place, settings)
+    }
+
+    fn open_after(&self, run: RunId, after: Option<RunId>, place: &str, settings: &str) -> Book {
+        let attempt = format!("{run}-1");
+        Book::open(self.folder.path(), self.job, run, &attempt, place.into(), settings.into(), after).unwrap()
     }
 
     fn open(&self) -> Book {
@@ -169,6 +173,37 @@ fn a_state_that_says_nothing_of_this_destination_is_no_ground() {
     let damaged = shelf.open();
     assert_eq!((damaged.known(), damaged.can_send_changes()), (None, false));
     assert!(damaged.note.as_ref().unwrap().contains("damaged"));
+}
+
+#[test]
+fn whoever_was_not_the_last_to_deliver_sends_everything() {
+    let shelf = Shelf::new();
+    let runs: Vec<_> = (0..60).map(|_| RunId::new()).collect();
+    for (at, run) in runs.iter().enumerate() {
+        let mut book = shelf.open_after(*run, None, "place", "settings");
+        book.add(&rows(&[("a", "1")])).unwrap();
+        compare(&mut book, false);
+        book.begin_delivery().unwrap();
+        // Each other one breaks off, and has delivered all the same.
+        if at % 2 == 0 {
+            book.delivered().unwrap();
+        }
+    }
+    for (after, ours) in [
+        (None, true),
+        (runs.last().copied(), true),
+        (Some(runs[11]), true),
+        (Some(runs[9]), false),
+        (Some(RunId::new()), false),
+    ] {
+        let book = shelf.open_after(RunId::new(), after, "place", "settings");
+        assert_eq!((book.can_send_changes(), book.known()), (ours, Some(1)), "{after:?}");
+    }
+    let again = RunId::new();
+    assert!(shelf.open_after(again, Some(again), "place", "settings").can_send_changes(), "its own word");
+    forget(shelf.folder.path(), shelf.job).unwrap();
+    assert_eq!(shelf.open().known(), None);
+    assert_eq!(shelf.files(), [""; 0]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::connector::{BATCH_ROWS, Failure, ForRun, Means, Numbered};
 use crate::delivered::compare::{told, unapproved};
 use crate::delivered::file::{Records, Sound};
 use crate::delivered::unread::Unread;
-use crate::delivered::{Book, Compared};
+use crate::delivered::{self, Book, Compared};
 use crate::disk;
 
 /// Of what is staged until it is known what of it is sent.
@@ -62,14 +62,18 @@ impl Comparison {
         attempt: u32,
         means: &Means,
     ) -> Result<Option<Self>, Failure> {
-        let Some(order) = command.export.as_deref().copied().filter(|order| !order.is_plain()) else {
-            return Ok(None);
-        };
         let RunCommand { destination, job_id, run_id, .. } = command;
+        let (folder, job_id, run_id) = (means.delivered.clone(), *job_id, *run_id);
+        let Some(order) = command.export.as_deref().copied().filter(|order| !order.is_plain()) else {
+            let forgotten = disk::off_thread(move || delivered::forget(&folder, job_id)).await;
+            return forgotten.map(|()| None).map_err(|error| failed(&error));
+        };
         let place = digest(&(destination.kind(), destination.summary()))?;
         let settings = digest(&settings_of(command)?)?;
-        let (folder, job_id, attempt) = (means.delivered.clone(), *job_id, format!("{run_id}-{attempt}"));
-        let opened = disk::off_thread(move || Book::open(&folder, job_id, &attempt, place, settings)).await;
+        let (attempt, after) = (format!("{run_id}-{attempt}"), order.after);
+        let opened =
+            disk::off_thread(move || Book::open(&folder, job_id, run_id, &attempt, place, settings, after))
+                .await;
         let book = opened.map_err(|error| failed(&error))?;
         let full =
             order.rules.scope == Scope::Full || order.mode == RunMode::Full || !book.can_send_changes();
@@ -80,7 +84,7 @@ impl Comparison {
         } else {
             Some(Stage::create(&means.scratch, run, STAGED).await?)
         };
-        let destination = if full { destination.clone() } else { for_changes(destination, *run_id) };
+        let destination = if full { destination.clone() } else { for_changes(destination, run_id) };
         Ok(Some(Self {
             note: book.note.clone(),
             book: Some(book),
@@ -347,6 +351,7 @@ fn settings_of(command: &RunCommand) -> Result<serde_json::Value, Failure> {
             "job_id",
             "job_name",
             "credentials",
+            "source_credentials",
             "reject_rule",
             "timeout_s",
             "export",

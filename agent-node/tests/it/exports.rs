@@ -376,6 +376,25 @@ async fn without_its_record_an_export_is_whole_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_record_that_others_have_overtaken_is_no_ground() {
+    let scene = Scene::to_platform(incremental()).await;
+    scene.write((0..10).map(|sku| (sku, "1.50", 5)));
+    let first = scene.run().await.succeeded();
+    let known = scene.run_as(|order| order.after = Some(first.run_id)).await.succeeded();
+    assert_eq!(known.progress.sent, 0);
+    let overtaken = scene.run_as(|order| order.after = Some(RunId::new())).await.succeeded();
+    assert_eq!((overtaken.progress.sent, overtaken.counts()), (10, (0, 0, 10, 0)));
+    assert!(overtaken.log.contains("has delivered since"), "{}", overtaken.log);
+    // A run that keeps no record makes the one that there is wrong.
+    let mut plain =
+        RunCommand { run_id: RunId::new(), command_id: CommandId::new(), ..scene.command.clone() };
+    plain.export = None;
+    scene.run_command(plain).await.succeeded();
+    assert_eq!(scene.run().await.succeeded().progress.sent, 10);
+    scene.close().await;
+}
+
+#[tokio::test]
 async fn a_run_without_an_order_keeps_no_record() {
     let mut scene = Scene::to_file(ExportRules::default()).await;
     scene.command.export = None;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use messages::agent::{RunCommand, ToAgent};
 use messages::connector::Credentials;
+use messages::export::ExportOrder;
 use messages::live::{Change, Topic};
 use messages::run::RunFailure;
 use messages::{ErrorCode, Problem, RunId, Version};
@@ -133,7 +134,10 @@ fn command(state: &State, run: &Run) -> Result<RunCommand, Problem> {
         source_credentials,
         reject_rule: run.plan.reject_rule,
         timeout_s: run.plan.timeout_s,
-        export: Some(run.plan.export).filter(|order| !order.is_plain()).map(Box::new),
+        export: Some(run.plan.export).filter(|order| !order.is_plain()).map(|order| {
+            let job = state.documents.jobs.get(&run.job_id);
+            Box::new(ExportOrder { after: job.and_then(|job| job.delivered_by), ..order })
+        }),
     })
 }
 

@@ -46,7 +46,8 @@ pub(super) fn create(
             let (spec, given) = draft.as_job().ok_or_else(mismatch)?;
             let source_credentials = job::credentials(None, spec, given)?;
             let (spec, cadence) = (spec.clone(), Cadence::default());
-            let job = Job { id, stamp, spec, source_credentials, last_run: None, cadence };
+            let job =
+                Job { id, stamp, spec, source_credentials, last_run: None, delivered_by: None, cadence };
             Write::Job(schedule::changed(retailer, None, job, cx.now))
         }
         _ => return Err(mismatch()),

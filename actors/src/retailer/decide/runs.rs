@@ -122,7 +122,7 @@ fn made(state: &State, job: &Job, id: RunId, origin: Origin, cx: Context<'_>) ->
         return Err(Problem::new(ErrorCode::LimitReached, detail));
     }
     let Origin { trigger, by, note, slot, retry_of, try_no, not_before, mode, approved, approves } = origin;
-    let export = ExportOrder { rules: *job.spec.export, mode, approved };
+    let export = ExportOrder { rules: *job.spec.export, mode, approved, after: None };
     if trigger == Trigger::Manual {
         // Whoever presses the button can be told at once; a schedule's run fails with the same words.
         approval::fits(&export, agent.machine.as_ref())?;
@@ -283,6 +283,9 @@ fn step(state: &State, run: &Run, event: Event, cx: Context<'_>, decision: &mut 
     let Some(job) = state.jobs.get(&run.job_id) else { return true };
     let latest = job.last_run.as_ref().is_none_or(|last| last.id <= run.id);
     let mut after = if latest { with_last_run(job, &next) } else { (**job).clone() };
+    if may_have_delivered(&next) {
+        after.delivered_by = Some(next.id);
+    }
     let failed = matches!(next.state, RunState::Failed | RunState::TimedOut | RunState::Lost);
     if next.state == RunState::Succeeded {
         after.cadence.failures_in_row = 0;
@@ -293,6 +296,12 @@ fn step(state: &State, run: &Run, event: Event, cx: Context<'_>, decision: &mut 
         decision.writes.push(Write::Job(after));
     }
     true
+}
+
+/// Of a run that the hub gave up, nobody knows.
+const fn may_have_delivered(run: &Run) -> bool {
+    matches!(run.state, RunState::Succeeded | RunState::Lost | RunState::TimedOut)
+        || (run.state.is_over() && run.progress.sent > 0)
 }
 
 /// Cancels a run, or ends it as expired, and tells its agent if it is out.

@@ -161,6 +161,8 @@ impl TryFrom<OrderDoc> for ExportOrder {
                 ModeDoc::Dry => RunMode::Dry,
             },
             approved: stored.approved.map(harm).transpose()?,
+            // Filled in when the run goes out.
+            after: None,
         })
     }
 }

@@ -3,7 +3,7 @@
 use actors::domain::Job;
 use bson::doc;
 use messages::http::jobs::{JobSpec, RejectRule};
-use messages::{AgentId, DestinationId, JobId};
+use messages::{AgentId, DestinationId, JobId, RunId};
 use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,8 @@ pub(crate) struct JobDoc {
     pub(crate) timeout_s: i64,
     pub(crate) enabled: bool,
     pub(crate) last_run: Option<BriefDoc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) delivered_by: Option<bson::Uuid>,
     /// Absent in jobs from before there were rules about what is sent.
     #[serde(default)]
     pub(crate) export: Option<RulesDoc>,
@@ -115,6 +117,7 @@ impl TryFrom<&Job> for JobDoc {
             timeout_s: job.spec.timeout_s.into(),
             enabled: job.spec.enabled,
             last_run: job.last_run.as_ref().map(Into::into),
+            delivered_by: job.delivered_by.map(StoredId::stored),
             timing: Some((&job.spec.timing).into()),
             cadence: Some((&job.cadence).into()),
             failing: job.last_run.as_ref().is_some_and(|run| is_failure(run.state)),
@@ -143,6 +146,7 @@ impl TryFrom<JobDoc> for Job {
             },
             source_credentials: stored.source_credentials.map(Into::into),
             last_run: stored.last_run.map(TryInto::try_into).transpose()?,
+            delivered_by: stored.delivered_by.map(RunId::read),
             cadence: stored.cadence.map(TryInto::try_into).transpose()?.unwrap_or_default(),
         })
     }

@@ -54,7 +54,7 @@ async fn documents_of_shape_1_are_read() {
     assert_eq!((&job.spec.timing, &job.cadence), (&Timing::default(), &Cadence::default()));
     assert_eq!(image.agents[0].spec.most_runs, 8);
     assert!(image.runs.iter().all(|run| run.wait == Wait::default()));
-    assert_eq!(*job.spec.export, ExportRules::default());
+    assert_eq!((*job.spec.export, job.delivered_by), (ExportRules::default(), None));
     assert!(image.runs.iter().all(|run| run.plan.export == ExportOrder::default()));
     assert!(image.runs.iter().all(|run| (&run.survey, &run.verdict, run.approves) == (&None, &None, None)));
     assert_eq!((job.spec.name.as_str(), &job.spec.source), ("Nightly", &sample::csv()));

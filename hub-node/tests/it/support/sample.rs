@@ -137,6 +137,7 @@ pub(crate) fn job(name: &str, agent: AgentId, destination: DestinationId) -> Job
         },
         source_credentials: Some(Sealed { key_id: "k1".into(), bytes: vec![9, 0, 255] }),
         last_run: None,
+        delivered_by: Some(RunId::new()),
         cadence: Cadence {
             anchor: NOW,
             settled: NOW,
@@ -244,6 +245,7 @@ pub(crate) fn run(job: &Job, state: RunState) -> Run {
                 rules: rules(),
                 mode: RunMode::Full,
                 approved: Some(Harm { vanished: 40, zeroed: 3, repriced: 2 }),
+                after: None,
             },
         },
         state,

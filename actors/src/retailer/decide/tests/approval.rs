@@ -137,6 +137,28 @@ fn an_approval_starts_a_run_that_may_do_that_harm_once() {
 }
 
 #[test]
+fn a_job_knows_the_last_run_that_may_have_delivered() {
+    let mut it = Guarded::new();
+    let by = |it: &Guarded| it.desk.state.jobs[&it.job].delivered_by;
+    let finish = |it: &mut Guarded, mode, sent, outcome| {
+        let (run, start) = start_as(it.job, mode);
+        it.desk.done(&start);
+        let progress = Progress { sent, ..Progress::default() };
+        it.report(run, vec![Fact::Finished { progress, outcome }]);
+        run
+    };
+    it.stopped(RunMode::Usual);
+    assert_eq!(by(&it), None, "nothing was sent");
+    let first = finish(&mut it, RunMode::Usual, 0, RunOutcome::Succeeded);
+    assert_eq!(by(&it), Some(first));
+    finish(&mut it, RunMode::Dry, 0, RunOutcome::Succeeded);
+    finish(&mut it, RunMode::Usual, 0, RunOutcome::Cancelled);
+    assert_eq!(by(&it), Some(first));
+    let part = finish(&mut it, RunMode::Usual, 3, RunOutcome::Cancelled);
+    assert_eq!(by(&it), Some(part));
+}
+
+#[test]
 fn a_refusal_is_recorded_and_final() {
     let mut it = Guarded::new();
     let stopped = it.stopped(RunMode::Usual);
