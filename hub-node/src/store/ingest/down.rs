@@ -2,7 +2,8 @@
 //!
 //! Numbers are given in the order of commits, so what is at or below a number that the owner has told is all there.
 
-use actors::ingest::model::{Article, StockOrder};
+use actors::ingest::model::{Article, Feed, StockOrder};
+use actors::ports::StoreError;
 use bson::{Bson, Document, doc};
 use messages::edge::Currency;
 use messages::edge::catalogue::{Change, Changed, Correction, Withdrawn};
@@ -16,7 +17,7 @@ use super::super::documents::value::{StoredId as _, long};
 use super::super::reads::cursor::{cut, decode, encode};
 use super::super::reads::search::anywhere_folded;
 use super::super::tenant::TenantDb;
-use super::article_doc::{GoodsDoc, OrderDoc};
+use super::article_doc::{FeedDoc, GoodsDoc, OrderDoc};
 use super::reads::unreadable;
 
 /// A retailer has 500 stores at most.
@@ -70,10 +71,19 @@ impl TenantDb {
         };
         let size = query.page_size();
         let (rows, total) =
-            tokio::try_join!(self.find::<GoodsDoc>(wanted, order, size + 1), self.count::<GoodsDoc>(all))?;
+            tokio::try_join!(self.find::<GoodsDoc>(wanted, order, size + 1), self.how_many(all))?;
         let (rows, next) = cut(rows, size, |last| encode(list, (last.name_key.clone(), last.sku.clone())))?;
         let view = |row| Ok(Article::try_from(row).map_err(unreadable)?.view(self.retailer()));
         Ok(Page { items: rows.into_iter().map(view).collect::<Result<_, Problem>>()?, next, total })
+    }
+
+    /// How many there are at all is known without looking at each.
+    async fn how_many(&self, wanted: Document) -> Result<u64, StoreError> {
+        if !wanted.is_empty() {
+            return self.count::<GoodsDoc>(wanted).await;
+        }
+        let feed = self.find_one::<FeedDoc>(doc! { "_id": self.retailer().stored() }).await?;
+        Ok(feed.map(Feed::try_from).transpose()?.map_or(0, |feed| feed.articles))
     }
 
     pub async fn article(&self, sku: &str) -> Result<ArticleView, Problem> {
