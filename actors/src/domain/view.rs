@@ -107,7 +107,7 @@ impl Job {
             spec: self.spec.clone(),
             has_source_credentials: self.source_credentials.is_some(),
             last_run: self.last_run.clone(),
-            standing: self.standing(),
+            standing: Box::new(self.standing()),
             created_at: self.stamp.created_at,
             updated_at: self.stamp.updated_at,
         }

@@ -95,6 +95,10 @@ fn too_large() -> Problem {
 /// Reads and validates a value. The problem says where in the text it went wrong, and never quotes the text: it may
 /// hold a secret.
 pub(super) fn decode<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde would take the elements of a list for the fields of a struct, and an empty one for nothing said.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::new(ErrorCode::MalformedRequest, "the body must be a JSON object, not a list"));
+    }
     let value: T = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
     value.validate()?;
     Ok(value)

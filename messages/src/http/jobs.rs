@@ -80,7 +80,7 @@ pub struct JobView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<RunBrief>,
     #[serde(default)]
-    pub standing: ScheduleView,
+    pub standing: Box<ScheduleView>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -193,7 +193,7 @@ impl Inner {
                 spec: draft.as_job().unwrap().0.clone(),
                 has_source_credentials: draft.as_job().unwrap().1.is_some(),
                 last_run: None,
-                standing: messages::schedule::ScheduleView::default(),
+                standing: Box::default(),
                 created_at: now,
                 updated_at: now,
             }),
