@@ -1,15 +1,13 @@
 //! A live topic fetched by REST, for when the socket does not come through.
 
 use messages::http::paging::{ListQuery, Page};
-use messages::http::runs::{LogOrder, LogQuery};
 use messages::live::{Entity, Topic};
 use messages::{ErrorCode, RetailerId, RunId};
 use serde_json::Value;
 
 use super::client::{Api, Call};
 use super::error::ApiError;
-use super::resource::{Retailer, listed};
-use super::runs::RunsAsked;
+use super::resource::listed;
 use crate::state::frame;
 
 /// Runs shown beside a retailer.
@@ -33,21 +31,33 @@ pub async fn fetch(api: &Api, topic: Topic) -> Result<Vec<Entity>, (ErrorCode, S
 }
 
 async fn whole_retailer(api: &Api, retailer: RetailerId) -> Result<Vec<Entity>, ApiError> {
-    let mut entities = vec![Entity::Retailer(api.read::<Retailer>(None, &retailer.to_string()).await?)];
+    let one = format!("/retailers/{retailer}");
+    let mut entities = vec![whole(api, &one, "retailer").await?];
     for (name, kind) in
         [("stores", "store"), ("agents", "agent"), ("destinations", "destination"), ("jobs", "job")]
     {
-        match all(api, &format!("/retailers/{retailer}/{name}"), kind).await {
+        match all(api, &format!("{one}/{name}"), kind).await {
             Ok(some) => entities.extend(some),
             // Who may not see the configuration sees the rest.
             Err(error) if error.code() == Some(ErrorCode::Forbidden) => {}
             Err(error) => return Err(error),
         }
     }
-    let query = ListQuery { limit: Some(RUNS), ..ListQuery::default() };
-    entities
-        .extend(api.runs(retailer, &RunsAsked::default(), &query).await?.items.into_iter().map(Entity::Run));
+    let runs: Page<Value> = api.fetch(Call::get(format!("{one}/runs?limit={RUNS}"))).await?;
+    entities.extend(of_kind(runs.items, "run"));
     Ok(entities)
+}
+
+async fn whole(api: &Api, path: &str, kind: &str) -> Result<Entity, ApiError> {
+    let value: Value = api.fetch(Call::get(path)).await?;
+    of_kind(vec![value], kind).next().ok_or(ApiError::Unreadable { status: 200 })
+}
+
+fn of_kind(values: Vec<Value>, kind: &str) -> impl Iterator<Item = Entity> {
+    values.into_iter().filter_map(move |mut value| {
+        value["kind"] = kind.into();
+        frame::entity(value)
+    })
 }
 
 /// All pages of a list, as entities of this kind.
@@ -56,10 +66,7 @@ async fn all(api: &Api, path: &str, kind: &str) -> Result<Vec<Entity>, ApiError>
     let mut query = ListQuery { limit: Some(ListQuery::MAX_LIMIT), ..ListQuery::default() };
     loop {
         let page: Page<Value> = api.fetch(Call::get(listed(path, &query))).await?;
-        for mut item in page.items {
-            item["kind"] = kind.into();
-            entities.extend(frame::entity(item));
-        }
+        entities.extend(of_kind(page.items, kind));
         match page.next {
             Some(next) => query.cursor = Some(next),
             None => return Ok(entities),
@@ -68,8 +75,9 @@ async fn all(api: &Api, path: &str, kind: &str) -> Result<Vec<Entity>, ApiError>
 }
 
 async fn whole_run(api: &Api, retailer: RetailerId, run: RunId) -> Result<Vec<Entity>, ApiError> {
-    let mut entities = vec![Entity::Run(api.run(retailer, run).await?)];
-    let query = LogQuery { order: Some(LogOrder::Newest), limit: Some(LINES), ..LogQuery::default() };
-    entities.extend(api.log(retailer, run, &query).await?.items.into_iter().map(Entity::Log));
+    let one = format!("/retailers/{retailer}/runs/{run}");
+    let mut entities = vec![whole(api, &one, "run").await?];
+    let lines: Page<Value> = api.fetch(Call::get(format!("{one}/log?order=newest&limit={LINES}"))).await?;
+    entities.extend(of_kind(lines.items, "log"));
     Ok(entities)
 }

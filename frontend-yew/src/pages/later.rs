@@ -30,6 +30,7 @@ use crate::components::dialog::Dialog;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::layout::{Card, Skeleton};
 use crate::route::{Route, Tab};
+use crate::state::frame::{self, ReadEntity};
 
 /// The first look has its data by then, on most lines; until then the module would only be in its way.
 const AHEAD_AFTER_MS: u32 = 2_000;
@@ -54,8 +55,8 @@ static LOADED: OnceLock<Draw> = OnceLock::new();
 
 /// Here the program is cut.
 #[wasm_split(later, fallible)]
-fn parts() -> Result<Draw, SplitLoaderError> {
-    Ok(draw_page)
+fn parts() -> Result<(Draw, ReadEntity), SplitLoaderError> {
+    Ok((draw_page, frame::entity_of_pages))
 }
 
 fn draw_page(page: &Page) -> Html {
@@ -90,7 +91,8 @@ async fn load() -> Result<Draw, SplitLoaderError> {
     if let Some(draw) = LOADED.get() {
         return Ok(*draw);
     }
-    let draw = parts().await?;
+    let (draw, reader) = parts().await?;
+    frame::read_more(reader);
     Ok(*LOADED.get_or_init(|| draw))
 }
 

@@ -3,7 +3,6 @@
 use messages::http::paging::ListQuery;
 use messages::http::retailers::RetailerSummary;
 use messages::live::Topic;
-use messages::permission::Permission;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement};
 use yew::prelude::*;
@@ -29,18 +28,11 @@ part!(pub(crate) RetailerSwitch(Props) kept by use_retailer_switch);
 
 #[hook]
 fn use_retailer_switch(props: &Props) -> Html {
-    let console = use_console();
     let current = props.route.retailer();
-    // Whoever may not see the configuration may see the row of the list.
-    let whole = console.may(Permission::ConfigRead);
-    let topic = use_topic(current.map(if whole { Topic::Retailer } else { Topic::Summary }));
+    let topic = use_topic(current.map(Topic::Summary));
     let open = use_state_eq(|| false);
     let name = match (&topic, current) {
-        (Some(topic), Some(_)) => {
-            let retailer = topic.retailer().map(|retailer| &retailer.spec.name);
-            let name = retailer.or_else(|| topic.summary().map(|summary| &summary.name));
-            name.cloned().unwrap_or_else(|| "…".to_owned())
-        }
+        (Some(topic), Some(_)) => topic.summary().map_or_else(|| "…".to_owned(), |row| row.name.clone()),
         _ => "All retailers".to_owned(),
     };
     let ontoggle = {
