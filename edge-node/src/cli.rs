@@ -46,6 +46,9 @@ enum Command {
     Simulate {
         #[command(flatten)]
         wish: Wish,
+        /// Close the tills when standard input is closed
+        #[arg(long)]
+        stop_on_stdin_close: bool,
     },
 }
 
@@ -115,8 +118,8 @@ pub async fn execute(cli: Cli, out: &mut (dyn Write + Send)) -> Result<ExitCode,
             )?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Simulate { wish } => {
-            let shutdown = told_to_stop(false)?;
+        Command::Simulate { wish, stop_on_stdin_close } => {
+            let shutdown = told_to_stop(stop_on_stdin_close)?;
             let report = simulate::run(wish, shutdown, out).await?;
             Ok(if report.agrees() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

@@ -28,6 +28,10 @@ use till::{Given, SimulatedTill, TillError};
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Names that hold these find articles of every kind.
 const SEARCHES: [&str; 6] = ["a", "e", "milk", "water", "organic", "an"];
+/// Of a day, when there is no end to them.
+const CUSTOMERS_A_DAY: u64 = 2_000;
+/// Receipts that an endless till keeps to look them up at the end: the latest of some days.
+const MOST_KEPT: usize = 4_000;
 /// More tills than any store has.
 const MOST_TILLS: u32 = 64;
 
@@ -46,7 +50,7 @@ pub struct Wish {
     /// Tills that sell at the same time, 1 to 64
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_TILLS)))]
     pub terminals: u32,
-    /// Customers in all
+    /// Customers in all; 0 sells until it is stopped, one day after the other
     #[arg(long, default_value_t = 500)]
     pub customers: u64,
     /// Average time between two customers at one till; 0 sells as fast as it goes
@@ -55,6 +59,25 @@ pub struct Wish {
     /// The same seed brings the same customers
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+impl Wish {
+    const fn is_over(&self, customer: u64) -> bool {
+        self.customers > 0 && customer >= self.customers
+    }
+
+    /// In thousandths.
+    const fn of_day(&self, customer: u64) -> u64 {
+        let day = if self.customers == 0 { CUSTOMERS_A_DAY } else { self.customers };
+        customer % day * 1_000 / day
+    }
+
+    fn progress(&self, served: u64) -> String {
+        match self.customers {
+            0 => format!("{served} customers"),
+            all => format!("{served} of {all} customers"),
+        }
+    }
 }
 
 /// Why nothing could be simulated.
@@ -172,7 +195,7 @@ async fn work(till: SimulatedTill, number: u64, shop: Arc<Shop>) -> (Vec<Given>,
     let wish = &shop.wish;
     loop {
         let customer = shop.come.fetch_add(1, Ordering::Relaxed);
-        if customer >= wish.customers || shop.stop.is_cancelled() {
+        if wish.is_over(customer) || shop.stop.is_cancelled() {
             return (given, None);
         }
         // A customer is the same one whichever till is free.
@@ -182,10 +205,16 @@ async fn work(till: SimulatedTill, number: u64, shop: Arc<Shop>) -> (Vec<Given>,
             return (given, Some(error));
         }
         shop.served.fetch_add(1, Ordering::Relaxed);
+        if wish.customers == 0 && given.len() > MOST_KEPT {
+            given.drain(..MOST_KEPT / 2);
+        }
         if wish.pause_ms > 0 {
-            let of_day = customer * 1_000 / wish.customers.max(1);
             let mut dice = Dice::new(wish.seed ^ (number << 32) ^ customer);
-            sleep(Duration::from_millis(shopper::wait_ms(&mut dice, wish.pause_ms, of_day))).await;
+            let wait = shopper::wait_ms(&mut dice, wish.pause_ms, wish.of_day(customer));
+            tokio::select! {
+                () = sleep(Duration::from_millis(wait)) => {}
+                () = shop.stop.cancelled() => {}
+            }
         }
     }
 }
@@ -218,8 +247,8 @@ async fn watch(
                 let served = shop.served.load(Ordering::Relaxed);
                 let rate = served - last;
                 last = served;
-                let (seconds, all) = (began.elapsed().as_secs(), shop.wish.customers);
-                writeln!(out, "{seconds:>5} s  {served} of {all} customers  {rate} a second")?;
+                let (seconds, progress) = (began.elapsed().as_secs(), shop.wish.progress(served));
+                writeln!(out, "{seconds:>5} s  {progress}  {rate} a second")?;
                 out.flush()?;
             }
         }

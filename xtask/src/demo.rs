@@ -1,6 +1,7 @@
-//! `cargo xtask demo`: the whole system on this machine with two sample retailers, to look at and to press
-//! buttons in. State lives in `.demo/`; a second start goes on with it, `--fresh` forgets it.
+//! `cargo xtask demo`: the whole system on this machine with two sample retailers and a store that sells, to look at and
+//! to press buttons in. State lives in `.demo/`; a second start goes on with it, `--fresh` forgets it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use crate::process;
 use crate::repo::Repo;
 use crate::stage::agent::AgentPlan;
 use crate::stage::api::Api;
+use crate::stage::edge::EdgePlan;
 use crate::stage::hub::HubPlan;
 use crate::stage::service::Service;
 use crate::stage::sshd::SftpPlan;
@@ -19,8 +21,12 @@ use crate::tools::{Cache, debian, store};
 use crate::ui;
 use crate::web;
 
+mod control;
 pub(crate) mod goods;
+mod line;
 mod story;
+
+use line::Line;
 
 /// Where the console is when nothing else is wished.
 const USUAL_PORT: u16 = 8080;
@@ -52,6 +58,10 @@ pub(crate) struct Options {
 struct State {
     hub_port: u16,
     sftp_port: u16,
+    edge_port: u16,
+    /// Where the store edge reaches its hub, through the line that can be cut.
+    line_port: u16,
+    control_port: u16,
 }
 
 /// Everything of the demo that runs, in the order in which it was started. The one list by which the
@@ -76,9 +86,10 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     debian::ready(&cache, &[debian::C_COMPILER, debian::CMAKE, debian::ZLIB, debian::SSHD])?;
     let store_program = store::ready(&cache)?;
     web::build(repo, web::Mode::Release)?;
-    ui::say("… building hub and agent");
+    ui::say("… building hub, agent and store edge");
     let mut cargo = process::cargo(repo);
-    process::stream(cargo.args(["build", "--package", "hub-node", "--package", "agent-node"]))?;
+    let programs = ["--package", "hub-node", "--package", "agent-node", "--package", "edge-node"];
+    process::stream(cargo.arg("build").args(programs))?;
 
     let home = repo.root.join(".demo");
     let known = recall(&home, options)?;
@@ -98,14 +109,23 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
             .iter()
             .map(|sample| sample.agent_plan(&repo.binary("debug", "agent-node"), &home))
             .collect(),
+        edge: EdgePlan {
+            program: repo.binary("debug", "edge-node"),
+            data: home.join("edge"),
+            port: free_port(known.as_ref().map(|state| state.edge_port))?,
+            currency: story::SAMPLES[0].currency,
+            logs: home.join("logs"),
+        },
         sftp_port: free_port(known.as_ref().map(|state| state.sftp_port))?,
+        line_port: free_port(known.as_ref().map(|state| state.line_port))?,
+        control_port: free_port(known.as_ref().map(|state| state.control_port))?,
         home,
     };
     leftovers::adopt_orphans();
     ui::heading("the demo");
     let mut running = Running { programs: Vec::new() };
     let told = plan.start(&stop, known.is_some(), &mut running).and_then(|base| {
-        invite(&base);
+        invite(&base, plan.control_port);
         running.watch(&stop)
     });
     let stopped = running.stop();
@@ -119,7 +139,10 @@ struct Plan {
     home: PathBuf,
     hub: HubPlan,
     agents: Vec<AgentPlan>,
+    edge: EdgePlan,
     sftp_port: u16,
+    line_port: u16,
+    control_port: u16,
 }
 
 impl Plan {
@@ -156,12 +179,41 @@ impl Plan {
             let agent = agent.clone();
             ui::step(&format!("start {}", agent.name), |_| running.add(move || agent.start()))?;
         }
+        self.open_store(&api, made.first(), running)?;
         for made in &made {
             story::run_first_job(&api, stop, made)?;
         }
-        let state = State { hub_port: self.hub.port, sftp_port: self.sftp_port };
+        let state = State {
+            hub_port: self.hub.port,
+            sftp_port: self.sftp_port,
+            edge_port: self.edge.port,
+            line_port: self.line_port,
+            control_port: self.control_port,
+        };
         std::fs::write(state_file(&self.home), serde_json::to_vec_pretty(&state)?)?;
         Ok(base)
+    }
+}
+
+impl Plan {
+    /// The first store gets an edge on a line of its own, and customers. `made` the first time.
+    fn open_store(&self, api: &Api, made: Option<&story::Created>, running: &mut Running) -> Result<()> {
+        let line = Line::open(self.line_port, SocketAddr::from(([127, 0, 0, 1], self.hub.port)))?;
+        control::serve(self.control_port, line)?;
+        if let Some(made) = made {
+            story::enrol_edge(api, made, &self.edge, &format!("http://127.0.0.1:{}", self.line_port))?;
+        }
+        let edge = self.edge.clone();
+        ui::step("start the store edge", |step| {
+            step.result(edge.url());
+            running.add(move || edge.start())
+        })?;
+        let edge = self.edge.clone();
+        ui::step("let customers in", |step| {
+            edge.ready()?;
+            step.result("five tills".to_owned());
+            running.add(move || edge.sell())
+        })
     }
 }
 
@@ -193,7 +245,8 @@ impl Running {
         Ok(())
     }
 
-    /// Agents first, so that they can say goodbye to the hub; then the hub with its store; then the SFTP server.
+    /// Tills and their edge, then agents, so that they can say goodbye to the hub; then the hub with its store; then the
+    /// SFTP server.
     fn stop(mut self) -> Result<()> {
         ui::heading("stopping");
         let mut failures = Vec::new();
@@ -226,7 +279,7 @@ impl Running {
 }
 
 /// What the person does now.
-fn invite(base: &str) {
+fn invite(base: &str, control_port: u16) {
     let file = story::SAMPLES[0].name;
     ui::say(&format!(
         "\nThe console is at  {base}\n\
@@ -234,6 +287,8 @@ fn invite(base: &str) {
          \x20 password         {PASSWORD}\n\n\
          Then open {file} → Jobs → “Supplier price list” → Run, and watch 250,000 rows arrive.\n\
          “Catalogue to web shop” has run already; its rejected rows show what the tills got wrong.\n\
+         {file} → Stores → FreshMart High Street shows what its five tills sell, as they sell it.\n\
+         Cut and mend that store's line at  http://127.0.0.1:{control_port}\n\
          The files arrive in .demo/web-shop/; logs are in .demo/logs/.\n\n\
          Ctrl-C stops everything; `cargo xtask demo` goes on from here, `--fresh` starts over."
     ));

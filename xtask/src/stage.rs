@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 pub(crate) mod agent;
 pub(crate) mod api;
 pub(crate) mod cluster;
+pub(crate) mod edge;
 pub(crate) mod guard;
 pub(crate) mod hub;
 pub(crate) mod leftovers;

@@ -1,5 +1,5 @@
 //! What the demo shows, made through the public interface only, step by step as a technician would:
-//! two retailers with stores, agents, an SFTP destination each, jobs, and one run that is over.
+//! two retailers with stores, agents, an SFTP destination each, jobs, one run that is over, and a store with an edge.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use super::goods::{self, Dialect};
 use crate::stage::StopRequest;
 use crate::stage::agent::AgentPlan;
 use crate::stage::api::{Api, text};
+use crate::stage::edge::EdgePlan;
 use crate::stage::sshd::Account;
 use crate::ui;
 
@@ -36,7 +37,7 @@ const GREEN_VALLEY_TILL: Dialect = Dialect {
 pub(super) struct Sample {
     pub(super) code: &'static str,
     pub(super) name: &'static str,
-    currency: &'static str,
+    pub(super) currency: &'static str,
     time_zone: &'static str,
     contact: &'static str,
     stores: &'static [(&'static str, &'static str, &'static str)],
@@ -197,15 +198,26 @@ pub(super) fn create(api: &Api, sample: &Sample, sftp: &Account, agent: &AgentPl
             |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
         let (stores, jobs) = (count(sample.stores.len(), "store"), count(sample.jobs.len(), "job"));
         step.result(format!("{stores}, {jobs}, agent enrolled"));
-        Ok(Created { retailer, agent_id, job_to_run })
+        Ok(Created { retailer, store: first_store.unwrap_or_default(), agent_id, job_to_run })
     })
 }
 
 /// What `create` made and the rest of the story needs.
 pub(super) struct Created {
     retailer: String,
+    /// The first one.
+    store: String,
     agent_id: String,
     job_to_run: Option<String>,
+}
+
+/// Makes a place for the store's edge and enrols it, over the line that can be cut.
+pub(super) fn enrol_edge(api: &Api, made: &Created, edge: &EdgePlan, hub: &str) -> Result<()> {
+    ui::step("enrol the store edge", |_| {
+        let place = format!("/retailers/{}/stores/{}/edges", made.retailer, made.store);
+        let offered = api.post(&place, &json!({"name": "Checkout server"}))?;
+        edge.enrol(hub, &text(&offered, "token")?)
+    })
 }
 
 /// Waits until the agent is there, then runs the job that shall have been run.

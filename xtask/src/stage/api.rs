@@ -30,6 +30,11 @@ impl Api {
         &self.base
     }
 
+    /// Does it answer, whatever it says?
+    pub(crate) fn is_up(&self) -> bool {
+        self.agent.get(format!("{}/health", self.base)).call().is_ok()
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.agent
             .get(format!("{}/health/ready", self.base))
