@@ -8,6 +8,7 @@ pub mod confirm;
 pub mod conflict;
 pub mod copy;
 pub mod dialog;
+pub mod enrolment;
 pub mod field;
 pub mod form_dialog;
 pub mod icon;

@@ -103,7 +103,7 @@ impl Catalogue {
         changes: &mut Changes,
     ) -> Result<Article, Problem> {
         let spec = spec.tidy();
-        let before = self.expect(&spec.sku, expected, hand.retailer)?.clone();
+        let before = self.unchanged(&spec.sku, expected, hand.retailer)?.clone();
         if before.spec == spec {
             return Ok(before);
         }
@@ -117,7 +117,7 @@ impl Catalogue {
         hand: Hand<'_>,
         changes: &mut Changes,
     ) -> Result<Article, Problem> {
-        let before = self.expect(sku, expected, hand.retailer)?.clone();
+        let before = self.unchanged(sku, expected, hand.retailer)?.clone();
         if before.spec.state == ArticleState::Withdrawn {
             return Ok(before);
         }
@@ -125,7 +125,7 @@ impl Catalogue {
         self.write(spec, Some(&before), hand, changes)
     }
 
-    fn expect(&self, sku: &str, expected: Version, retailer: RetailerId) -> Result<&Article, Problem> {
+    fn unchanged(&self, sku: &str, expected: Version, retailer: RetailerId) -> Result<&Article, Problem> {
         let missing = || Problem::new(ErrorCode::NotFound, format!("there is no article {sku}"));
         let article = self.articles.get(sku).ok_or_else(missing)?;
         if article.rev() == expected {

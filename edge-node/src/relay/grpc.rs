@@ -1,5 +1,5 @@
-//! The other way: one stream that stays open, batches up, acknowledgements down. [`Caller`] is what every stream to the
-//! hub begins with.
+//! The other way: one stream that stays open, batches up, acknowledgements down. [`Turns`] is what every stream to the
+//! hub is made of.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,14 +12,14 @@ use http::{HeaderValue, Uri};
 use hyper_util::rt::TokioIo;
 use messages::edge::grpc::v1::sync_service_client::SyncServiceClient;
 use messages::edge::grpc::v1::{Acknowledgment, EventBatch as WireBatch};
-use messages::edge::ingest::{EventBatch, IngestAnswer, MAX_UNDER_WAY};
+use messages::edge::ingest::{EventBatch, IngestAnswer};
 use messages::edge::status::OfflineCause;
 use messages::{ErrorCode, Problem, Secret};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::plan::SendFault;
 use super::transport::{BadCredential, Transport, authorization};
@@ -27,9 +27,9 @@ use crate::line::dial::BoxStream;
 use crate::line::{Address, Dialer, LineFault};
 
 /// The stream's two ends.
-struct Open {
-    up: mpsc::Sender<WireBatch>,
-    down: Streaming<Acknowledgment>,
+struct Open<U, D> {
+    up: mpsc::Sender<U>,
+    down: Streaming<D>,
 }
 
 /// Connects to the hub's streams and shows who we are.
@@ -40,11 +40,14 @@ pub(crate) struct Caller {
     patience: Duration,
 }
 
-/// One stream, made again when it is gone. One batch at a time.
-pub struct GrpcTransport {
-    caller: Caller,
-    open: Mutex<Option<Open>>,
+/// One stream, made again when it is gone: one message up, one down, turn by turn.
+pub(crate) struct Turns<U, D> {
+    pub(crate) caller: Caller,
+    open: Mutex<Option<Open<U, D>>>,
 }
+
+/// One batch at a time.
+pub struct GrpcTransport(Turns<WireBatch, Acknowledgment>);
 
 impl Caller {
     /// `patience` is for one answer.
@@ -57,11 +60,7 @@ impl Caller {
         Ok(Self { dialer, hub, authorization: authorization(credential)?, patience })
     }
 
-    pub(crate) const fn patience(&self) -> Duration {
-        self.patience
-    }
-
-    pub(crate) async fn channel(&self) -> Result<Channel, SendFault> {
+    async fn channel(&self) -> Result<Channel, SendFault> {
         let endpoint = Endpoint::from_shared(self.hub.to_string())
             .map_err(|error| self.broken(&error.to_string()))?
             .connect_timeout(self.patience)
@@ -77,7 +76,7 @@ impl Caller {
         })
     }
 
-    pub(crate) fn request<T>(&self, outgoing: T) -> Result<Request<T>, SendFault> {
+    fn request<T>(&self, outgoing: T) -> Result<Request<T>, SendFault> {
         let mut request = Request::new(outgoing);
         let value = MetadataValue::try_from(self.authorization.as_bytes())
             .map_err(|error| self.broken(&error.to_string()))?;
@@ -90,13 +89,80 @@ impl Caller {
     }
 
     /// A refusal by who we are is the hub's word; everything else is taken for the line's fault.
-    pub(crate) fn read(&self, status: &Status) -> SendFault {
+    fn read(&self, status: &Status) -> SendFault {
         let code = match status.code() {
             Code::Unauthenticated => ErrorCode::NotAuthenticated,
             Code::PermissionDenied => ErrorCode::EdgeRevoked,
             _ => return self.broken(&format!("{:?}: {}", status.code(), status.message())),
         };
         Problem::new(code, status.message()).into()
+    }
+}
+
+impl<U: Send + 'static, D> Turns<U, D> {
+    pub(crate) fn new(caller: Caller) -> Self {
+        Self { caller, open: Mutex::default() }
+    }
+
+    /// Says this and waits for the answer. `connect` makes the call when there is no stream.
+    pub(crate) async fn turn<C, F>(&self, message: U, connect: C) -> Result<D, SendFault>
+    where
+        C: FnOnce(Channel, Request<Outgoing<U>>) -> F,
+        F: Future<Output = Result<Response<Streaming<D>>, Status>>,
+    {
+        let (caller, patience) = (&self.caller, self.caller.patience);
+        let mut held = self.open.lock().await;
+        let opening = self.opened(held.take(), message, connect);
+        let mut open =
+            timeout(patience, opening).await.unwrap_or_else(|_| Err(caller.broken("no answer in time")))?;
+        let answer = match timeout(patience, open.down.message()).await {
+            Ok(Ok(Some(answer))) => answer,
+            Ok(Ok(None)) => return Err(caller.broken("the stream was closed")),
+            Ok(Err(status)) => return Err(caller.read(&status)),
+            Err(_) => return Err(caller.broken("no answer in time")),
+        };
+        *held = Some(open);
+        Ok(answer)
+    }
+
+    /// A stream with the message on the way.
+    async fn opened<C, F>(
+        &self,
+        old: Option<Open<U, D>>,
+        message: U,
+        connect: C,
+    ) -> Result<Open<U, D>, SendFault>
+    where
+        C: FnOnce(Channel, Request<Outgoing<U>>) -> F,
+        F: Future<Output = Result<Response<Streaming<D>>, Status>>,
+    {
+        let caller = &self.caller;
+        let message = match old {
+            Some(open) => match open.up.try_send(message) {
+                Ok(()) => return Ok(open),
+                Err(refused) => refused.into_inner(),
+            },
+            None => message,
+        };
+        let channel = caller.channel().await?;
+        // One message is under way at a time. Some servers say nothing before they have heard something.
+        let (up, outgoing) = mpsc::channel(1);
+        up.try_send(message).map_err(|error| caller.broken(&error.to_string()))?;
+        let request = caller.request(Outgoing(outgoing))?;
+        let response = connect(channel, request).await.map_err(|status| caller.read(&status))?;
+        Ok(Open { up, down: response.into_inner() })
+    }
+
+    /// The message was an answer, a refusal, or nonsense.
+    pub(crate) fn judge<T, E: std::fmt::Display>(
+        &self,
+        read: Result<Result<T, Problem>, E>,
+    ) -> Result<T, SendFault> {
+        match read {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(problem)) => Err(problem.into()),
+            Err(unreadable) => Err(self.caller.broken(&format!("its answer cannot be read: {unreadable}"))),
+        }
     }
 }
 
@@ -108,44 +174,14 @@ impl GrpcTransport {
         credential: &Secret,
         patience: Duration,
     ) -> Result<Self, BadCredential> {
-        Ok(Self { caller: Caller::new(dialer, hub, credential, patience)?, open: Mutex::default() })
+        Ok(Self(Turns::new(Caller::new(dialer, hub, credential, patience)?)))
     }
 
     async fn stream(&self, batch: &EventBatch) -> Result<IngestAnswer, SendFault> {
-        let (caller, patience) = (&self.caller, self.caller.patience);
-        let mut held = self.open.lock().await;
-        let mut open = match held.take() {
-            Some(open) if open.up.try_send(batch.clone().into()).is_ok() => open,
-            _ => timeout(patience, self.connect(batch))
-                .await
-                .unwrap_or_else(|_| Err(caller.broken("no answer in time")))?,
-        };
-        let answer = match timeout(patience, open.down.message()).await {
-            Ok(Ok(Some(answer))) => answer,
-            Ok(Ok(None)) => return Err(caller.broken("the stream was closed")),
-            Ok(Err(status)) => return Err(caller.read(&status)),
-            Err(_) => return Err(caller.broken("no answer in time")),
-        };
-        *held = Some(open);
-        match answer.read() {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(problem)) => Err(problem.into()),
-            Err(unreadable) => Err(caller.broken(&format!("its answer cannot be read: {unreadable}"))),
-        }
-    }
-
-    /// Opens the stream with its first batch on the way: some servers say nothing before they have heard something.
-    async fn connect(&self, first: &EventBatch) -> Result<Open, SendFault> {
-        let caller = &self.caller;
-        let channel = caller.channel().await?;
-        let (up, batches) = mpsc::channel(MAX_UNDER_WAY);
-        up.try_send(first.clone().into()).map_err(|error| caller.broken(&error.to_string()))?;
-        let request = caller.request(Outgoing(batches))?;
-        let response = SyncServiceClient::new(channel)
-            .stream_events(request)
-            .await
-            .map_err(|status| caller.read(&status))?;
-        Ok(Open { up, down: response.into_inner() })
+        let call =
+            |channel, request| async move { SyncServiceClient::new(channel).stream_events(request).await };
+        let answer = self.0.turn(batch.clone().into(), call).await?;
+        self.0.judge(answer.read())
     }
 }
 

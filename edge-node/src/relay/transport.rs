@@ -10,6 +10,8 @@ use http_body_util::Full;
 use messages::Secret;
 use messages::edge::ingest::{EventBatch, IngestAnswer, PATH};
 use messages::edge::status::OfflineCause;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::plan::SendFault;
 use crate::line::{Address, Dialer, HttpLine, LineFault};
@@ -20,9 +22,13 @@ pub trait Transport: Send + Sync {
 }
 
 /// One `POST` a batch.
-pub struct HttpTransport {
+pub struct HttpTransport(Post);
+
+/// Posts questions to one address of the hub and reads the answers.
+pub(crate) struct Post {
     line: HttpLine,
     authorization: HeaderValue,
+    path: &'static str,
 }
 
 /// The credential cannot stand in a header.
@@ -38,24 +44,29 @@ pub fn authorization(credential: &Secret) -> Result<HeaderValue, BadCredential> 
     Ok(value)
 }
 
-impl HttpTransport {
+impl Post {
     /// `patience` is for one answer.
-    pub fn new(
+    pub(crate) fn new(
         dialer: Dialer,
         hub: Address,
         credential: &Secret,
         patience: Duration,
+        path: &'static str,
     ) -> Result<Self, BadCredential> {
         let authorization = authorization(credential)?;
-        Ok(Self { line: HttpLine::new(dialer, hub, patience), authorization })
+        Ok(Self { line: HttpLine::new(dialer, hub, patience), authorization, path })
     }
 
-    async fn post(&self, batch: &EventBatch) -> Result<IngestAnswer, SendFault> {
+    pub(crate) async fn ask<Q, A>(&self, question: &Q) -> Result<A, SendFault>
+    where
+        Q: Serialize + Sync,
+        A: DeserializeOwned,
+    {
         let down = |what: String| {
             SendFault::Line(LineFault::new(OfflineCause::HubDown, format!("{}: {what}", self.line.to())))
         };
-        let body = serde_json::to_vec(batch).map_err(|error| down(error.to_string()))?;
-        let request = Request::post(PATH)
+        let body = serde_json::to_vec(question).map_err(|error| down(error.to_string()))?;
+        let request = Request::post(self.path)
             .header(CONTENT_TYPE, "application/json")
             .header(AUTHORIZATION, self.authorization.clone())
             .body(Full::new(Bytes::from(body)))
@@ -72,8 +83,20 @@ impl HttpTransport {
     }
 }
 
+impl HttpTransport {
+    /// `patience` is for one answer.
+    pub fn new(
+        dialer: Dialer,
+        hub: Address,
+        credential: &Secret,
+        patience: Duration,
+    ) -> Result<Self, BadCredential> {
+        Post::new(dialer, hub, credential, patience, PATH).map(Self)
+    }
+}
+
 impl Transport for HttpTransport {
     fn send<'a>(&'a self, batch: &'a EventBatch) -> BoxFuture<'a, Result<IngestAnswer, SendFault>> {
-        Box::pin(self.post(batch))
+        Box::pin(self.0.ask(batch))
     }
 }

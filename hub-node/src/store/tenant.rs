@@ -147,14 +147,7 @@ impl TenantDb {
         wanted: Document,
         stages: Vec<Document>,
     ) -> Result<Vec<Document>, StoreError> {
-        let collection = self.store.tenants_untyped(&KEY, T::COLLECTION);
-        let mut pipeline = vec![doc! { "$match": self.filter(wanted) }];
-        pipeline.extend(stages);
-        persist(READ, || {
-            let aggregate = collection.aggregate(pipeline.clone());
-            async { aggregate.await?.try_collect().await }
-        })
-        .await
+        aggregate(&self.store, T::COLLECTION, self.filter(wanted), stages).await
     }
 
     /// Documents one by one, for lists too long to hold.
@@ -400,15 +393,25 @@ impl ScopedDb {
         wanted: Document,
         stages: Vec<Document>,
     ) -> Result<Vec<Document>, StoreError> {
-        let collection = self.store.tenants_untyped(&KEY, T::COLLECTION);
-        let mut pipeline = vec![doc! { "$match": self.filter(wanted) }];
-        pipeline.extend(stages);
-        persist(READ, || {
-            let aggregate = collection.aggregate(pipeline.clone());
-            async { aggregate.await?.try_collect().await }
-        })
-        .await
+        aggregate(&self.store, T::COLLECTION, self.filter(wanted), stages).await
     }
+}
+
+/// The one way into the database for stages: the tenant's filter stands before them.
+async fn aggregate(
+    store: &Store,
+    collection: &str,
+    filter: Document,
+    stages: Vec<Document>,
+) -> Result<Vec<Document>, StoreError> {
+    let collection = store.tenants_untyped(&KEY, collection);
+    let mut pipeline = vec![doc! { "$match": filter }];
+    pipeline.extend(stages);
+    persist(READ, || {
+        let aggregate = collection.aggregate(pipeline.clone());
+        async { aggregate.await?.try_collect().await }
+    })
+    .await
 }
 
 /// Whether an identifier says by itself whose document it is: one from outside is stored with the retailer before it, so no

@@ -10,11 +10,15 @@ use crate::api::ApiError;
 use crate::components::async_view;
 use crate::components::button::{Button, Tone};
 use crate::components::confirm::Confirm;
-use crate::components::copy::CopyButton;
 use crate::components::dialog::Dialog;
+use crate::components::enrolment::{EnrolCommand, EnrolWait};
 use crate::components::icon::{Glyph, Icon};
 use crate::hooks::{use_clock, use_console, use_fetch, use_topic};
-use crate::state::format::within;
+
+const STEPS: [&str; 2] = [
+    "Install the agent on a machine that can read the point of sale's files.",
+    "Run this command there, as the account under which the agent will run:",
+];
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct Props {
@@ -51,31 +55,18 @@ fn use_enrol_dialog(props: &Props) -> Html {
                     if connected {
                         { arrived(agent) }
                     } else {
-                        { async_view::view(&fetched, 3, |token| html! {
-                            <>
-                                <ol class="how">
-                                    <li>{ "Install the agent on a machine that can read the point of sale's files." }</li>
-                                    <li>{ "Run this command there, as the account under which the agent will run:" }</li>
-                                </ol>
-                                <div class="command">
-                                    <code data-testid="enrol-command" tabindex="0">{ token.command.expose() }</code>
-                                    { draw!(CopyButton { text: token.command.expose().to_owned(), tone: Tone::Primary, testid: "copy-command" }) }
-                                </div>
-                                <p class="hint">{ format!("The token works once and expires {}. It is not shown again; closing and enrolling anew makes another and voids this one.", within(token.expires_at, now)) }</p>
-                            </>
+                        { async_view::view(&fetched, 3, |token| draw!(EnrolCommand {
+                            steps: STEPS.map(Into::into).to_vec(),
+                            command: token.command.expose().to_owned(),
+                            expires_at: token.expires_at,
+                            now,
+                        })) }
+                        { draw!(EnrolWait {
+                            expired: expired && !enrolled,
+                            busy: fetched.loading,
+                            again: fetched.reload.clone(),
+                            text: if enrolled { "Enrolled. Waiting for it to connect: start it with “agent-node run”." } else { "Waiting for the agent. This turns green by itself." },
                         }) }
-                        if expired && !enrolled {
-                            <div class="note" role="alert" data-testid="enrol-expired">
-                                { draw!(Glyph { icon: Icon::Clock }) }
-                                <div><strong>{ "The token has expired" }</strong><p>{ "The command above is refused now." }</p></div>
-                                { draw!(Button { label: "Make a new token", small: true, busy: fetched.loading, onclick: fetched.reload.clone(), testid: "enrol-again" }) }
-                            </div>
-                        } else {
-                            <div class="waiting" role="status" data-testid="enrol-state">
-                                <i class="spinner" aria-hidden="true" />
-                                <span>{ if enrolled { "Enrolled. Waiting for it to connect: start it with “agent-node run”." } else { "Waiting for the agent. This turns green by itself." } }</span>
-                            </div>
-                        }
                     }
                 </div>
                 <footer class="dialog-foot">

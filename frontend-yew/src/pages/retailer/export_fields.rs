@@ -58,7 +58,7 @@ fn guard(rules: &ExportRules) -> Html {
             <p class="hint">{ "A run that would do more than this stops before it sends anything, and asks. A share left blank is no limit." }</p>
             <div class="fields-3">
                 { field("export.guard.vanished_percent", "Vanish, per cent", share(guard.vanished_percent)) }
-                { field("export.guard.zeroed_percent", "Drop to zero stock, per cent", share(guard.zeroed_percent)) }
+                { field("export.guard.zeroed_percent", "Sell out, per cent", share(guard.zeroed_percent)) }
                 { field("export.guard.repriced_percent", "Change price, per cent", share(guard.repriced_percent)) }
             </div>
             <div class="fields-2">

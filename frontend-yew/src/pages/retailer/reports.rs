@@ -18,7 +18,7 @@ use crate::components::field::RadioRow;
 use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
 use crate::hooks::{use_action, use_console, use_fetch, use_ledger};
-use crate::state::format::count;
+use crate::state::format::{count, counted};
 use crate::state::money::{figure, money};
 use crate::state::period::Period;
 use crate::state::sales::{Point, currencies, points, step_of, total};
@@ -170,11 +170,11 @@ fn money_picker(report: &SalesReport, currency: Currency, choose: Callback<Strin
 fn tiles(currency: Currency, sums: &SalesSums) -> Html {
     use super::stores::tile;
     let money = |amount| html! { <span class="money">{ money(currency, amount) }</span> };
-    let number = |n: i64| count(u64::try_from(n).unwrap_or(0));
+    let many = |n: i64, one, many| counted(u64::try_from(n).unwrap_or(0), one, many);
     let of = |amount| figure(currency, amount);
     html! {
         <dl class="tiles" data-testid="report-tiles">
-            { tile(Icon::Shop, "Sold", money(sums.total), format!("{} sales, {} refunds, {} voided", number(sums.sales), number(sums.refunds), number(sums.voids)), "") }
+            { tile(Icon::Shop, "Sold", money(sums.total), format!("{}, {}, {}", many(sums.sales, "sale", "sales"), many(sums.refunds, "refund", "refunds"), many(sums.voids, "voided", "voided")), "") }
             { tile(Icon::File, "Tax in it", money(sums.tax), format!("{} without tax", of(sums.net)), "") }
             { tile(Icon::Bolt, "Discounts", money(sums.discount), format!("off {}", of(sums.gross)), "") }
             { tile(Icon::Refresh, "Given back", money(sums.refunded), format!("rounding {}", of(sums.rounding)), "") }

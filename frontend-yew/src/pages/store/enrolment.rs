@@ -3,23 +3,27 @@
 use std::rc::Rc;
 
 use messages::http::agents::Enrolment;
-use messages::http::edges::{EdgeToken, EdgeView};
+use messages::http::edges::EdgeView;
 use messages::run::Presence;
-use messages::{EdgeId, RetailerId, StoreId, Timestamp};
+use messages::{EdgeId, RetailerId, StoreId};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use crate::api::ApiError;
 use crate::components::async_view;
 use crate::components::button::{Button, Tone};
-use crate::components::copy::CopyButton;
 use crate::components::dialog::Dialog;
+use crate::components::enrolment::{EnrolCommand, EnrolWait};
 use crate::components::field::TextField;
 use crate::components::form_dialog::FormDialog;
 use crate::components::icon::{Glyph, Icon};
 use crate::hooks::{use_clock, use_console, use_fetch};
 use crate::state::form::FormValues;
-use crate::state::format::within;
+
+const STEPS: [&str; 2] = [
+    "Install the store edge on the machine that the tills will call.",
+    "Run this command there, as the account under which it will run:",
+];
 
 #[derive(Properties, PartialEq)]
 pub(super) struct NewProps {
@@ -115,41 +119,24 @@ fn use_enrol_dialog(props: &Props) -> Html {
                 if let Some(place) = place.filter(|_| heard) {
                     { arrived(&place) }
                 } else {
-                    { async_view::view(&token, 3, |token| command(&token, now)) }
-                    if expired && !enrolled {
-                        <div class="note" role="alert">
-                            { draw!(Glyph { icon: Icon::Clock }) }
-                            <div><strong>{ "The token has expired" }</strong><p>{ "The command above is refused now." }</p></div>
-                            { draw!(Button { label: "Make a new token", small: true, busy: token.loading, onclick: token.reload.clone() }) }
-                        </div>
-                    } else {
-                        <div class="waiting" role="status" data-testid="enrol-state">
-                            <i class="spinner" aria-hidden="true" />
-                            <span>{ if enrolled { "Enrolled. Waiting to hear of it: start it with “edge-node run”." } else { "Waiting for the device. This turns green by itself." } }</span>
-                        </div>
-                    }
+                    { async_view::view(&token, 3, |token| draw!(EnrolCommand {
+                        steps: STEPS.map(Into::into).to_vec(),
+                        command: token.command.expose().to_owned(),
+                        expires_at: token.expires_at,
+                        now,
+                    })) }
+                    { draw!(EnrolWait {
+                        expired: expired && !enrolled,
+                        busy: token.loading,
+                        again: token.reload.clone(),
+                        text: if enrolled { "Enrolled. Waiting to hear of it: start it with “edge-node run”." } else { "Waiting for the device. This turns green by itself." },
+                    }) }
                 }
             </div>
             <footer class="dialog-foot">
                 { draw!(Button { label: if heard { "Done" } else { "Close" }, tone: if heard { Tone::Primary } else { Tone::Plain }, onclick: close, testid: "enrol-close" }) }
             </footer>
         </> } }) }
-    }
-}
-
-fn command(token: &EdgeToken, now: Timestamp) -> Html {
-    html! {
-        <>
-            <ol class="how">
-                <li>{ "Install the store edge on the machine that the tills will call." }</li>
-                <li>{ "Run this command there, as the account under which it will run:" }</li>
-            </ol>
-            <div class="command">
-                <code data-testid="enrol-command" tabindex="0">{ token.command.expose() }</code>
-                { draw!(CopyButton { text: token.command.expose().to_owned(), tone: Tone::Primary, testid: "copy-command" }) }
-            </div>
-            <p class="hint">{ format!("The token works once and expires {}. It is not shown again; closing and enrolling anew makes another and voids this one.", within(token.expires_at, now)) }</p>
-        </>
     }
 }
 
