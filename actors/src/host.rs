@@ -14,7 +14,6 @@ use ractor::{ActorId, ActorRef, MessagingErr};
 use tokio::sync::Semaphore;
 
 use crate::clock;
-use crate::domain::EntityId;
 use crate::ingest::host::IngestHost;
 use crate::ingest::request::EdgeRequest;
 use crate::retailer::actor::{Arguments, Asked, Retailer, RetailerMsg, Tools};
@@ -175,7 +174,7 @@ impl Host {
             return Ok(address);
         }
         // An identifier from outside must not make an actor, let alone a fence, for a retailer that is not there.
-        let makes = matches!(request, Request::Create { id: EntityId::Retailer, .. });
+        let makes = request.makes_retailer();
         if !makes {
             self.must_exist(retailer, until).await.map_err(refused)?;
         }

@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod configuration;
 pub mod error;
 pub mod live;
 pub mod lock;

@@ -10,6 +10,7 @@ pub mod copy;
 pub mod dialog;
 pub mod enrolment;
 pub mod field;
+pub mod file_field;
 pub mod form_dialog;
 pub mod icon;
 pub mod layout;

@@ -4,6 +4,8 @@
 pub mod backoff;
 pub mod chart;
 pub mod cluster;
+pub mod compare;
+pub mod configuration;
 pub mod draft;
 pub mod form;
 pub mod format;

@@ -21,6 +21,7 @@ mod articles;
 mod body;
 mod call;
 mod config;
+mod configuration;
 mod console;
 mod dead_letters;
 mod dispatch;

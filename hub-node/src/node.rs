@@ -20,6 +20,7 @@ use actors::ingest::host::IngestHost;
 use actors::observe::Register;
 use actors::ports::Board;
 use actors::retailer::actor::Tools;
+use actors::retailer::presence::Generations;
 use actors::retailer::request::Router;
 use actors::run::watchers::Watchers;
 use actors::supervise::{SupervisorArgs, SupervisorHandle};
@@ -46,7 +47,7 @@ use crate::http::{Server, ServerSettings, Settings, TlsError};
 use crate::ingestion::bells::{Bells, ClusterBell};
 use crate::ingestion::{Door, Feeds, Streams};
 use crate::metrics::{self, Metrics};
-use crate::sockets::{Sockets, Strangers};
+use crate::sockets::{Sockets, Strangers, Turnstile};
 use crate::store::{OpenError, OwnershipStore, Store};
 
 /// How long sockets get for their goodbyes.
@@ -318,6 +319,7 @@ impl Engine {
             watchers,
             clock: Timestamp::now,
             longest_wait: actors::retailer::actor::LONGEST_WAIT,
+            generations: Generations::default(),
         };
         let owned = place.ownership.clone();
         let ownership: actors::host::Ownership = Arc::new(move |retailer| owned.epoch_of(retailer));
@@ -378,6 +380,7 @@ impl Engine {
             parting: Arc::default(),
             public_url: public_url.to_owned(),
             strangers: Arc::new(strangers),
+            turnstile: Turnstile::default(),
         }
     }
 

@@ -10,6 +10,7 @@ mod live;
 mod pump;
 mod sessions;
 mod strangers;
+mod turnstile;
 mod upgrade;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 pub(crate) use self::strangers::Strangers;
+pub(crate) use self::turnstile::Turnstile;
 use crate::access::Access;
 use crate::store::Store;
 
@@ -59,6 +61,7 @@ pub(crate) struct Sockets {
     /// Reached by the world as, for the check of a console's origin.
     pub(crate) public_url: String,
     pub(crate) strangers: Arc<Strangers>,
+    pub(crate) turnstile: Turnstile,
 }
 
 impl Sockets {

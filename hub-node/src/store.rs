@@ -12,7 +12,6 @@
 //! reads               lists for people: paged, searched, counted
 //! sweep               what a deleted retailer leaves behind
 //! ownership           nodes and shards, for the cluster
-//! generations         which of two sockets of an agent is the later one
 //! identity            what all nodes of a system must have in common
 //! users, sessions     people and their logins; belong to no retailer
 //! ```
@@ -25,7 +24,6 @@ mod commit;
 mod documents;
 mod embedded;
 mod failure;
-mod generations;
 mod guard;
 mod handle;
 mod identity;

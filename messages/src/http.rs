@@ -7,6 +7,7 @@ pub mod admin;
 pub mod agents;
 pub mod articles;
 pub mod cluster;
+pub mod configuration;
 pub mod dead_letters;
 pub mod destinations;
 pub mod edges;

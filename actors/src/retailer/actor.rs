@@ -28,7 +28,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use self::batch::{Batch, Outcome};
 use self::recall::{Found, Recalled};
 use super::decide;
-use super::presence::{Connections, Stray};
+use super::presence::{Connections, Generations, Stray};
 use super::request::{Request, Response};
 use super::state::State as Documents;
 use super::watch::History;
@@ -55,6 +55,7 @@ pub struct Tools {
     /// The wall clock is asked again at least this often while something is to come by itself: so late a clock that
     /// was set forward is noticed.
     pub longest_wait: Duration,
+    pub generations: Generations,
 }
 
 /// [`Tools::longest_wait`] of a real node.

@@ -5,6 +5,7 @@
 mod agents;
 mod approval;
 mod config;
+mod import;
 mod job;
 mod queue;
 mod runs;
@@ -89,7 +90,7 @@ impl Decision {
 
 /// The one entrance. Reads and sockets' own affairs do not come here.
 pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decision, Problem> {
-    if state.retailer.is_none() && !matches!(request, Request::Create { id: EntityId::Retailer, .. }) {
+    if state.retailer.is_none() && !request.makes_retailer() {
         return Err(Problem::new(ErrorCode::NotFound, "there is no such retailer"));
     }
     match request {
@@ -97,6 +98,9 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
             repeated(state, idempotency.as_deref(), *id, || config::create(state, *id, draft, cx), cx)
         }
         Request::Update { id, draft, expected, .. } => config::update(state, *id, draft, *expected, cx),
+        Request::Import { retailer, things, dry_run, .. } => {
+            import::import(state, retailer.as_deref(), things, *dry_run, cx)
+        }
         Request::Reseal { destination, before, after } => config::reseal(state, *destination, before, after),
         Request::ResealSource { job, before, after } => config::reseal_source(state, *job, before, after),
         Request::Delete { id, expected, .. } => config::delete(state, *id, *expected, cx),
@@ -134,6 +138,7 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
         Request::Get(_)
         | Request::List { .. }
         | Request::Queue(_)
+        | Request::Configuration
         | Request::Watch { .. }
         | Request::Authenticate { .. }
         | Request::Alive { .. }

@@ -1,9 +1,12 @@
 //! Which agents are connected, and how long ago they were heard of. Pure: instants are passed in.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use messages::run::Presence;
+use messages::version::Epoch;
 use messages::{AgentId, RunId, Timestamp};
 
 use crate::ports::ConnAddr;
@@ -12,6 +15,21 @@ use crate::ports::ConnAddr;
 pub const UNKNOWN_AFTER: Duration = Duration::from_secs(30);
 /// Silence after which it counts as down.
 pub const DOWN_AFTER: Duration = Duration::from_secs(120);
+
+/// Numbers sockets of agents, on whichever nodes they are: each number is higher than all of lower epochs, and than all
+/// that this process has given. Not the actor's own, which may start again within its epoch.
+#[derive(Debug, Clone, Default)]
+pub struct Generations(Arc<AtomicU64>);
+
+impl Generations {
+    /// Bits for the numbers of one epoch: a thousand sockets a second for thirty years.
+    const BITS: u32 = 40;
+
+    #[must_use]
+    pub fn next(&self, epoch: Epoch) -> u64 {
+        (epoch.0 << Self::BITS) | self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
 
 /// What is known of an agent since this actor started.
 #[derive(Debug, Clone)]
@@ -208,6 +226,17 @@ mod tests {
         let later = start + Duration::from_secs(60);
         connections.alive(socket, Some(vec![RunId::new()]), later, Timestamp(60_000)).unwrap();
         assert_eq!(connections.presence(agent, None, later), (Presence::Busy, Some(Timestamp(60_000))));
+    }
+
+    #[test]
+    fn a_later_socket_has_a_higher_number_also_after_a_change_of_hands() {
+        let (first, second) = (Generations::default(), Generations::default());
+        let mut numbers: Vec<u64> = (0..3).map(|_| first.next(Epoch(7))).collect();
+        // The actor starts again within its epoch, and asks the same numbers.
+        numbers.push(first.clone().next(Epoch(7)));
+        numbers.push(second.next(Epoch(8)));
+        numbers.push(first.next(Epoch(9)));
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
     }
 
     #[test]

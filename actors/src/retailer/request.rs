@@ -4,6 +4,7 @@ use messages::agent::{Fact, Report};
 use messages::connector::DestinationConfig;
 use messages::export::RunMode;
 use messages::http::agents::{AgentSpec, Machine};
+use messages::http::configuration::{Configuration, ImportReport};
 use messages::http::jobs::JobSpec;
 use messages::http::paging::{ListQuery, Page};
 use messages::http::retailers::RetailerSpec;
@@ -60,6 +61,14 @@ impl Draft {
             _ => None,
         }
     }
+
+    pub fn as_job_mut(&mut self) -> Option<&mut JobSpec> {
+        match self {
+            Self::Job(spec) => Some(spec),
+            Self::OpenedJob { spec, .. } => Some(spec),
+            _ => None,
+        }
+    }
 }
 
 /// Which list is wanted.
@@ -95,6 +104,17 @@ pub enum Request {
         id: EntityId,
         draft: Draft,
         expected: Version,
+        author: Author,
+    },
+    /// All that people have configured. Answer: [`Response::Configuration`].
+    Configuration,
+    /// Make all of these or none, and the retailer first if it is given; what is there by its name stays as it is. The
+    /// caller minted the identifiers, and nothing refers to what comes later. Answer: [`Response::Imported`].
+    Import {
+        retailer: Option<Box<RetailerSpec>>,
+        things: Vec<(EntityId, Draft)>,
+        /// Only say what would be done.
+        dry_run: bool,
         author: Author,
     },
     /// Replace a destination's sealed credentials by the same under another key, if they are still those.
@@ -190,7 +210,7 @@ pub enum Request {
         hash: SecretHash,
         author: Author,
     },
-    /// Is this credential valid? Answer: [`Response::Done`].
+    /// Is this credential valid? Answer: [`Response::Known`].
     Authenticate {
         agent: AgentId,
         credential: SecretHash,
@@ -248,9 +268,20 @@ pub enum Response {
     Done,
     Entity(Box<Entity>),
     Page(Page<Entity>),
-    Enrolled { agent_name: String, retailer_name: String },
+    Configuration(Box<Configuration>),
+    Imported(ImportReport),
+    Enrolled {
+        agent_name: String,
+        retailer_name: String,
+    },
+    /// The credential is the agent's; a socket that shows it may go by this number.
+    Known {
+        generation: u64,
+    },
     Attached,
-    Acknowledged { through: u64 },
+    Acknowledged {
+        through: u64,
+    },
     Watched(Watched),
     Edge(EdgeReply),
 }
@@ -279,6 +310,12 @@ pub struct WatchedDelta {
 }
 
 impl Request {
+    /// Makes the retailer itself: it is not there yet.
+    #[must_use]
+    pub const fn makes_retailer(&self) -> bool {
+        matches!(self, Self::Create { id: EntityId::Retailer, .. } | Self::Import { retailer: Some(_), .. })
+    }
+
     /// Only reads: may be answered before the commits under way are done.
     #[must_use]
     pub const fn is_read(&self) -> bool {
@@ -287,6 +324,7 @@ impl Request {
             Self::Get(_)
                 | Self::List { .. }
                 | Self::Queue(_)
+                | Self::Configuration
                 | Self::Authenticate { .. }
                 | Self::Watch { .. }
         )
@@ -304,6 +342,7 @@ impl Request {
         matches!(
             self,
             Self::Create { .. }
+                | Self::Import { .. }
                 | Self::Reseal { .. }
                 | Self::ResealSource { .. }
                 | Self::StartRun { .. }

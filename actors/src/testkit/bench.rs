@@ -17,6 +17,7 @@ use crate::host::{Addresses, Host};
 use crate::observe::Register;
 use crate::ports::ConnAddr;
 use crate::retailer::actor::Tools;
+use crate::retailer::presence::Generations;
 use crate::retailer::request::{Draft, Request, Response, Router as _};
 use crate::run::watchers::Watchers;
 use crate::supervise::{SupervisorArgs, SupervisorHandle};
@@ -64,6 +65,7 @@ impl Bench {
             watchers: Watchers::new(runs.clone(), world.clone(), review),
             clock: wall,
             longest_wait: crate::retailer::actor::LONGEST_WAIT,
+            generations: Generations::default(),
         };
         let epoch = Arc::new(AtomicU64::new(1));
         let owned = epoch.clone();

@@ -16,6 +16,7 @@ use crate::state::topic::TopicState;
 use crate::state::words::Hue;
 
 mod agents;
+mod configuration;
 pub(crate) mod delete;
 mod destination_form;
 mod destinations;

@@ -23,6 +23,7 @@ use crate::route::{Route, Tab};
 use crate::state::format::{counted, short_id};
 use crate::state::words;
 
+mod compare;
 mod log;
 mod rejects;
 mod survey;
@@ -100,6 +101,9 @@ fn use_run_page(props: &Props) -> Html {
                 { draw!(log::RunLog { retailer: props.retailer, run: props.run, topic }) }
                 { draw!(Card { title: "History", children: html! { <>{ draw!(History { run: run.clone() }) }</> } }) }
             </div>
+            if run.state.is_over() {
+                { draw!(compare::Compare { run: run.clone() }) }
+            }
             { draw!(rejects::Rejects { retailer: props.retailer, run: props.run, rejected: run.progress.rejected, over: run.state.is_over() }) }
         </>
     }

@@ -122,9 +122,10 @@ async fn connect(place: &Place, path: &str, credential: Option<&str>) -> Result<
         Ok((socket, _)) => Ok(Line { socket }),
         Err(Error::Http(refused)) => {
             let body = refused.body().as_deref().unwrap_or_default();
-            let code = serde_json::from_slice::<serde_json::Value>(body).ok();
-            let code = code.as_ref().and_then(|problem| problem["code"].as_str()).unwrap_or_default();
-            Err(End::lost(format!("upgrade refused: {} {code}", refused.status().as_u16())))
+            let problem = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
+            let code = problem["code"].as_str().unwrap_or_default();
+            let why = format!("upgrade refused: {} {code}", refused.status().as_u16());
+            Err(End::Lost { why, wait: Duration::from_secs(problem["retry_after_s"].as_u64().unwrap_or(0)) })
         }
         Err(failure) => Err(told(&failure)),
     }

@@ -36,9 +36,14 @@ impl Reply {
     /// A file to save.
     #[must_use]
     pub fn file(media: &'static str, name: &str, body: Bytes) -> Self {
-        let mut reply = Self { body, media: Some(media), headers: HeaderMap::new() };
-        reply.set(CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
-        reply
+        Self { body, media: Some(media), headers: HeaderMap::new() }.to_save_as(name)
+    }
+
+    /// A browser saves it under this name instead of showing it.
+    #[must_use]
+    pub fn to_save_as(mut self, name: &str) -> Self {
+        self.set(CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
+        self
     }
 
     #[must_use]

@@ -34,22 +34,25 @@ pub(super) async fn totals(call: Call) -> Result<Reply, Problem> {
 }
 
 pub(super) async fn create(call: Call, spec: RetailerSpec) -> Result<Reply, Problem> {
-    let caller = call.caller()?;
-    if caller.scope.allow.is_some() {
+    let retailer = new_id(&call)?;
+    let request = Request::Create {
+        id: EntityId::Retailer,
+        draft: Draft::Retailer(spec),
+        author: call.caller()?.author(),
+        idempotency: call.idempotency()?,
+    };
+    let made = call.ask_entity(retailer, request).await?;
+    Ok(show(&made)?.at(&format!("/api/v1/retailers/{}", made.key().id)))
+}
+
+/// Of a retailer that the caller makes, if the caller may.
+pub(super) fn new_id(call: &Call) -> Result<RetailerId, Problem> {
+    if call.caller()?.scope.allow.is_some() {
         let detail =
             "you look after assigned retailers only, and would not see a new one; ask an administrator";
         return Err(Problem::new(ErrorCode::Forbidden, detail));
     }
-    let idempotency = call.idempotency()?;
-    let retailer = idempotency.as_deref().map_or_else(RetailerId::new, identifier_for);
-    let request = Request::Create {
-        id: EntityId::Retailer,
-        draft: Draft::Retailer(spec),
-        author: caller.author(),
-        idempotency,
-    };
-    let made = call.ask_entity(retailer, request).await?;
-    Ok(show(&made)?.at(&format!("/api/v1/retailers/{}", made.key().id)))
+    Ok(call.idempotency()?.as_deref().map_or_else(RetailerId::new, identifier_for))
 }
 
 pub(super) async fn get(call: Call) -> Result<Reply, Problem> {

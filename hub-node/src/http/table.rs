@@ -11,6 +11,7 @@ use messages::http::access::{
 use messages::http::admin::ActorList;
 use messages::http::agents::{AgentView, EnrolGrant, EnrolRequest, EnrolmentToken};
 use messages::http::cluster::ClusterView;
+use messages::http::configuration::{Configuration, ImportQuery, ImportReport};
 use messages::http::destinations::DestinationView;
 use messages::http::jobs::JobView;
 use messages::http::paging::ListQuery;
@@ -30,7 +31,9 @@ use super::config::{Agents, Destinations, Jobs, Kind, Stores};
 use super::health::Health;
 use super::route::Route;
 use super::runs::RunQuery;
-use super::{admin, agents, config, health, openapi, retailers, runs, schedule, session, setup, users};
+use super::{
+    admin, agents, config, configuration, health, openapi, retailers, runs, schedule, session, setup, users,
+};
 
 /// The table.
 #[must_use]
@@ -39,6 +42,7 @@ pub fn routes() -> Vec<Route> {
     table.extend(own_account());
     table.extend(user_routes());
     table.extend(retailer_routes());
+    table.extend(file_routes());
     table.extend(run_routes());
     table.extend(queue_routes());
     table.extend(stores::edge_routes());
@@ -216,6 +220,26 @@ fn retailer_routes() -> Vec<Route> {
         ["list jobs", "make a job", "one job", "change a job", "delete a job"],
     ));
     table
+}
+
+/// What is configured, as a file.
+fn file_routes() -> Vec<Route> {
+    const FILE: &str = "/api/v1/retailers/{retailer}/configuration";
+    vec![
+        Route::get(FILE, P::ConfigRead, "what is configured, as a file without secrets")
+            .answers::<Configuration>(200)
+            .by(configuration::export),
+        Route::post(FILE, P::RetailerWrite, "add to the retailer what a file has and it has not")
+            .takes::<Configuration>()
+            .query::<ImportQuery>()
+            .answers::<ImportReport>(200)
+            .by_body(configuration::import),
+        Route::post("/api/v1/configurations", P::RetailerWrite, "make a retailer of a file")
+            .takes::<Configuration>()
+            .answers::<ImportReport>(201)
+            .repeatable()
+            .by_body(configuration::create),
+    ]
 }
 
 /// The five routes of something that a retailer has.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actors::agent_conn::{AgentConn, AgentConnMsg, Arguments, OUTBOUND};
 use actors::ports::ConnAddr;
-use actors::retailer::request::Request;
+use actors::retailer::request::{Request, Response as Told};
 use actors::supervise::{ChildSpec, RestartPolicy};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -19,6 +19,7 @@ use warp::reply::Response;
 
 use super::Sockets;
 use super::pump::{self, Inbound};
+use super::turnstile::Turn;
 use super::upgrade::{Asked, Socket, refused};
 use crate::access::agent_token::{AgentProof, parse_credential};
 
@@ -28,16 +29,14 @@ const AT_ONCE_MS: u64 = 50;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn connect(sockets: Sockets, asked: Asked) -> Response {
-    match admit(&sockets, &asked.headers, asked.peer)
-        .await
-        .and_then(|proof| Ok((proof, asked.accept(MAX_FRAME)?)))
-    {
-        Ok((proof, accepted)) => {
+    let admitted = admit(&sockets, &asked.headers, asked.peer).await;
+    match admitted.and_then(|(visitor, turn)| Ok((visitor, turn, asked.accept(MAX_FRAME)?))) {
+        Ok((visitor, turn, accepted)) => {
             let (response, socket) = accepted.split();
             let tasks = sockets.tasks.clone();
             tasks.spawn(async move {
                 if let Some(socket) = socket.await {
-                    serve(sockets, proof, socket).await;
+                    serve(sockets, visitor, turn, socket).await;
                 }
             });
             response
@@ -46,16 +45,26 @@ pub(super) async fn connect(sockets: Sockets, asked: Asked) -> Response {
     }
 }
 
-/// Lets in whoever has the credential of an agent.
+/// An agent that has proved itself, and the number of the socket it opens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Visitor {
+    pub(super) proof: AgentProof,
+    generation: u64,
+}
+
+/// Lets in whoever has the credential of an agent, when it is its turn: until it is welcome, others wait.
 pub(super) async fn admit(
     sockets: &Sockets,
     headers: &HeaderMap,
     peer: Option<IpAddr>,
-) -> Result<AgentProof, Problem> {
+) -> Result<(Visitor, Turn), Problem> {
     if sockets.stop.is_cancelled() {
         return Err(ErrorCode::ShuttingDown.into());
     }
-    prove(sockets, headers, peer).await
+    // Whoever fails too often takes nobody's turn.
+    sockets.strangers.check(peer, headers)?;
+    let turn = sockets.turnstile.turn().await?;
+    Ok((prove(sockets, headers, peer).await?, turn))
 }
 
 /// Is this the credential of an agent? An address that fails too often is not listened to.
@@ -63,10 +72,10 @@ pub(super) async fn prove(
     sockets: &Sockets,
     headers: &HeaderMap,
     peer: Option<IpAddr>,
-) -> Result<AgentProof, Problem> {
+) -> Result<Visitor, Problem> {
     sockets.strangers.check(peer, headers)?;
     let outcome = match proof(headers) {
-        Ok(proof) => authenticate(sockets, proof).await.map(|()| proof),
+        Ok(proof) => authenticate(sockets, proof).await,
         Err(problem) => Err(problem),
     };
     if let Err(problem) = &outcome {
@@ -86,10 +95,14 @@ pub(super) fn proof(headers: &HeaderMap) -> Result<AgentProof, Problem> {
     })
 }
 
-async fn authenticate(sockets: &Sockets, proof: AgentProof) -> Result<(), Problem> {
+async fn authenticate(sockets: &Sockets, proof: AgentProof) -> Result<Visitor, Problem> {
     let request = Request::Authenticate { agent: proof.agent, credential: proof.hash };
     match sockets.router.ask(proof.retailer, request, PATIENCE).await {
-        Ok(_) => Ok(()),
+        Ok(Told::Known { generation }) => Ok(Visitor { proof, generation }),
+        Ok(_) => Err(Problem::new(
+            ErrorCode::Busy,
+            "the retailer is with a node of another release; come back soon",
+        )),
         // Whether a retailer exists is nobody's business who has no valid credential for it.
         Err(problem) if problem.code == ErrorCode::NotFound => {
             Err(Problem::new(ErrorCode::BadCredentials, "the agent is not known here; enrol it again"))
@@ -98,13 +111,20 @@ async fn authenticate(sockets: &Sockets, proof: AgentProof) -> Result<(), Proble
     }
 }
 
-async fn serve(sockets: Sockets, proof: AgentProof, socket: Socket) {
-    let conn = ConnId::new();
+async fn serve(sockets: Sockets, visitor: Visitor, turn: Turn, socket: Socket) {
+    let (proof, conn) = (visitor.proof, ConnId::new());
     let (to_socket, outbound) = mpsc::channel(OUTBOUND);
-    let Some(actor) = start(&sockets, proof, conn, to_socket).await else { return };
+    let Some(actor) = start(&sockets, visitor, conn, to_socket).await else { return };
     sockets.agents.put(conn, proof.retailer, actor.clone());
     tracing::debug!(agent = %proof.agent, retailer = %proof.retailer, %conn, "an agent's socket is open");
     let to_actor = actor.clone();
+    let mut turn = Some(turn);
+    let encode = move |frame| {
+        if matches!(frame, ToAgent::Welcome { .. } | ToAgent::Bye { .. }) {
+            drop(turn.take());
+        }
+        encode(frame)
+    };
     let pumping = pump::run(socket, outbound, encode, move |inbound| to_actor.cast(read(inbound)).is_ok());
     tokio::select! {
         () = pumping => {}
@@ -133,18 +153,11 @@ pub(super) async fn farewell(sockets: &Sockets, actor: &ActorRef<AgentConnMsg>) 
 
 pub(super) async fn start(
     sockets: &Sockets,
-    proof: AgentProof,
+    visitor: Visitor,
     conn: ConnId,
     outbound: mpsc::Sender<ToAgent>,
 ) -> Option<ActorRef<AgentConnMsg>> {
-    let AgentProof { retailer, agent, hash } = proof;
-    let generation = match sockets.store.next_generation(retailer, agent).await {
-        Ok(generation) => generation,
-        Err(error) => {
-            tracing::warn!(%agent, %error, "an agent's socket cannot be numbered; it comes back");
-            return None;
-        }
-    };
+    let Visitor { proof: AgentProof { retailer, agent, hash }, generation } = visitor;
     let addr = ConnAddr { node: sockets.boot, conn, agent, generation };
     let (router, store, feed) =
         (sockets.router.clone(), Arc::new(sockets.store.clone()), sockets.feed.clone());

@@ -31,7 +31,7 @@ pub(super) enum Inbound {
 pub(super) async fn run<T: Send + 'static>(
     mut socket: Socket,
     mut outbound: mpsc::Receiver<T>,
-    encode: impl Fn(T) -> Option<String> + Send,
+    mut encode: impl FnMut(T) -> Option<String> + Send,
     receive: impl Fn(Inbound) -> bool + Send,
 ) {
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);

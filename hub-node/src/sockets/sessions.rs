@@ -185,14 +185,15 @@ where
 }
 
 async fn open(sockets: &Sockets, sessions: &Sessions, asked: &Asked) -> Result<Response, Problem> {
-    let proof = agent::admit(sockets, &asked.headers, asked.peer).await?;
+    let (visitor, _turn) = agent::admit(sockets, &asked.headers, asked.peer).await?;
     if !sessions.has_room() {
         let detail = format!("{MOST_SESSIONS} sessions are open on this node already");
         return Err(Problem::new(ErrorCode::Busy, detail));
     }
     let conn = ConnId::new();
     let (to_agent, queue) = mpsc::channel(OUTBOUND);
-    let actor = agent::start(sockets, proof, conn, to_agent).await.ok_or(ErrorCode::Busy)?;
+    let proof = visitor.proof;
+    let actor = agent::start(sockets, visitor, conn, to_agent).await.ok_or(ErrorCode::Busy)?;
     sockets.agents.put(conn, proof.retailer, actor.clone());
     let name = SessionName::draw(sockets.boot);
     let session = Arc::new(Session::new(proof, actor, queue));
@@ -255,7 +256,7 @@ async fn find(
         return Ok(Arc::clone(session));
     }
     // A credential that this session has not seen, or a session that is not here: only an agent is told more.
-    let proof = agent::prove(sockets, &asked.headers, asked.peer).await?;
+    let proof = agent::prove(sockets, &asked.headers, asked.peer).await?.proof;
     match (held, name) {
         (Some(session), _) if belongs(&session, &proof) => {
             session.remember(proof.hash);

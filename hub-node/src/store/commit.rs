@@ -21,7 +21,7 @@ use messages::version::Epoch;
 use messages::{RetailerId, RunId, Timestamp, Version};
 use mongodb::ClientSession;
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::plan::{Action, Plan, Step, plan};
 use super::documents::value::{bytes, date, long};
@@ -33,6 +33,8 @@ use super::tenant::{Fence, Refusal, TenantDb};
 /// How long a commit is tried. Longer than a restart of the embedded server or an election takes, shorter than
 /// clients wait.
 const DEADLINE: Duration = WRITE;
+/// How long a commit waits until it may begin.
+const TURN: Duration = Duration::from_secs(8);
 /// For finding out, after the deadline, what has become of a commit.
 const INQUIRY: Duration = Duration::from_secs(2);
 
@@ -131,6 +133,10 @@ enum Verdict {
 
 impl Commit {
     pub(super) async fn carry_out(&self) -> Result<(), StoreError> {
+        // Its time is its own: cut off in the middle, it would keep its session at the server for a minute.
+        let Ok(_turn) = timeout(TURN, self.tenant.turn_to_commit()).await else {
+            return Err(StoreError::Unavailable(format!("more commits wait than are done in {TURN:?}")));
+        };
         let deadline = Instant::now() + DEADLINE;
         let mut waits = waits();
         let mut in_doubt = None;

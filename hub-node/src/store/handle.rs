@@ -27,6 +27,9 @@ const POOL: u32 = 64;
 /// Retailers loaded at once; each asks eight questions. When thousands of agents come back together, more at once would
 /// only make all of them late.
 const LOADS: usize = 8;
+/// Transactions at once. One that is begun holds a session at the server until it ends, also while its next statement waits
+/// for a connection: begun all at once, those of thousands of retailers would take them all.
+const COMMITS: usize = 32;
 /// Connections for leases alone: a storm of other work must not make a node lose what it owns.
 const VITAL_POOL: u32 = 4;
 /// A health check that takes longer is a failed one.
@@ -53,6 +56,12 @@ pub struct Store {
     /// Its connections are never waited for behind other work; see [`Store::vital`].
     vital: Client,
     loads: Arc<Semaphore>,
+    commits: Arc<Semaphore>,
+}
+
+/// For loads and for commits.
+fn turns() -> (Arc<Semaphore>, Arc<Semaphore>) {
+    (Arc::new(Semaphore::new(LOADS)), Arc::new(Semaphore::new(COMMITS)))
 }
 
 impl Store {
@@ -67,7 +76,8 @@ impl Store {
         let vital = connect(few)?;
         let client = connect(options)?;
         let database = client.database(database);
-        let store = Self { client, database, vital, loads: Arc::new(Semaphore::new(LOADS)) };
+        let (loads, commits) = turns();
+        let store = Self { client, database, vital, loads, commits };
         match timeout(SELECTION + PING, store.knock()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) if failure::is_passing(&error) => {
@@ -85,14 +95,20 @@ impl Store {
     #[must_use]
     pub fn vital(&self) -> Self {
         let (client, vital) = (self.vital.clone(), self.vital.clone());
-        let loads = Arc::new(Semaphore::new(LOADS));
-        Self { database: client.database(self.database.name()), client, vital, loads }
+        let (loads, commits) = turns();
+        Self { database: client.database(self.database.name()), client, vital, loads, commits }
     }
 
     /// A retailer's turn to be loaded, for as long as what is returned is kept.
     pub(super) async fn turn_to_load(&self) -> Option<SemaphorePermit<'_>> {
         // Nobody closes it.
         self.loads.acquire().await.ok()
+    }
+
+    /// A commit's turn, for as long as what is returned is kept.
+    pub(super) async fn turn_to_commit(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.commits.acquire().await.ok()
     }
 
     /// Does the database answer now?

@@ -11,7 +11,6 @@ use bson::doc;
 use messages::{RetailerId, Timestamp};
 
 use super::documents::Stored as _;
-use super::documents::generation::GenerationDoc;
 use super::documents::log::LogDoc;
 use super::documents::receipt::ReceiptDoc;
 use super::documents::reject::RejectDoc;
@@ -69,13 +68,9 @@ impl TenantDb {
         for collection in ingest::COLLECTIONS {
             self.clear_one(collection).await?;
         }
-        for collection in [
-            RunDoc::COLLECTION,
-            ReceiptDoc::COLLECTION,
-            LogDoc::COLLECTION,
-            RejectDoc::COLLECTION,
-            GenerationDoc::COLLECTION,
-        ] {
+        for collection in
+            [RunDoc::COLLECTION, ReceiptDoc::COLLECTION, LogDoc::COLLECTION, RejectDoc::COLLECTION]
+        {
             self.clear_one(collection).await?;
         }
         Ok(())

@@ -12,7 +12,6 @@ use super::documents::destination::DestinationDoc;
 use super::documents::fence::FenceDoc;
 use super::documents::job::JobDoc;
 use super::documents::receipt::{self, ReceiptDoc};
-use super::documents::retailer::RetailerDoc;
 use super::documents::run::RunDoc;
 use super::documents::shop::ShopDoc;
 use super::documents::value::{StoredId as _, Unreadable, count, date, long};
@@ -82,7 +81,7 @@ impl TenantDb {
     async fn load(&self, version: Version) -> Result<Image, StoreError> {
         let day_ago = date(Timestamp::now() - receipt::KEPT);
         let (retailer, shops, agents, destinations, jobs, open, recent, receipts) = tokio::try_join!(
-            self.find_one::<RetailerDoc>(doc! {}),
+            self.own_document(),
             self.all::<ShopDoc>(doc! {}),
             self.all::<AgentDoc>(doc! {}),
             self.all::<DestinationDoc>(doc! {}),
@@ -124,7 +123,7 @@ impl TenantDb {
 
     /// Is there such a retailer? What a deleted one has left for the sweep does not count.
     pub(super) async fn exists(&self) -> Result<bool, StoreError> {
-        Ok(self.find_one::<RetailerDoc>(doc! {}).await?.is_some())
+        Ok(self.own_document().await?.is_some())
     }
 
     /// A run of any age.

@@ -8,15 +8,15 @@ use bson::spec::BinarySubtype;
 use bson::{Bson, Document, doc};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use messages::RetailerId;
 use messages::permission::RetailerScope;
-use messages::{AgentId, RetailerId};
 use mongodb::ClientSession;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{ReadConcern, ReturnDocument};
 use tokio::sync::SemaphorePermit;
 
 use super::documents::fence::FenceDoc;
-use super::documents::generation::GenerationDoc;
+use super::documents::retailer::RetailerDoc;
 use super::documents::value::{StoredId as _, Unreadable};
 use super::documents::{Stored as _, TenantDocument};
 use super::failure;
@@ -130,6 +130,11 @@ impl TenantDb {
             async { find.await }
         })
         .await
+    }
+
+    /// The retailer's own document. By its identifier: for its owner alone the server would look through all retailers.
+    pub(super) async fn own_document(&self) -> Result<Option<RetailerDoc>, StoreError> {
+        self.find_one(doc! { "_id": self.retailer.stored() }).await
     }
 
     pub(super) async fn count<T: TenantDocument>(&self, wanted: Document) -> Result<u64, StoreError> {
@@ -277,6 +282,10 @@ impl TenantDb {
         self.store.turn_to_load().await
     }
 
+    pub(super) async fn turn_to_commit(&self) -> Option<SemaphorePermit<'_>> {
+        self.store.turn_to_commit().await
+    }
+
     /// Changes the fence if it is as `wanted`; answers with what it is then. With `make`, it is made if absent.
     pub(super) async fn move_fence(
         &self,
@@ -295,20 +304,6 @@ impl TenantDb {
             Some(session) => action.session(session).await,
             None => action.await,
         }
-    }
-
-    /// Counts a socket of an agent.
-    pub(super) async fn draw_generation(&self, agent: AgentId) -> Result<GenerationDoc, Error> {
-        let wanted = self.filter(doc! { "_id": agent.stored() });
-        let change = doc! { "$inc": { "generation": 1_i64 }, "$setOnInsert": { "sv": GenerationDoc::SHAPE } };
-        let generations = self.store.tenants::<GenerationDoc>(&KEY);
-        let drawn = generations
-            .find_one_and_update(wanted, change)
-            .upsert(true)
-            .return_document(ReturnDocument::After);
-        drawn.await?.ok_or_else(|| {
-            ErrorKind::Custom(std::sync::Arc::new("an upsert answered with no document".to_owned())).into()
-        })
     }
 
     fn fences(&self, of: Fence) -> mongodb::Collection<FenceDoc> {

@@ -1,4 +1,7 @@
-// A job that runs by itself, what waits for an agent that is away, and the places beside SFTP that items may go to.
+// A job that runs by itself, what waits for an agent that is away, the places beside SFTP that items may go to; and all
+// of that carried to other retailers as a file.
+
+import { readFile } from 'node:fs/promises';
 
 import { accessible, assert, at, call, given, launch, live, open, PASSWORD, say, signIn } from './console.mjs';
 
@@ -109,6 +112,60 @@ async function whatWaits(page, url) {
   assert(true, 'both are cancelled, and nothing waits');
 }
 
+/** All of it goes out as a file, into a copy, and where something is missing. */
+async function elsewhere(page, url) {
+  await page.goto(url);
+  const saving = page.waitForEvent('download');
+  await at(page, 'configuration-save').click();
+  const file = await saving;
+  assert(file.suggestedFilename() === 'freshmart.json', 'the file is called as its retailer');
+  const path = await file.path();
+  const text = await readFile(path, 'utf8');
+  assert(text.includes('Nightly prices') && !text.includes('shpat_0123456789'), 'it has the jobs, and no secrets');
+
+  await at(page, 'configuration-copy').click();
+  await at(page, 'form-dialog').waitFor();
+  assert((await at(page, 'retailer-code').inputValue()) === 'freshmart-copy', 'another code is proposed');
+  await accessible(page, 'the dialog of a copy');
+  await at(page, 'retailer-code').fill('freshmart');
+  await at(page, 'form-submit').click();
+  await fault(page, /is in use/i);
+  await at(page, 'retailer-code').fill('freshmart-2');
+  await at(page, 'form-submit').click();
+  await page.getByRole('heading', { name: 'FreshMart copy' }).waitFor();
+  await at(page, 'tab-jobs').click();
+  await at(page, 'job-row').nth(1).waitFor();
+  assert((await at(page, 'job-row').first().innerText()).includes('Disabled'), 'the copy has the jobs, and none is at work');
+
+  await at(page, 'job-row').filter({ hasText: 'Stock' }).getByRole('button', { name: /delete/i }).click();
+  await at(page, 'confirm-action').click();
+  await at(page, 'job-row').nth(1).waitFor({ state: 'detached' });
+  await at(page, 'tab-overview').click();
+  await at(page, 'configuration-import').click();
+  await at(page, 'import-file').setInputFiles({ name: 'x.json', mimeType: 'application/json', buffer: Buffer.from('{ no') });
+  await at(page, 'import-dialog').getByText(/no JSON/).waitFor();
+  await at(page, 'import-file').setInputFiles(path);
+  const outlook = at(page, 'import-outlook').locator('tr');
+  await outlook.filter({ hasText: 'Stock' }).filter({ hasText: 'Is added' }).waitFor();
+  await outlook.filter({ hasText: 'Nightly prices' }).filter({ hasText: 'Is there' }).waitFor();
+  await accessible(page, 'what an import would do');
+  await at(page, 'import-confirm').click();
+  await at(page, 'import-dialog').waitFor({ state: 'detached' });
+  await at(page, 'tab-jobs').click();
+  await at(page, 'job-row').filter({ hasText: 'Stock' }).waitFor();
+  assert(true, 'what was missing is there again');
+
+  await page.goto(`${hub}/retailers`);
+  await at(page, 'new-retailer').first().click();
+  await at(page, 'retailer-file').setInputFiles(path);
+  await at(page, 'retailer-code').fill('freshmart-3');
+  await at(page, 'form-submit').click();
+  await page.getByRole('heading', { name: 'FreshMart', exact: true }).waitFor();
+  await at(page, 'tab-destinations').click();
+  await at(page, 'destination-row').nth(2).waitFor();
+  assert(true, 'a retailer is made of the file');
+}
+
 const browser = await launch();
 let page;
 try {
@@ -124,6 +181,9 @@ try {
         await live(page);
         await accessible(page, `${tab} on a phone in the dark`);
       }
+      await page.goto(url);
+      await at(page, 'configuration-save').waitFor();
+      await accessible(page, 'the overview on a phone in the dark');
       await page.goto(`${url}/jobs`);
       await at(page, 'new-job').first().click();
       await page.getByRole('radio', { name: 'At set times' }).check();
@@ -133,6 +193,7 @@ try {
       await platforms(page);
       await byItself(page);
       await whatWaits(page, url);
+      await elsewhere(page, url);
     }
     assert(page.faults.length === 0, `no fault in the page's console ${page.faults.join(' | ')}`);
     await page.context().close();

@@ -6,6 +6,7 @@ mod agent;
 mod api;
 mod browser;
 mod cluster;
+mod configuration;
 mod crash;
 mod csv_file;
 mod edge;

@@ -14,3 +14,4 @@ mod ownership;
 mod process;
 mod reads;
 mod round_trip;
+mod scans;

@@ -9,6 +9,7 @@ use messages::live::{Entity, Topic};
 use messages::{ErrorCode, Problem, RetailerId, RunId, Version};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::super::configuration::configuration;
 use super::super::decide;
 use super::super::lists::{Row, check_state, page, sort_field};
 use super::super::request::{ListOf, Request, Response, Watched};
@@ -43,9 +44,14 @@ pub(super) fn answer(state: &State, asked: Asked) {
                 .ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("there is no such {}", id.kind())))
         }
         Request::List { of, query } => list(state, of, &query).map(Response::Page),
+        Request::Configuration => configuration(&state.documents)
+            .map(|all| Response::Configuration(Box::new(all)))
+            .ok_or_else(|| ErrorCode::NotFound.into()),
         Request::Queue(query) => Ok(Response::Page(queue(state, &query))),
         Request::Authenticate { agent, credential } => {
-            decide::authenticate(&state.documents, agent, credential).map(|()| Response::Done)
+            let generation = || state.tools.generations.next(state.epoch);
+            decide::authenticate(&state.documents, agent, credential)
+                .map(|()| Response::Known { generation: generation() })
         }
         Request::Watch { topic, since } => match watched(state, topic, since) {
             Ready::Now(watched) => watched.map(Response::Watched),

@@ -240,7 +240,7 @@ fn check(state: &State, id: EntityId, draft: &Draft) -> Result<(), Problem> {
             taken(state.agents.values().find(other).is_some(), "name", &spec.name)?;
             store_exists(state, spec)
         }
-        Draft::Destination { name, config, credentials, .. } => {
+        Draft::Destination { name, config, credentials, enabled } => {
             let other =
                 |x: &&std::sync::Arc<Destination>| EntityId::Destination(x.id) != id && same(&x.name, name);
             taken(state.destinations.values().find(other).is_some(), "name", name)?;
@@ -248,7 +248,8 @@ fn check(state: &State, id: EntityId, draft: &Draft) -> Result<(), Problem> {
                 EntityId::Destination(id) => state.destinations.get(&id).and_then(|x| x.credentials.as_ref()),
                 _ => None,
             };
-            if config.needs_credentials() && credentials.is_none() && stored.is_none() {
+            // One that is disabled may wait for them.
+            if *enabled && config.needs_credentials() && credentials.is_none() && stored.is_none() {
                 let detail = format!("this kind of destination needs {}", config.wanted_credentials());
                 return Err(field("credentials", &detail));
             }
@@ -267,7 +268,7 @@ fn check(state: &State, id: EntityId, draft: &Draft) -> Result<(), Problem> {
     }
 }
 
-fn same(a: &str, b: &str) -> bool {
+pub(super) fn same(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
 

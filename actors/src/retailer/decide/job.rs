@@ -65,6 +65,8 @@ pub(super) fn credentials(
     }
     let missing = |detail: &str| field("source_credentials", detail);
     match old.filter(|old| old.source_credentials.is_some()) {
+        // One that is disabled may wait for them.
+        None if !spec.enabled => Ok(None),
         None => Err(missing(&format!("this source needs {}", spec.source.wanted_credentials()))),
         Some(old) if spec.source.keeps_credentials_of(&old.spec.source) => Ok(old.source_credentials.clone()),
         Some(_) => {

@@ -3,6 +3,7 @@
 mod agents;
 mod approval;
 mod config;
+mod import;
 mod keys;
 mod runs;
 mod schedule;

@@ -1,18 +1,24 @@
 //! The form of a retailer, new or known.
 
+use std::rc::Rc;
+
 use messages::http::retailers::{RetailerView, most_runs};
+use serde_json::Value;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
+use super::configuration::{MOST_BYTES, MakeDialog};
 use super::delete::{DeleteDialog, Doomed};
 use crate::api::browser;
 use crate::api::resource::Retailer;
 use crate::components::button::{Button, Tone};
 use crate::components::field::{CheckField, TextField};
+use crate::components::file_field::FileField;
 use crate::components::form_dialog::FormDialog;
 use crate::components::icon::Icon;
 use crate::hooks::{json, use_save};
 use crate::route::Route;
+use crate::state::configuration;
 use crate::state::draft::{self, timing::windows_text};
 use crate::state::form::FormValues;
 
@@ -43,6 +49,8 @@ part!(pub RetailerForm(Props) kept by use_retailer_form);
 fn use_retailer_form(props: &Props) -> Html {
     let save = use_save::<Retailer>(None, props.existing.clone(), props.on_done.clone());
     let deleting = use_state_eq(|| false);
+    // What was read of an exported retailer that the new one is to be made of.
+    let file = use_state_eq(|| None::<Result<Rc<Value>, String>>);
     let navigator = use_navigator();
     let spec = props.existing.as_ref().map(|view| view.spec.clone());
     let value = |f: fn(&messages::http::retailers::RetailerSpec) -> &String| {
@@ -64,6 +72,19 @@ fn use_retailer_form(props: &Props) -> Html {
             { draw!(DeleteDialog { doomed: Doomed::new::<Retailer>(None, &view), on_done, on_close: props.on_close.clone(), consequence: "Its stores, agents, destinations, jobs and the history of its runs go with it. This cannot be undone." }) }
         };
     }
+    if let Some(Ok(template)) = &*file {
+        let own = |field: &str| template["retailer"][field].as_str().unwrap_or_default().to_owned();
+        return html! {
+            { draw!(MakeDialog { template: template.clone(), name: own("name"), code: own("code"), on_close: props.on_close.clone() }) }
+        };
+    }
+    let fault = file.as_ref().and_then(|read| read.as_ref().err().cloned()).map(AttrValue::from);
+    let on_read = {
+        let file = file.setter();
+        Callback::from(move |text: Result<String, String>| {
+            file.set(Some(text.and_then(|text| configuration::read(&text)).map(Rc::new)));
+        })
+    };
     let delete = Callback::from(move |()| deleting.set(true));
     let (title, action) = if props.existing.is_some() {
         ("Edit retailer", "Save")
@@ -85,7 +106,9 @@ fn use_retailer_form(props: &Props) -> Html {
                 { draw!(CheckField { name: "enabled", label: "Enabled", checked: spec.as_ref().is_none_or(|s| s.enabled), hint: "While disabled, no run starts." }) }
                 <datalist id="zones">{ for ZONES.map(|zone| html! { <option value={zone} /> }) }</datalist>
                 <datalist id="currencies">{ for CURRENCIES.map(|currency| html! { <option value={currency} /> }) }</datalist>
-                if props.existing.is_some() {
+                if props.existing.is_none() {
+                    { draw!(FileField { label: "Or of a file that was saved from another retailer", accept: ".json,application/json", most_bytes: MOST_BYTES, on_read, fault, testid: "retailer-file" }) }
+                } else {
                     <div class="danger-zone">
                         <span>{ "Deleting takes everything with it." }</span>
                         { draw!(Button { label: "Delete retailer", icon: Icon::Trash, tone: Tone::Danger, small: true, onclick: delete }) }

@@ -6,6 +6,7 @@ use messages::run::{Presence, RunState};
 use yew::prelude::*;
 
 use super::TabProps;
+use super::configuration::Files;
 use super::jobs::RunButton;
 use super::stores::tiles;
 use crate::components::badge::Badge;
@@ -59,6 +60,9 @@ fn use_overview(props: &TabProps) -> Html {
                 { draw!(Card { title: "Latest runs", children: html! { <>{ draw!(Empty { icon: Icon::Play, title: "No run yet", detail: "Runs appear here as they happen." }) }</> } }) }
             }
             { about(props) }
+            if let Some(retailer) = props.topic.retailer().filter(|_| config) {
+                { draw!(Files { id: props.id, code: retailer.spec.code.clone(), name: retailer.spec.name.clone() }) }
+            }
         </>
     }
 }

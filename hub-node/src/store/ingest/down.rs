@@ -11,7 +11,6 @@ use messages::http::articles::{ArticleQuery, ArticleSort, ArticleState, ArticleV
 use messages::http::paging::{ListQuery, Page};
 use messages::{EdgeId, ErrorCode, Problem, StoreId};
 
-use super::super::documents::retailer::RetailerDoc;
 use super::super::documents::shop::ShopDoc;
 use super::super::documents::value::{StoredId as _, long};
 use super::super::reads::cursor::{cut, decode, encode};
@@ -126,7 +125,7 @@ impl TenantDb {
     }
 
     async fn currency(&self) -> Result<Currency, Problem> {
-        let found = self.find_one::<RetailerDoc>(doc! {}).await?;
+        let found = self.own_document().await?;
         let retailer = found.ok_or_else(|| Problem::new(ErrorCode::NotFound, "there is no such retailer"))?;
         retailer.currency.parse().map_err(|error: messages::edge::money::InvalidCurrency| {
             Problem::new(ErrorCode::Internal, error.to_string())

@@ -17,6 +17,7 @@ use crate::host::{Addresses, Host};
 use crate::observe::Register;
 use crate::ports::{ConnAddr, Downlink, LiveFeed, Publication, StoreError, TenantStore};
 use crate::retailer::actor::Tools;
+use crate::retailer::presence::Generations;
 use crate::retailer::request::{Draft, Request, Router as _};
 use crate::run::watchers::Watchers;
 use crate::supervise::{SupervisorArgs, SupervisorHandle};
@@ -190,6 +191,7 @@ async fn five_hundred_retailers_run_every_slot_of_a_week_once_in_flat_memory() {
         clock: wall,
         // Nobody sets this clock.
         longest_wait: Duration::from_secs(6 * 3_600),
+        generations: Generations::default(),
     };
     let ownership = Arc::new(|_| Some(Epoch(1)));
     let host = Arc::new(Host::new(retailers.clone(), Addresses::default(), ownership, tools));
