@@ -1,3 +1,5 @@
+//! Rounds that are added up in whatever groups come to the same; and when it is time to write them.
+
 use messages::edge::{Currency, Quantity};
 use messages::http::reports::Day;
 use messages::{StoreId, Timestamp};
