@@ -17,6 +17,8 @@ pub const POINTS: &[&str] = &[
     "retailer.report",
     "ingest.before_commit",
     "ingest.after_commit",
+    "ingest.before_fold",
+    "ingest.after_fold",
     "job_run.tick",
     "agent_conn.frame",
     "live_conn.frame",

@@ -10,7 +10,10 @@
 //! edges, letters   pure: places and their credentials; deciding on what was set aside
 //! catalogue     pure: articles → what is different, and its number in what comes down
 //! follow, orders   pure: where a device stands in that; corrections of stock, each for one device
-//! work, down    one round: look, decide on all that waits, commit
+//! round         one round: look, decide on all that waits, commit
+//! work, down    pure: what each request of it comes to
+//! pending       pure: what is settled and not in the sums yet, and when it has to be
+//! folding       writes that into the sums
 //! pulse, show   who is heard of, and what consoles are told of the ledger
 //! actor, host   `Ingest`, one actor for each retailer, found and started like the retailer's own
 //! ```
@@ -24,15 +27,18 @@ mod catalogue;
 mod down;
 mod edges;
 mod event;
+mod folding;
 mod follow;
 pub mod host;
 mod letters;
 pub mod local;
 pub mod model;
 mod orders;
+pub mod pending;
 mod plan;
 mod pulse;
 pub mod request;
+mod round;
 mod show;
 mod work;
 

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Image, Run, Sealed, SecretOf, Write};
 use crate::ingest::model::{Changes, Known, Ledger, Wanted};
+use crate::ingest::pending::Fold;
 
 /// Why the store did not do what it was asked to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -127,6 +128,15 @@ pub trait LedgerStore: Send + Sync + 'static {
         epoch: Epoch,
         expected: Version,
         changes: Arc<Changes>,
+    ) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Adds what some rounds have added to the sums, and forgets their journal, in one transaction as above.
+    fn fold(
+        &self,
+        retailer: RetailerId,
+        epoch: Epoch,
+        expected: Version,
+        fold: Arc<Fold>,
     ) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 

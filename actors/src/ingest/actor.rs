@@ -14,10 +14,12 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::folding::{self, Folding};
 use super::model::{Edge, Feed, Follower};
+use super::pending::JournalEntry;
 use super::request::{EdgeReply, EdgeRequest};
+use super::round::{Cursors, Done, Round, Trust, carry_out, remember};
 use super::show::{self, Shown};
-use super::work::{Done, Round, carry_out};
 use crate::clock;
 use crate::failpoint;
 use crate::observe::Observable;
@@ -62,6 +64,10 @@ pub struct Asked {
 pub enum IngestMsg {
     Ask(Box<Asked>),
     Settled(Box<Outcome>),
+    /// A fold has ended.
+    Folded(Result<(), StoreError>),
+    /// Is it time to write the sums?
+    Fold,
     /// Is anybody silent?
     Look,
     /// Consoles were told of the ledger a while ago.
@@ -86,12 +92,18 @@ pub struct State {
     pub(super) retailer: RetailerId,
     pub(super) epoch: Epoch,
     pub(super) tools: Tools,
+    /// Of the latest commit, of a round or a fold.
     pub(super) version: Version,
+    /// Of the latest round: folds change nothing that anybody is shown.
+    pub(super) told: Version,
     pub(super) edges: Arc<BTreeMap<EdgeId, Edge>>,
     pub(super) shown: Shown,
+    pub(super) folding: Folding,
     feed: Option<Feed>,
     followers: Arc<BTreeMap<EdgeId, Follower>>,
-    queue: VecDeque<Asked>,
+    cursors: Arc<Cursors>,
+    trust: Trust,
+    pub(super) queue: VecDeque<Asked>,
     working: Option<Vec<Asked>>,
     /// So many of the queue's first entries are carried out one by one, to find the one that cannot be.
     alone: usize,
@@ -115,15 +127,19 @@ impl Actor for Ingest {
             opened => opened?,
         };
         me.send_interval(show::LOOK_EVERY, || IngestMsg::Look);
-        Ok(State {
+        let mut state = State {
             shown: Shown::new((tools.clock)(), ledger.letters),
+            folding: Folding::new(ledger.journal),
             retailer,
             epoch,
             tools,
             version: ledger.version,
+            told: ledger.version,
             edges: Arc::new(ledger.edges),
             feed: ledger.feed,
             followers: Arc::new(ledger.followers),
+            cursors: Arc::default(),
+            trust: if ledger.remembers_singly { Trust::Nobody } else { Trust::Numbers },
             queue: VecDeque::new(),
             working: None,
             alone: 0,
@@ -131,7 +147,9 @@ impl Actor for Ingest {
             events: 0,
             set_aside: 0,
             largest: 0,
-        })
+        };
+        folding::wake(&me, &mut state);
+        Ok(state)
     }
 
     async fn handle(
@@ -144,11 +162,16 @@ impl Actor for Ingest {
             IngestMsg::Ask(asked) => match show::at_once(&me, state, &asked.request) {
                 Some(answer) => show::reply(*asked, answer),
                 None => {
-                    state.queue.push_back(*asked);
+                    match &*asked.request {
+                        EdgeRequest::Fold => state.folding.wait(*asked),
+                        _ => state.queue.push_back(*asked),
+                    }
                     begin(&me, state);
                 }
             },
             IngestMsg::Settled(outcome) => return settle(&me, state, *outcome),
+            IngestMsg::Folded(result) => return folding::ended(&me, state, result),
+            IngestMsg::Fold => folding::woken(&me, state),
             IngestMsg::Look => show::look(&me, state),
             IngestMsg::Rested => show::rested(&me, state),
             IngestMsg::Observe(reply) => drop(reply.send(snapshot(state))),
@@ -158,17 +181,19 @@ impl Actor for Ingest {
 }
 
 fn snapshot(state: &State) -> Value {
+    let (unfolded, folds) = state.folding.counts();
     json!({
         "retailer": state.retailer, "epoch": state.epoch, "version": state.version, "edges": state.edges.len(),
         "waiting": state.queue.len(), "working": state.working.as_ref().map_or(0, Vec::len),
         "head": state.feed.as_ref().map(|feed| feed.head), "followers": state.followers.len(),
+        "unfolded": unfolded, "folds": folds,
         "rounds": state.rounds, "events": state.events, "set_aside": state.set_aside, "largest_round": state.largest,
     })
 }
 
-/// Starts a round with what waits, unless one is under way.
-fn begin(me: &ActorRef<IngestMsg>, state: &mut State) {
-    if state.working.is_some() {
+/// Starts a round with what waits, unless one is under way or the sums come first.
+pub(super) fn begin(me: &ActorRef<IngestMsg>, state: &mut State) {
+    if state.working.is_some() || state.folding.is_working() || folding::first(me, state) {
         return;
     }
     let working = gather(state);
@@ -183,6 +208,8 @@ fn begin(me: &ActorRef<IngestMsg>, state: &mut State) {
         edges: state.edges.clone(),
         feed: state.feed.clone(),
         followers: state.followers.clone(),
+        cursors: state.cursors.clone(),
+        trust: state.trust,
         requests: working.iter().map(|asked| asked.request.clone()).collect(),
         now: (state.tools.clock)(),
     };
@@ -228,7 +255,7 @@ fn gather(state: &mut State) -> Vec<Asked> {
     round
 }
 
-fn refuse(asked: Asked, problem: Problem) {
+pub(super) fn refuse(asked: Asked, problem: Problem) {
     show::reply(asked, Err(problem));
 }
 
@@ -241,9 +268,13 @@ fn settle(me: &ActorRef<IngestMsg>, state: &mut State, outcome: Outcome) -> Resu
             state.rounds += 1;
             state.events += done.events;
             state.set_aside += done.set_aside;
-            state.version = done.version;
+            state.folding.add(JournalEntry { round: done.version, additions: done.added });
+            if done.version != state.version {
+                (state.version, state.told) = (done.version, done.version);
+            }
             state.edges = done.edges;
             state.followers = done.followers;
+            remember(&mut state.cursors, done.cursors);
             if state.feed != done.feed {
                 state.feed = done.feed;
                 state.tools.bell.ring(state.retailer);
@@ -261,7 +292,16 @@ fn settle(me: &ActorRef<IngestMsg>, state: &mut State, outcome: Outcome) -> Resu
         Err(error) => return give_up(me, state, working, error),
     }
     begin(me, state);
+    folding::wake(me, state);
     Ok(())
+}
+
+/// Another node owns the retailer.
+pub(super) fn fenced(me: &ActorRef<IngestMsg>, state: &mut State, working: Vec<Asked>) {
+    for asked in working.into_iter().chain(std::mem::take(&mut state.queue)).chain(state.folding.leave()) {
+        refuse(asked, ErrorCode::NotOwner.into());
+    }
+    me.stop(Some("fenced: another node owns the retailer".into()));
 }
 
 /// Nothing of the round counts, or nobody knows whether it does.
@@ -293,10 +333,7 @@ fn give_up(
             }
         }
         StoreError::Fenced => {
-            for asked in working.into_iter().chain(std::mem::take(&mut state.queue)) {
-                refuse(asked, ErrorCode::NotOwner.into());
-            }
-            me.stop(Some("fenced: another node owns the retailer".into()));
+            fenced(me, state, working);
             return Ok(());
         }
         // What the store has is not known: start again from what it says.

@@ -75,7 +75,7 @@ impl Desk {
         self.changes.slots.entry(key).or_default().add_sale(record, sign);
         for line in &record.sale.lines {
             let key = ArticleKey { store, day: record.slot.day, sku: line.sku.clone(), currency };
-            let sums = self.changes.articles.entry(key).or_default();
+            let sums = self.changes.added.articles.entry(key).or_default();
             sums.name.clone_from(&line.name);
             sums.unit.clone_from(&line.unit);
             sums.quantity += sign * line.quantity.get();
@@ -160,9 +160,8 @@ impl Desk {
         let at = source.occurred_at;
         for movement in adjustment.movements {
             let first = StockMove { before: movement.on_hand - movement.delta, delta: Quantity::ZERO, at };
-            let moved = self.changes.stock.entry((source.origin.store, movement.sku)).or_insert(first);
-            moved.delta = moved.delta + movement.delta;
-            moved.at = moved.at.max(at);
+            let moved = self.changes.added.stock.entry((source.origin.store, movement.sku)).or_insert(first);
+            moved.add(StockMove { delta: movement.delta, ..first });
         }
     }
 

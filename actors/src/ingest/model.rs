@@ -14,6 +14,7 @@ use messages::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::pending::{Additions, JournalEntry};
 use super::request::Device;
 use crate::domain::{EnrolToken, SecretHash};
 
@@ -121,6 +122,14 @@ pub struct StockMove {
     pub at: Timestamp,
 }
 
+impl StockMove {
+    /// `later` has come after this.
+    pub fn add(&mut self, later: Self) {
+        self.delta = self.delta + later.delta;
+        self.at = self.at.max(later.at);
+    }
+}
+
 /// Which sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SlotKey {
@@ -138,7 +147,7 @@ pub struct ArticleKey {
 }
 
 /// A currency that sorts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CurrencyKey([u8; 3]);
 
 impl From<Currency> for CurrencyKey {
@@ -212,6 +221,18 @@ pub struct ArticleSums {
     pub net: i64,
     pub tax: i64,
     pub total: i64,
+}
+
+impl ArticleSums {
+    /// `later` has come after this: its words count.
+    pub fn add(&mut self, later: Self) {
+        self.name = later.name;
+        self.unit = later.unit;
+        self.quantity += later.quantity;
+        self.net += later.net;
+        self.tax += later.tax;
+        self.total += later.total;
+    }
 }
 
 /// An event that was set aside.
@@ -361,6 +382,10 @@ pub struct Ledger {
     pub followers: BTreeMap<EdgeId, Follower>,
     /// Dead letters that nobody has decided on.
     pub letters: u64,
+    /// What is not in the sums yet, in the order of the rounds.
+    pub journal: Vec<JournalEntry>,
+    /// Events are remembered that an earlier build has settled, of which the store would not notice that they come again.
+    pub remembers_singly: bool,
 }
 
 /// What a round has to know before it decides.
@@ -414,9 +439,9 @@ pub struct Changes {
     pub marks: BTreeMap<TransactionId, SaleMark>,
     pub payments: Vec<PaymentRecord>,
     pub voids: Vec<VoidRecord>,
-    pub stock: BTreeMap<(StoreId, String), StockMove>,
     pub slots: BTreeMap<SlotKey, SlotSums>,
-    pub articles: BTreeMap<ArticleKey, ArticleSums>,
+    /// Written down beside the rest, to be in the sums later.
+    pub added: Additions,
     pub feed: Option<Feed>,
     pub catalogue: BTreeMap<String, Article>,
     pub followers: BTreeMap<EdgeId, Follower>,

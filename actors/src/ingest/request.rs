@@ -60,6 +60,8 @@ pub enum EdgeRequest {
     Correct { order: Correct, author: Author },
     /// Where does this device go on with what comes down? Answer: [`EdgeReply::Followed`].
     Follow(Following),
+    /// Have all that was acknowledged in the sums, for somebody who is about to read them. Answer: [`EdgeReply::Done`].
+    Fold,
 }
 
 impl EdgeRequest {

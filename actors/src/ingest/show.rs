@@ -49,7 +49,7 @@ impl Shown {
 }
 
 fn mark(state: &State) -> LedgerMark {
-    LedgerMark { epoch: state.epoch, version: state.version, pulse: state.shown.changes }
+    LedgerMark { epoch: state.epoch, version: state.told, pulse: state.shown.changes }
 }
 
 /// The answer to what needs no round.
@@ -68,6 +68,7 @@ pub(super) fn at_once(
             })
         }
         EdgeRequest::Heard => Ok(EdgeReply::Heard(state.shown.pulses.told(&state.edges, now))),
+        EdgeRequest::Fold if state.folding.is_done() => Ok(EdgeReply::Done),
         EdgeRequest::Mark => Ok(EdgeReply::Mark(mark(state))),
         _ => return None,
     })

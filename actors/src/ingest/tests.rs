@@ -2,6 +2,7 @@
 
 mod down;
 mod faults;
+mod folding;
 mod ledger;
 mod rounds;
 mod samples;

@@ -1,145 +1,21 @@
-//! One round: everything that waits is looked up together, decided on in order, and committed at once.
+//! What each request of a round comes to, one after the other, each seeing what those before it have changed. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use messages::edge::event::{AdjustmentReason, Fact, Sale};
 use messages::edge::ingest::{EventError, IngestAnswer};
 use messages::http::dead_letters::LetterState;
-use messages::version::Epoch;
 use messages::{EdgeId, ErrorCode, EventId, Problem, RetailerId, Timestamp, Version};
 
 use super::apply::{Desk, Source, apply, withheld};
 use super::catalogue::Catalogue;
 use super::event::{self, SetAside};
-use super::model::{Cursor, Edge, Feed, Follower, Known, Origin, Settled, Wanted};
+use super::model::{Cursor, Edge, Follower, Origin, Settled};
 use super::plan::{Plan, plan};
-use super::request::{EdgeReply, EdgeRequest, LetterAct, Parcel, Sent};
-use super::{down, edges, letters, local};
+use super::request::{EdgeReply, EdgeRequest, LetterAct, Parcel};
+use super::round::Read;
+use super::{edges, letters, local};
 use crate::domain::EnrolToken;
-use crate::ports::{LedgerStore, StoreError};
-
-/// What an actor hands to the task that does the work.
-pub(super) struct Round {
-    pub(super) retailer: RetailerId,
-    pub(super) epoch: Epoch,
-    /// Of the latest commit.
-    pub(super) version: Version,
-    pub(super) edges: Arc<BTreeMap<EdgeId, Edge>>,
-    pub(super) feed: Option<Feed>,
-    pub(super) followers: Arc<BTreeMap<EdgeId, Follower>>,
-    pub(super) requests: Vec<Arc<EdgeRequest>>,
-    pub(super) now: Timestamp,
-}
-
-/// What has come of it.
-pub(super) struct Done {
-    /// One a request.
-    pub(super) answers: Vec<Result<EdgeReply, Problem>>,
-    pub(super) version: Version,
-    pub(super) edges: Arc<BTreeMap<EdgeId, Edge>>,
-    pub(super) feed: Option<Feed>,
-    pub(super) followers: Arc<BTreeMap<EdgeId, Follower>>,
-    /// Events that were settled.
-    pub(super) events: u64,
-    pub(super) set_aside: u64,
-    /// Dead letters that wait for somebody now, less those that did before.
-    pub(super) letters: i64,
-}
-
-type Read = Result<Fact, SetAside>;
-
-pub(super) async fn carry_out(store: &dyn LedgerStore, round: Round) -> Result<Done, StoreError> {
-    let Round { retailer, epoch, version, edges, feed, followers, requests, now } = round;
-    let mut wanted = Wanted::default();
-    for request in &requests {
-        if let EdgeRequest::Letter { event, .. } = &**request {
-            wanted.letters.insert(*event);
-        }
-        down::wanted_first(request, &mut wanted);
-    }
-    let first = look(store, retailer, std::mem::take(&mut wanted)).await?;
-    let mut read: Vec<Vec<Read>> =
-        requests.iter().map(|request| read_all(request, &first, &edges, &mut wanted)).collect();
-    let mut known = look(store, retailer, wanted).await?;
-    let mut articles = std::mem::take(&mut known.catalogue);
-    articles.extend(first.catalogue);
-    known.orders.extend(first.orders);
-    known.letters = first.letters;
-    let catalogue = Catalogue::new(feed, articles, known.zones.keys().copied());
-    let desk = Desk { known, ..Desk::default() };
-    let mut table = Table { desk, retailer, edges, catalogue, followers, now, letters: 0 };
-    let answers = requests
-        .iter()
-        .zip(&mut read)
-        .map(|(request, read)| table.decide(request, std::mem::take(read)))
-        .collect();
-    let (changes, letters) = (table.desk.changes, table.letters);
-    let (events, set_aside) = (changes.settled.len() as u64, changes.letters.len() as u64);
-    let next = if changes.is_empty() { version } else { version.next() };
-    if next != version {
-        store.write(retailer, epoch, next, Arc::new(changes)).await?;
-    }
-    let (feed, followers) = (table.catalogue.feed, table.followers);
-    Ok(Done { answers, version: next, edges: table.edges, feed, followers, events, set_aside, letters })
-}
-
-async fn look(store: &dyn LedgerStore, retailer: RetailerId, wanted: Wanted) -> Result<Known, StoreError> {
-    if wanted == Wanted::default() { Ok(Known::default()) } else { store.look(retailer, wanted).await }
-}
-
-/// Reads the events of a request, and notes what has to be known to apply them.
-fn read_all(
-    request: &EdgeRequest,
-    first: &Known,
-    edges: &BTreeMap<EdgeId, Edge>,
-    wanted: &mut Wanted,
-) -> Vec<Read> {
-    match request {
-        EdgeRequest::Batch(parcel) => {
-            wanted.streams.insert(parcel.stream);
-            wanted.events.extend(parcel.events.iter().map(|sent| sent.event_id));
-            wanted.stores.extend(edges.get(&parcel.edge).map(|edge| edge.store));
-            parcel.events.iter().map(|sent| read_one(sent, wanted)).collect()
-        }
-        EdgeRequest::Letter { event, act: LetterAct::Retry, .. } => match first.letters.get(event) {
-            Some(letter) => {
-                wanted.stores.insert(letter.store);
-                vec![read_one(&letters::event(letter), wanted)]
-            }
-            None => Vec::new(),
-        },
-        _ => {
-            down::wanted_then(request, &first.catalogue, wanted);
-            Vec::new()
-        }
-    }
-}
-
-fn read_one(sent: &Sent, wanted: &mut Wanted) -> Read {
-    let fact = event::read(sent)?;
-    match &fact {
-        Fact::SaleRecorded(sale) => note_sale(sale, wanted),
-        Fact::RefundRecorded(refund) => {
-            note_sale(&refund.sale, wanted);
-            wanted.sales.insert(refund.original_transaction_id);
-        }
-        Fact::TransactionVoided(void) if void.receipt.is_some() => {
-            wanted.sales.insert(void.transaction_id);
-        }
-        Fact::PaymentCaptured(payment) => drop(wanted.payments.insert(payment.payment_id)),
-        Fact::InventoryAdjusted(adjustment) if adjustment.reason == AdjustmentReason::Count => {
-            wanted.orders.insert(sent.event_id);
-        }
-        _ => {}
-    }
-    Ok(fact)
-}
-
-fn note_sale(sale: &Sale, wanted: &mut Wanted) {
-    wanted.transactions.insert(sale.transaction_id);
-    wanted.receipts.insert(sale.receipt.clone());
-}
 
 /// Events that tell of a sale or of its return.
 const SOLD: [&str; 2] = ["sale_recorded", "refund_recorded"];
@@ -161,7 +37,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    fn decide(&mut self, request: &EdgeRequest, read: Vec<Read>) -> Result<EdgeReply, Problem> {
+    pub(super) fn decide(&mut self, request: &EdgeRequest, read: Vec<Read>) -> Result<EdgeReply, Problem> {
         let token = |hash: &_, expires_at: &_| EnrolToken { hash: *hash, expires_at: *expires_at };
         match request {
             EdgeRequest::Make { edge, store, name, token: hash, expires_at, .. } => {
@@ -204,8 +80,8 @@ impl Table {
             EdgeRequest::Correct { order, author } => self.correct(order, author),
             EdgeRequest::RenewFeed { author } => Ok(self.renew_feed(&author.name)),
             EdgeRequest::Follow(asked) => self.follow(asked),
-            // Answered without a round, see `show`.
-            EdgeRequest::Pulse { .. } | EdgeRequest::Heard | EdgeRequest::Mark => {
+            // Answered without a round, see `show` and `folding`.
+            EdgeRequest::Pulse { .. } | EdgeRequest::Heard | EdgeRequest::Mark | EdgeRequest::Fold => {
                 Err(ErrorCode::Internal.into())
             }
         }

@@ -19,6 +19,7 @@ use messages::{ErrorCode, Problem, RetailerId, StoreId, Timestamp};
 use super::call::Call;
 use super::edges::EdgeQuery;
 use super::reply::Reply;
+use super::reports::summed;
 use crate::store::{ScopedDb, StoreDay, TenantDb};
 
 /// The widest that days of two stores can lie apart from UTC's.
@@ -122,6 +123,7 @@ pub(super) async fn stock(call: Call) -> Result<Reply, Problem> {
     let levels = match call.state.levels.fresh(retailer) {
         Some(levels) => levels,
         None => {
+            summed(&call, retailer).await?;
             let levels = Arc::new(TenantDb::new(&call.state.store, retailer).stock_levels().await?);
             // A store that begins to sell is not to wait for half a minute.
             if !levels.is_empty() {

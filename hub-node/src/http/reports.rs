@@ -1,9 +1,10 @@
 //! Reports of sales and stock, as JSON or as a file.
 
+use actors::ingest::request::EdgeRequest;
 use messages::http::reports::{
     Form, InventoryQuery, ProductQuery, SaleListQuery, SalesQuery, SalesRow, check_span,
 };
-use messages::{Problem, RetailerId, StoreId, TransactionId};
+use messages::{ErrorCode, Problem, RetailerId, StoreId, TransactionId};
 
 use super::call::Call;
 use super::reply::Reply;
@@ -30,6 +31,16 @@ pub(super) async fn sales_by_store(call: Call) -> Result<Reply, Problem> {
     })?;
     let retailer = owner(&call, store).await?;
     sales_of(&call, retailer, query).await
+}
+
+/// Has all that was acknowledged put into the sums of stock and of articles, which are about to be read.
+pub(super) async fn summed(call: &Call, retailer: RetailerId) -> Result<(), Problem> {
+    match call.ask_edge(retailer, EdgeRequest::Fold).await {
+        Ok(_) => Ok(()),
+        // An owner of the release before, which writes its sums at once.
+        Err(problem) if problem.code == ErrorCode::UnsupportedProtocol => Ok(()),
+        Err(problem) => Err(problem),
+    }
 }
 
 async fn owner(call: &Call, store: StoreId) -> Result<RetailerId, Problem> {
@@ -71,7 +82,9 @@ fn sales_line(text: &mut String, row: &SalesRow) {
 pub(super) async fn products(call: Call) -> Result<Reply, Problem> {
     let query: ProductQuery = call.query()?;
     check_span(query.from, query.to)?;
-    let report = tenant(&call, call.retailer()?).product_report(&query).await?;
+    let retailer = call.retailer()?;
+    summed(&call, retailer).await?;
+    let report = tenant(&call, retailer).product_report(&query).await?;
     match query.format {
         Form::Json => Reply::json(&report),
         Form::Csv => {
@@ -102,6 +115,7 @@ pub(super) async fn inventory_by_store(call: Call) -> Result<Reply, Problem> {
 }
 
 async fn inventory_of(call: &Call, retailer: RetailerId, query: InventoryQuery) -> Result<Reply, Problem> {
+    summed(call, retailer).await?;
     let db = tenant(call, retailer);
     match query.format {
         Form::Json => Reply::json(&db.inventory(&query).await?),

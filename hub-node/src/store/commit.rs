@@ -223,7 +223,7 @@ impl Commit {
     async fn step(&self, step: &Step, session: &mut ClientSession) -> Result<(), Trouble> {
         let reply = match &step.action {
             Action::Update(updates, _) => self.tenant.update(step.collection, updates, Some(session)).await,
-            Action::Insert(documents) => self.tenant.insert(step.collection, documents, Some(session)).await,
+            Action::Insert(documents) => self.tenant.insert(step.collection, documents, session).await,
             Action::Delete(filters) => self.tenant.delete(step.collection, filters, Some(session)).await,
         };
         match reply {

@@ -33,9 +33,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ingest::article_doc::{FeedDoc, FollowerDoc, GoodsDoc, OrderDoc};
-use super::ingest::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
+use super::ingest::edge_doc::{EdgeDoc, StreamDoc};
+use super::ingest::inbox_doc::{InboxDoc, InboxPartDoc};
+use super::ingest::journal_doc::JournalDoc;
 use super::ingest::letter_doc::LetterDoc;
 use super::ingest::sale_doc::{PaymentDoc, SaleDoc, VoidDoc};
+use super::ingest::shelf_doc::{ArticleShelfDoc, StockShelfDoc};
 use super::ingest::sums_doc::{ArticleDoc, SlotDoc, StockDoc};
 use super::tenant::Fence;
 use value::Unreadable;
@@ -82,6 +85,7 @@ pub(super) fn declared() -> Vec<(&'static str, Vec<IndexModel>)> {
         of::<EdgeDoc>(),
         of::<StreamDoc>(),
         of::<InboxDoc>(),
+        of::<InboxPartDoc>(),
         of::<LetterDoc>(),
         of::<SaleDoc>(),
         of::<PaymentDoc>(),
@@ -89,6 +93,9 @@ pub(super) fn declared() -> Vec<(&'static str, Vec<IndexModel>)> {
         of::<StockDoc>(),
         of::<SlotDoc>(),
         of::<ArticleDoc>(),
+        of::<JournalDoc>(),
+        of::<StockShelfDoc>(),
+        of::<ArticleShelfDoc>(),
         of::<FeedDoc>(),
         of::<GoodsDoc>(),
         of::<FollowerDoc>(),

@@ -1,12 +1,17 @@
 //! What store edges brought and what comes down to them: the ledger of a retailer, behind a fence of its own.
 //!
 //! ```text
-//! edge_doc      places of edges, how far their streams are, which events were settled
+//! edge_doc      places of edges, how far their streams are
+//! inbox_doc     which events were settled
 //! sale_doc      sales, payments, voids
-//! sums_doc      stock, sums of hours and of articles
+//! sums_doc      sums of hours; stock and sums of articles as earlier builds kept them
+//! shelf_doc     stock and sums of articles, many in one document
+//! journal_doc   what rounds have added to those and is not in them yet
+//! packed        rows as one value
 //! letter_doc    events that were set aside
 //! article_doc   articles, corrections of stock, how far devices are with them
 //! write         the changes of a round as the commands of one transaction
+//! fold          the journal into the shelves, in one transaction
 //! reads         lists and reports
 //! down          lists of articles, pages of changes for devices
 //! ```
@@ -16,9 +21,14 @@
 pub(super) mod article_doc;
 pub(super) mod down;
 pub(super) mod edge_doc;
+mod fold;
+pub(super) mod inbox_doc;
+pub(super) mod journal_doc;
 pub(super) mod letter_doc;
+mod packed;
 mod reads;
 pub(super) mod sale_doc;
+pub(super) mod shelf_doc;
 pub(super) mod sums_doc;
 mod write;
 
@@ -26,19 +36,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actors::ingest::model::{Article, Changes, Edge, Follower, Known, Ledger, StockOrder, Wanted};
+use actors::ingest::pending::{Fold, JournalEntry};
 use actors::ports::{LedgerStore, StoreError};
 use bson::{Binary, Bson, Document, doc};
 use futures_util::future::BoxFuture;
 use messages::edge::ReceiptNumber;
 use messages::http::dead_letters::LetterState;
 use messages::version::Epoch;
-use messages::{RetailerId, StoreId, Version};
+use messages::{EventId, RetailerId, StoreId, Version};
 
 use self::article_doc::{FeedDoc, FollowerDoc, GoodsDoc, OrderDoc};
-use self::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
+use self::edge_doc::{EdgeDoc, StreamDoc};
+use self::inbox_doc::{InboxDoc, InboxPartDoc};
+use self::journal_doc::JournalDoc;
 use self::letter_doc::LetterDoc;
 pub use self::reads::figures::StoreDay;
 use self::sale_doc::{PaymentDoc, PaymentKeyDoc, SaleDoc, SaleKeyDoc, SaleReceiptDoc, VoidDoc, code};
+use self::shelf_doc::{ArticleShelfDoc, StockShelfDoc};
 use self::sums_doc::{ArticleDoc, SlotDoc, StockDoc};
 use super::commit::Commit;
 use super::documents::shop::ShopDoc;
@@ -50,10 +64,11 @@ use super::take::read_all;
 use super::tenant::{Fence, TenantDb};
 
 /// Everything of a retailer here, for the sweep. The fence stays, as the retailer's own does.
-pub(super) const COLLECTIONS: [&str; 14] = [
+pub(super) const COLLECTIONS: [&str; 18] = [
     EdgeDoc::COLLECTION,
     StreamDoc::COLLECTION,
     InboxDoc::COLLECTION,
+    InboxPartDoc::COLLECTION,
     LetterDoc::COLLECTION,
     SaleDoc::COLLECTION,
     PaymentDoc::COLLECTION,
@@ -61,6 +76,9 @@ pub(super) const COLLECTIONS: [&str; 14] = [
     StockDoc::COLLECTION,
     SlotDoc::COLLECTION,
     ArticleDoc::COLLECTION,
+    JournalDoc::COLLECTION,
+    StockShelfDoc::COLLECTION,
+    ArticleShelfDoc::COLLECTION,
     FeedDoc::COLLECTION,
     GoodsDoc::COLLECTION,
     FollowerDoc::COLLECTION,
@@ -102,8 +120,22 @@ impl LedgerStore for Store {
         changes: Arc<Changes>,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            let plan = write::plan(retailer, &changes)?;
+            let plan = write::plan(retailer, expected, &changes)?;
             let tenant = TenantDb::new(self, retailer);
+            Commit { tenant, fence: Fence::Ledger, epoch, expected, plan }.carry_out().await
+        })
+    }
+
+    fn fold(
+        &self,
+        retailer: RetailerId,
+        epoch: Epoch,
+        expected: Version,
+        fold: Arc<Fold>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let tenant = TenantDb::new(self, retailer);
+            let plan = tenant.plan_fold(&fold).await?;
             Commit { tenant, fence: Fence::Ledger, epoch, expected, plan }.carry_out().await
         })
     }
@@ -114,11 +146,13 @@ impl TenantDb {
         let mut fence = self.raise(Fence::Ledger, epoch).await?;
         for _ in 0..LOADS {
             let open = doc! { "state": LetterState::Open.as_str() };
-            let (edges, feed, followers, letters) = tokio::try_join!(
+            let (edges, feed, followers, letters, journal, remembers_singly) = tokio::try_join!(
                 self.find::<EdgeDoc>(doc! {}, doc! { "_id": 1 }, MOST),
                 self.find_one::<FeedDoc>(doc! { "_id": self.retailer().stored() }),
                 self.find::<FollowerDoc>(doc! {}, doc! { "_id": 1 }, MOST),
                 self.count::<LetterDoc>(open),
+                self.journal(),
+                self.remembers_singly(),
             )?;
             let now = persist(WRITE, || self.fence(Fence::Ledger)).await?.ok_or(StoreError::Fenced)?;
             if now.epoch != long(epoch.0) {
@@ -133,6 +167,8 @@ impl TenantDb {
                     feed: feed.map(TryInto::try_into).transpose()?,
                     followers: followers.into_iter().map(|it| (it.edge, it)).collect(),
                     letters,
+                    journal,
+                    remembers_singly,
                 });
             }
             fence = now;
@@ -140,26 +176,39 @@ impl TenantDb {
         Err(StoreError::Unavailable(format!("the ledger changed {LOADS} times while it was being opened")))
     }
 
+    /// What is not in the sums yet, in the order of the rounds.
+    async fn journal(&self) -> Result<Vec<JournalEntry>, StoreError> {
+        let key = |round| JournalDoc::key(self.retailer(), Version(round));
+        let all = doc! { "_id": { "$gte": key(0), "$lte": key(u64::MAX) } };
+        read_all(self.find::<JournalDoc>(all, doc! { "_id": 1 }, MOST).await?)
+    }
+
     async fn look(&self, wanted: &Wanted) -> Result<Known, StoreError> {
-        let (streams, events, transactions, receipts, sales, payments, letters, shops, goods, orders) = tokio::try_join!(
-            self.of_keys::<StreamDoc, _>(&wanted.streams),
-            self.of_keys::<InboxDoc, _>(&wanted.events),
-            self.of_keys::<SaleKeyDoc, _>(&wanted.transactions),
-            self.receipts(&wanted.receipts),
-            self.of_keys::<SaleDoc, _>(&wanted.sales),
-            self.of_keys::<PaymentKeyDoc, _>(&wanted.payments),
-            self.of_keys::<LetterDoc, _>(&wanted.letters),
-            self.shops(&wanted.stores),
-            self.goods(wanted),
-            self.of_keys::<OrderDoc, _>(&wanted.orders),
-        )?;
+        let (streams, events, singly, transactions, receipts, sales, payments, letters, shops, goods, orders) =
+            tokio::try_join!(
+                self.of_keys::<StreamDoc, _>(&wanted.streams),
+                self.settled(&wanted.events),
+                self.of_keys::<InboxDoc, _>(&wanted.events),
+                self.of_keys::<SaleKeyDoc, _>(&wanted.transactions),
+                self.receipts(&wanted.receipts),
+                self.of_keys::<SaleDoc, _>(&wanted.sales),
+                self.of_keys::<PaymentKeyDoc, _>(&wanted.payments),
+                self.of_keys::<LetterDoc, _>(&wanted.letters),
+                self.shops(&wanted.stores),
+                self.goods(wanted),
+                self.of_keys::<OrderDoc, _>(&wanted.orders),
+            )?;
         let mut known = Known::default();
         for stream in streams {
             let cursor: actors::ingest::model::Cursor = stream.try_into()?;
             known.cursors.insert(cursor.stream, cursor);
         }
-        for event in events {
-            known.events.insert(read_key(&event.id)?);
+        let ids = events.into_iter().flat_map(|part| part.ids).chain(singly.into_iter().map(|one| one.id));
+        for id in ids {
+            let event = read_key(&id)?;
+            if wanted.events.contains(&event) {
+                known.events.insert(event);
+            }
         }
         for sale in transactions {
             known.transactions.insert(read_key(&sale.id)?);
@@ -196,6 +245,22 @@ impl TenantDb {
         }
         let keys: Vec<Bson> = ids.iter().map(|id| key(self.retailer(), *id).into()).collect();
         self.find::<D>(doc! { "_id": { "$in": keys } }, Document::new(), MOST).await
+    }
+
+    /// What was settled together with any of these.
+    async fn settled(&self, events: &BTreeSet<EventId>) -> Result<Vec<InboxPartDoc>, StoreError> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<Bson> = events.iter().map(|id| key(self.retailer(), *id).into()).collect();
+        self.find::<InboxPartDoc>(doc! { "ids": { "$in": keys } }, Document::new(), MOST).await
+    }
+
+    /// Is any event remembered by a document of its own?
+    async fn remembers_singly(&self) -> Result<bool, StoreError> {
+        let key = |end: u8| bytes([self.retailer().as_uuid().as_bytes().as_slice(), &[end; 16]].concat());
+        let any = doc! { "_id": { "$gte": key(0), "$lte": key(u8::MAX) } };
+        Ok(self.find_one::<InboxDoc>(any).await?.is_some())
     }
 
     async fn receipts(&self, numbers: &BTreeSet<ReceiptNumber>) -> Result<Vec<SaleReceiptDoc>, StoreError> {

@@ -15,7 +15,6 @@ use super::documents::receipt::{self, ReceiptDoc};
 use super::documents::run::RunDoc;
 use super::documents::shop::ShopDoc;
 use super::documents::value::{StoredId as _, Unreadable, count, date, long};
-use super::documents::{Stored as _, check_shape};
 use super::failure;
 use super::retry::{WRITE, persist};
 use super::tenant::{Fence, TenantDb};
@@ -55,7 +54,8 @@ impl TenantDb {
         let wanted = doc! { "epoch": { "$lte": mine } };
         let change = doc! {
             "$set": { "epoch": mine },
-            "$setOnInsert": { "sv": FenceDoc::SHAPE, "version": 0_i64, "swept": false },
+            "$max": { "sv": of.shape() },
+            "$setOnInsert": { "version": 0_i64, "swept": false },
         };
         let raised = persist(WRITE, || {
             let raise = self.move_fence(of, wanted.clone(), change.clone(), true, None);
@@ -74,7 +74,13 @@ impl TenantDb {
                 .await?
                 .ok_or(StoreError::Fenced)?,
         };
-        check_shape::<FenceDoc>(fence.sv)?;
+        if fence.sv > of.shape() {
+            return Err(StoreError::Corrupt(format!(
+                "a later build has written behind this fence (shape {}, this build knows {}); roll the upgrade to its end",
+                fence.sv,
+                of.shape()
+            )));
+        }
         Ok(fence)
     }
 

@@ -4,8 +4,9 @@
 //! lists over retailers: it adds the reader's scope to every filter. Neither gives its collection away.
 
 use actors::ports::StoreError;
+use bson::raw::{CStr, cstr};
 use bson::spec::BinarySubtype;
-use bson::{Bson, Document, doc};
+use bson::{Binary, Bson, Document, RawArrayBuf, RawDocumentBuf, doc};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use messages::RetailerId;
@@ -29,6 +30,7 @@ pub(super) struct Key(());
 const KEY: Key = Key(());
 /// Every document of a retailer has it.
 const OWNER: &str = "retailer_id";
+const OWNER_KEY: &CStr = cstr!("retailer_id");
 
 /// The documents of one retailer. Cheap to make and to clone.
 #[derive(Clone, Debug)]
@@ -58,6 +60,15 @@ impl Fence {
         match self {
             Self::Retailer => FenceDoc::COLLECTION,
             Self::Ledger => "ledger_fences",
+        }
+    }
+
+    /// Of what stands behind it. A build that does not know it does not get in, whatever the documents there look like.
+    pub(super) const fn shape(self) -> i32 {
+        match self {
+            Self::Retailer => FenceDoc::SHAPE,
+            // 2: events are settled in parts, and sums have a journal.
+            Self::Ledger => 2,
         }
     }
 }
@@ -195,16 +206,20 @@ impl TenantDb {
     pub(super) async fn insert(
         &self,
         collection: &str,
-        documents: &[Document],
-        session: Option<&mut ClientSession>,
+        documents: &[RawDocumentBuf],
+        session: &mut ClientSession,
     ) -> Result<Result<(), Refusal>, Error> {
-        let owned = |document: &Document| {
+        let mut owned = RawArrayBuf::new();
+        for document in documents {
             let mut document = document.clone();
-            document.insert(OWNER, self.retailer.stored());
-            Bson::from(document)
-        };
-        let documents: Vec<Bson> = documents.iter().map(owned).collect();
-        self.write(doc! { "insert": collection, "documents": documents }, session).await
+            document.append(OWNER_KEY, Binary::from(self.retailer.stored()));
+            owned.push(document);
+        }
+        let mut command = RawDocumentBuf::new();
+        command.append(cstr!("insert"), collection);
+        command.append(cstr!("documents"), owned);
+        let reply = self.store.database().run_raw_command(command).session(session).await?;
+        Ok(first_refusal(&reply).map_or(Ok(()), Err))
     }
 
     /// Carries out updates in their order, within `session`'s transaction if there is one; without, each by itself.
@@ -464,8 +479,6 @@ pub(super) fn only_duplicates(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bson::Binary;
-
     use super::*;
 
     #[test]

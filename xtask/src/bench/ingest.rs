@@ -1,19 +1,20 @@
 //! P-1: events of store edges that one hub takes in each second, exactly once and durable, by HTTP and by gRPC stream, against
-//! the database's own driver that writes the same bodies to the same server with as many writers. And what one batch
-//! takes by either way when nothing else goes on. All sides are driven by `hub-node/examples/ingest_load`.
+//! the database's own driver that writes the same bodies to the same server with as many writers. The hub's time ends when
+//! all that it has acknowledged is in the sums too, and stock has been read from them; until the last answer it is told beside.
+//! And what one batch takes by either way when nothing else goes on. All sides are driven by `hub-node/examples/ingest_load`.
 
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::cluster;
-use super::rounds::{Duel, Report, median};
+use super::rounds::{Duel, Report, median, times};
 use super::{Bench, rss};
 use crate::stage::api::{Api, text};
 use crate::stage::cluster as shared_store;
@@ -34,7 +35,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     let (store, shared) =
         ui::step("start the database", |_| shared_store::start(&bench.store, &bench.home, &bench.stop))?;
     let node = ui::step("start the hub", |_| cluster::node(bench, &shared, 0))?;
-    let (retailer, tokens) = ui::step("make stores and their edges", |_| edges(&node.api))?;
+    let (retailer, stock, tokens) = ui::step("make stores and their edges", |_| edges(&node.api))?;
     let program = bench.hub.with_file_name("examples").join("ingest_load");
     let load = RefCell::new(Load::start(&program, &node.address, &shared.uri, &tokens, &bench.home)?);
 
@@ -45,9 +46,24 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         ("grpc", "gRPC stream, batches of 50", "P-1 gRPC", GRPC_WANTED),
     ] {
         ui::say(&format!("{EVENTS} events of {DEVICES} devices by {way}, against insert_many"));
-        let duel = Duel::run(|| load.borrow_mut().round(way), || load.borrow_mut().round("insert"))?;
-        report.figure(format!("{shown}: events a second"), pace(&duel.subject));
-        report.durations(&format!("{shown}, {EVENTS} events"), &duel.subject);
+        let mut answered = Vec::new();
+        let subject = || {
+            let burst = load.borrow_mut().round(way)?;
+            answered.push(burst);
+            // What was answered is not done before it is in the sums: whoever reads stock has that done.
+            let began = Instant::now();
+            node.api.get(&stock)?;
+            Ok(burst + began.elapsed())
+        };
+        let duel = Duel::run(subject, || load.borrow_mut().round("insert"))?;
+        report.figure(format!("{shown}: events a second, all in the sums"), pace(&duel.subject));
+        report.durations(&format!("{shown}, {EVENTS} events, all in the sums"), &duel.subject);
+        let answered = answered.get(1..).unwrap_or_default();
+        report.figure(format!("{shown}: events a second, answered"), pace(answered));
+        report.durations(&format!("{shown}, {EVENTS} events, answered"), answered);
+        let micros = u64::try_from(median(answered).as_micros())?.max(1);
+        let share = u64::try_from(median(&duel.reference).as_micros())? * 100 / micros;
+        report.figure(format!("{shown}: answered, against insert_many"), times(share));
         report.figure("insert_many of 50: events a second", pace(&duel.reference));
         report.durations(&format!("insert_many of 50, {EVENTS} events"), &duel.reference);
         report.at_least(id, wanted, duel.speed_percent());
@@ -62,20 +78,21 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     Ok(report)
 }
 
-/// The retailer, and a token for each device.
-fn edges(api: &Api) -> Result<(String, Vec<String>)> {
+/// The retailer, a question for the stock of one of its stores, and a token for each device.
+fn edges(api: &Api) -> Result<(String, String, Vec<String>)> {
     let retailer = json!({"code": "bench", "name": "Bench", "currency": "EUR", "time_zone": "Europe/Berlin"});
     let of = format!("/retailers/{}", api.create("/retailers", &retailer)?);
-    let mut tokens = Vec::with_capacity(DEVICES);
+    let (mut stock, mut tokens) = (String::new(), Vec::with_capacity(DEVICES));
     for number in 0..STORES {
         let store = json!({"code": format!("s{number}"), "name": format!("Store {number}"), "time_zone": "Europe/Berlin"});
         let store = api.create(&format!("{of}/stores"), &store)?;
+        stock = format!("{of}/reports/inventory?limit=1&store_id={store}");
         for device in 0..DEVICES / STORES {
             let place = json!({"name": format!("Checkout {device}")});
             tokens.push(text(&api.post(&format!("{of}/stores/{store}/edges"), &place)?, "token")?);
         }
     }
-    Ok((of, tokens))
+    Ok((of, stock, tokens))
 }
 
 fn pace(rounds: &[Duration]) -> String {

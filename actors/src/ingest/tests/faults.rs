@@ -36,7 +36,7 @@ impl Bell for Rung {
 
 pub(super) struct Bench {
     host: Arc<IngestHost>,
-    ledger: Arc<FakeLedger>,
+    pub(super) ledger: Arc<FakeLedger>,
     bell: Arc<Rung>,
     pub(super) world: Arc<World>,
     pub(super) retailer: RetailerId,
@@ -103,6 +103,11 @@ impl Bench {
         }
         till.tell((1..=sales).map(|cents| Fact::SaleRecorded(Box::new(sale(cents)))));
         till
+    }
+
+    /// The retailer is this node's under another epoch.
+    pub(super) fn set_epoch(&self, epoch: u64) {
+        self.epoch.store(epoch, Ordering::SeqCst);
     }
 
     pub(super) async fn close(self) {

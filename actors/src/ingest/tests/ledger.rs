@@ -12,6 +12,7 @@ use super::super::model::{
     Article, ArticleKey, ArticleSums, Changes, Cursor, Edge, Feed, Follower, Known, Ledger, Letter,
     SaleRecord, SlotKey, SlotSums, StockOrder, Wanted,
 };
+use super::super::pending::{Additions, Fold, JournalEntry};
 use crate::ports::{LedgerStore, StoreError};
 
 #[derive(Default)]
@@ -35,10 +36,15 @@ pub(super) struct Books {
     pub(super) catalogue: BTreeMap<String, Article>,
     pub(super) followers: BTreeMap<EdgeId, Follower>,
     pub(super) orders: BTreeMap<EventId, StockOrder>,
+    pub(super) journal: BTreeMap<Version, Additions>,
+    /// Rounds of each fold.
+    pub(super) folds: Vec<usize>,
     /// Events of each commit.
     pub(super) commits: Vec<usize>,
     /// How the next commits end.
     pub(super) faults: VecDeque<StoreError>,
+    /// How the next folds end.
+    pub(super) fold_faults: VecDeque<StoreError>,
     /// Commits that hold this event cannot be stored.
     pub(super) poison: Option<EventId>,
 }
@@ -91,7 +97,7 @@ impl Books {
         }
     }
 
-    fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
+    fn write(&mut self, round: Version, changes: &Changes) -> Result<(), StoreError> {
         let taken = |what: &str| Err(StoreError::Corrupt(format!("{what} is in use")));
         if changes.settled.iter().any(|it| Some(it.event) == self.poison) {
             return taken("poison");
@@ -102,9 +108,10 @@ impl Books {
         if changes.sales.keys().any(|id| self.sales.contains_key(id)) {
             return taken("a sale");
         }
-        if changes.payments.iter().any(|it| !self.payments.insert(it.payment.payment_id)) {
+        if changes.payments.iter().any(|it| self.payments.contains(&it.payment.payment_id)) {
             return taken("a payment");
         }
+        self.payments.extend(changes.payments.iter().map(|it| it.payment.payment_id));
         self.edges.extend(changes.edges.clone());
         self.edges.retain(|id, _| !changes.edges_removed.contains(id));
         self.cursors.extend(changes.cursors.clone());
@@ -116,19 +123,11 @@ impl Books {
         }
         self.voids += changes.voids.len();
         self.letters.extend(changes.letters.clone());
-        for (key, moved) in &changes.stock {
-            let stock = self.stock.entry(key.clone()).or_insert((moved.before.get(), 0));
-            stock.1 += moved.delta.get();
-        }
         for (key, sums) in &changes.slots {
             add_slot(self.slots.entry(*key).or_default(), sums);
         }
-        for (key, sums) in &changes.articles {
-            let to = self.articles.entry(key.clone()).or_default();
-            to.quantity += sums.quantity;
-            to.net += sums.net;
-            to.tax += sums.tax;
-            to.total += sums.total;
+        if !changes.added.is_empty() {
+            self.journal.insert(round, changes.added.clone());
         }
         if let Some(feed) = &changes.feed {
             self.feed = Some(feed.clone());
@@ -139,6 +138,33 @@ impl Books {
         self.orders.extend(changes.orders.clone());
         self.commits.push(changes.settled.len());
         Ok(())
+    }
+}
+
+impl Books {
+    pub(super) fn fold_all(&mut self) {
+        for additions in std::mem::take(&mut self.journal).into_values() {
+            self.add(&additions);
+        }
+    }
+
+    fn fold(&mut self, fold: &Fold) -> Result<(), StoreError> {
+        if fold.rounds.iter().any(|round| self.journal.remove(round).is_none()) {
+            return Err(StoreError::Corrupt("a round is not in the journal".into()));
+        }
+        self.folds.push(fold.rounds.len());
+        self.add(&fold.additions);
+        Ok(())
+    }
+
+    fn add(&mut self, additions: &Additions) {
+        for (key, moved) in &additions.stock {
+            let stock = self.stock.entry(key.clone()).or_insert((moved.before.get(), 0));
+            stock.1 += moved.delta.get();
+        }
+        for (key, sums) in &additions.articles {
+            self.articles.entry(key.clone()).or_default().add(sums.clone());
+        }
     }
 }
 
@@ -165,6 +191,33 @@ fn pick<K: Copy + Eq + std::hash::Hash + Ord, V: Clone>(
     wanted.iter().filter_map(|key| Some((*key, from.get(key)?.clone()))).collect()
 }
 
+impl FakeLedger {
+    async fn commit(
+        &self,
+        epoch: Epoch,
+        expected: Version,
+        faults: impl FnOnce(&mut Books) -> &mut VecDeque<StoreError>,
+        write: impl FnOnce(&mut Books) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        // The others get their turn: what waits forms the next round.
+        tokio::task::yield_now().await;
+        let mut books = self.books();
+        if books.epoch != epoch || books.version.next() != expected {
+            return Err(StoreError::Fenced);
+        }
+        let fault = faults(&mut books).pop_front();
+        match fault {
+            // The answer is lost after the commit.
+            None | Some(StoreError::Unknown(_)) => {
+                write(&mut books)?;
+                books.version = expected;
+                fault.map_or(Ok(()), Err)
+            }
+            Some(fault) => Err(fault),
+        }
+    }
+}
+
 impl LedgerStore for FakeLedger {
     fn open(&self, _: RetailerId, epoch: Epoch) -> BoxFuture<'_, Result<Ledger, StoreError>> {
         Box::pin(async move {
@@ -181,6 +234,12 @@ impl LedgerStore for FakeLedger {
                 feed: books.feed.clone(),
                 followers: books.followers.clone(),
                 letters,
+                journal: books
+                    .journal
+                    .iter()
+                    .map(|(round, additions)| JournalEntry { round: *round, additions: additions.clone() })
+                    .collect(),
+                remembers_singly: false,
             })
         })
     }
@@ -197,27 +256,20 @@ impl LedgerStore for FakeLedger {
         changes: Arc<Changes>,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            // The others get their turn: what waits forms the next round.
-            tokio::task::yield_now().await;
-            let mut books = self.books();
-            if books.epoch != epoch || books.version.next() != expected {
-                return Err(StoreError::Fenced);
-            }
-            let fault = books.faults.pop_front();
-            match fault {
-                // The answer is lost after the commit.
-                Some(StoreError::Unknown(why)) => {
-                    books.write(&changes)?;
-                    books.version = expected;
-                    Err(StoreError::Unknown(why))
-                }
-                Some(fault) => Err(fault),
-                None => {
-                    books.write(&changes)?;
-                    books.version = expected;
-                    Ok(())
-                }
-            }
+            self.commit(epoch, expected, |books| &mut books.faults, |books| books.write(expected, &changes))
+                .await
+        })
+    }
+
+    fn fold(
+        &self,
+        _: RetailerId,
+        epoch: Epoch,
+        expected: Version,
+        fold: Arc<Fold>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.commit(epoch, expected, |books| &mut books.fold_faults, |books| books.fold(&fold)).await
         })
     }
 }

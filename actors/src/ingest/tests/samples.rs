@@ -15,7 +15,7 @@ use messages::{
 };
 
 use super::super::request::{Device, EdgeReply, EdgeRequest, Parcel, Sent};
-use super::super::work::{Round, carry_out};
+use super::super::round::{Round, Trust, carry_out};
 use super::ledger::FakeLedger;
 use crate::domain::SecretHash;
 use crate::ports::LedgerStore as _;
@@ -216,11 +216,16 @@ impl Office {
                 edges: Arc::new(books.edges.clone()),
                 feed: books.feed.clone(),
                 followers: Arc::new(books.followers.clone()),
+                cursors: Arc::default(),
+                trust: Trust::Numbers,
                 requests,
                 now: NOW,
             }
         };
-        carry_out(&self.ledger, round).await.unwrap().answers
+        let done = carry_out(&self.ledger, round).await.unwrap();
+        // As the actor does, sooner or later.
+        self.ledger.books().fold_all();
+        done.answers
     }
 
     pub(super) async fn ask(&self, request: EdgeRequest) -> Result<EdgeReply, Problem> {

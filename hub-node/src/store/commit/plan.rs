@@ -4,7 +4,7 @@
 //! their order stays, because "delete the agent A, then make another one of that name" must work.
 
 use actors::domain::{EntityId, Run, Write};
-use bson::{Bson, Document, doc};
+use bson::{Bson, Document, RawDocumentBuf, doc};
 use messages::version::Epoch;
 use messages::{RetailerId, Version};
 use sha2::{Digest as _, Sha256};
@@ -16,7 +16,7 @@ use super::super::documents::receipt::ReceiptDoc;
 use super::super::documents::retailer::{BriefDoc, RetailerDoc, never};
 use super::super::documents::run::RunDoc;
 use super::super::documents::shop::ShopDoc;
-use super::super::documents::value::{StoredId as _, Unreadable};
+use super::super::documents::value::{StoredId as _, Unreadable, bytes};
 use super::super::documents::{Entity, Stored};
 use super::super::tenant::{Change, Update};
 
@@ -40,7 +40,7 @@ pub(in crate::store) struct Step {
 #[derive(Debug, PartialEq)]
 pub(in crate::store) enum Action {
     /// Documents that cannot be there yet.
-    Insert(Vec<Document>),
+    Insert(Vec<RawDocumentBuf>),
     /// With each update what it claims as unique: (index, field, value).
     Update(Vec<Update>, Vec<Vec<(&'static str, &'static str, String)>>),
     Delete(Vec<Document>),
@@ -169,7 +169,9 @@ impl Plan {
             digest.update(step.collection.as_bytes());
             let statements: Vec<Bson> = match &step.action {
                 Action::Update(updates, _) => updates.iter().map(described).collect(),
-                Action::Insert(documents) => documents.iter().map(|it| it.clone().into()).collect(),
+                Action::Insert(documents) => {
+                    documents.iter().map(|it| bytes(it.as_bytes().to_vec()).into()).collect()
+                }
                 Action::Delete(filters) => filters.iter().map(|filter| filter.clone().into()).collect(),
             };
             let kind = i32::from(matches!(step.action, Action::Delete(_)));

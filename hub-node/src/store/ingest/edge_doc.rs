@@ -1,9 +1,7 @@
-//! Places of store edges, how far their streams are, and which events were settled.
-
-use std::time::Duration;
+//! Places of store edges, and how far their streams are.
 
 use actors::domain::EnrolToken;
-use actors::ingest::model::{Cursor, Edge, Settled};
+use actors::ingest::model::{Cursor, Edge};
 use actors::ingest::request::Device;
 use bson::{Binary, DateTime, doc};
 use messages::{DeviceId, EdgeId, RetailerId, StoreId};
@@ -11,7 +9,7 @@ use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
 use super::super::documents::value::{StoredId, Unreadable, count, date, hash, long, read_hash, time};
-use super::super::documents::{Stored, TenantDocument, check_shape, expiring, index};
+use super::super::documents::{Stored, TenantDocument, check_shape, index};
 use super::{key, read_key};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -162,42 +160,5 @@ impl TryFrom<StreamDoc> for Cursor {
             last_batch_at: time(stored.last_batch_at),
             last_sale_at: stored.last_sale_at.map(time),
         })
-    }
-}
-
-/// That an event was settled: `_id` is retailer and event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct InboxDoc {
-    #[serde(rename = "_id")]
-    pub(super) id: Binary,
-    sv: i32,
-    stream_id: bson::Uuid,
-    seq: i64,
-    at: DateTime,
-}
-
-/// A device whose database was put back from a copy of the year before still finds its events known.
-const REMEMBERED: Duration = Duration::from_secs(400 * 24 * 3_600);
-
-impl Stored for InboxDoc {
-    const COLLECTION: &'static str = "inbox";
-    const SHAPE: i32 = 1;
-
-    fn indexes() -> Vec<IndexModel> {
-        vec![expiring("forgotten", "at", REMEMBERED)]
-    }
-}
-
-impl TenantDocument for InboxDoc {}
-
-impl InboxDoc {
-    pub(super) fn new(retailer: RetailerId, settled: &Settled) -> Self {
-        Self {
-            id: key(retailer, settled.event),
-            sv: Self::SHAPE,
-            stream_id: settled.stream.stored(),
-            seq: long(settled.seq),
-            at: date(settled.at),
-        }
     }
 }

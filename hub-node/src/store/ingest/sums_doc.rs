@@ -1,39 +1,31 @@
-//! Stock, and the sums of hours and of articles. Only ever added to, by the same transaction that settles the events.
+//! The sums of hours, added to by the transaction that settles the events. And stock and sums of articles as builds before the
+//! shelves kept them, a document an article: they are read, and what moves again goes to its shelf.
 
-use actors::ingest::model::{ArticleKey, ArticleSums, SlotKey, SlotSums, StockMove};
-use bson::{Binary, DateTime, Document, doc};
-use messages::edge::Quantity;
-use messages::http::reports::StockRow;
+use actors::ingest::model::{SlotKey, SlotSums};
+use bson::{Binary, DateTime, doc};
 use messages::{RetailerId, StoreId};
 use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
-use super::super::documents::value::{StoredId as _, Unreadable, bytes, date, time};
+use super::super::documents::value::{StoredId as _, Unreadable, bytes, time};
 use super::super::documents::{Stored, TenantDocument, check_shape, index};
 use super::super::tenant::{Change, Update};
+use super::shelf_doc::StockRow;
 
 /// Parts of an identifier one after the other; each has a fixed length, but the last.
-fn id(retailer: RetailerId, store: StoreId, rest: &[&[u8]]) -> Binary {
+pub(super) fn id(retailer: RetailerId, store: StoreId, rest: &[&[u8]]) -> Binary {
     let mut id = [retailer.as_uuid().into_bytes(), store.as_uuid().into_bytes()].concat();
     rest.iter().for_each(|part| id.extend_from_slice(part));
     bytes(id)
 }
 
-fn add(id: &Binary, once: Document, set: Document, inc: Document) -> Update {
-    let mut operators = doc! { "$setOnInsert": once, "$inc": inc };
-    if !set.is_empty() {
-        operators.insert("$set", set);
-    }
-    Update { filter: doc! { "_id": id.clone() }, change: Change::Apply(operators), upsert: true }
-}
-
-/// An article in a store.
+/// An article in a store; see [`super::shelf_doc`] for what is written now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StockDoc {
     #[serde(rename = "_id")]
-    id: Binary,
+    pub(super) id: Binary,
     sv: i32,
-    store_id: bson::Uuid,
+    pub(super) store_id: bson::Uuid,
     pub(super) sku: String,
     /// As it was called when it was sold last.
     #[serde(default)]
@@ -56,38 +48,13 @@ impl Stored for StockDoc {
 impl TenantDocument for StockDoc {}
 
 impl StockDoc {
-    /// `name` is what the article was called in the same round, if it was sold in it.
-    pub(super) fn change(
-        retailer: RetailerId,
-        (store, sku): (StoreId, &str),
-        name: Option<&str>,
-        moved: &StockMove,
-    ) -> Update {
-        let once = doc! {
-            "sv": Self::SHAPE, "store_id": store.stored(), "sku": sku, "base": moved.before.get(),
-        };
-        let id = id(retailer, store, &[sku.as_bytes()]);
-        let mut set = doc! { "moved_at": date(moved.at) };
-        if let Some(name) = name {
-            set.insert("name", name);
-        }
-        add(&id, once, set, doc! { "moved": moved.delta.get() })
+    pub(super) fn key(retailer: RetailerId, store: StoreId, sku: &str) -> Binary {
+        id(retailer, store, &[sku.as_bytes()])
     }
 
-    /// What is there, for the database to compute.
-    pub(super) fn on_hand() -> Document {
-        doc! { "$add": ["$base", "$moved"] }
-    }
-
-    pub(super) fn row(self) -> Result<StockRow, Unreadable> {
+    pub(super) fn into_row(self) -> Result<StockRow, Unreadable> {
         check_shape::<Self>(self.sv)?;
-        Ok(StockRow {
-            sku: self.sku,
-            name: self.name,
-            on_hand: Quantity::thousandths(self.base.saturating_add(self.moved)),
-            moved: Quantity::thousandths(self.moved),
-            moved_at: time(self.moved_at),
-        })
+        Ok(StockRow::new(self.name, self.base, self.moved, time(self.moved_at)))
     }
 }
 
@@ -144,11 +111,12 @@ impl SlotDoc {
             "discount": sums.discount, "net": sums.net, "tax": sums.tax, "total": sums.total,
             "rounding": sums.rounding, "refunded": sums.refunded, "cash": sums.cash, "card": sums.card, "qr": sums.qr,
         };
-        add(&id, once, Document::new(), inc)
+        let operators = doc! { "$setOnInsert": once, "$inc": inc };
+        Update { filter: doc! { "_id": id }, change: Change::Apply(operators), upsert: true }
     }
 }
 
-/// An article's day in a store.
+/// An article's day in a store; see [`super::shelf_doc`] for what is written now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ArticleDoc {
     #[serde(rename = "_id")]
@@ -176,17 +144,3 @@ impl Stored for ArticleDoc {
 }
 
 impl TenantDocument for ArticleDoc {}
-
-impl ArticleDoc {
-    pub(super) fn change(retailer: RetailerId, key: &ArticleKey, sums: &ArticleSums) -> Update {
-        let (day, currency) = (key.day.number(), key.currency.as_str());
-        let id = id(retailer, key.store, &[&day.to_be_bytes(), currency.as_bytes(), key.sku.as_bytes()]);
-        let once = doc! {
-            "sv": Self::SHAPE, "store_id": key.store.stored(), "day": i64::from(day), "sku": &key.sku,
-            "currency": currency,
-        };
-        let set = doc! { "name": &sums.name, "unit": &sums.unit };
-        let inc = doc! { "quantity": sums.quantity, "net": sums.net, "tax": sums.tax, "total": sums.total };
-        add(&id, once, set, inc)
-    }
-}

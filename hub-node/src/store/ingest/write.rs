@@ -1,12 +1,10 @@
 //! The changes of a round as the commands of one transaction: a command for each collection. Pure.
 
-use std::collections::HashMap;
-
 use actors::ingest::model::{Changes, SaleMark};
 use actors::ports::StoreError;
 use bson::{Bson, Document, doc};
 use messages::ids::BootId;
-use messages::{RetailerId, TransactionId};
+use messages::{RetailerId, TransactionId, Version};
 use serde::Serialize;
 
 use super::super::commit::plan::{Action, Plan, Step};
@@ -14,21 +12,27 @@ use super::super::documents::Stored;
 use super::super::documents::value::{StoredId as _, Unreadable, date};
 use super::super::tenant::{Change, Update};
 use super::article_doc::{FeedDoc, FollowerDoc, GoodsDoc, OrderDoc};
-use super::edge_doc::{EdgeDoc, InboxDoc, StreamDoc};
+use super::edge_doc::{EdgeDoc, StreamDoc};
+use super::inbox_doc::InboxPartDoc;
+use super::journal_doc::JournalDoc;
 use super::key;
 use super::letter_doc::LetterDoc;
 use super::sale_doc::{PaymentDoc, SaleDoc, VoidDoc};
-use super::sums_doc::{ArticleDoc, SlotDoc, StockDoc};
+use super::sums_doc::SlotDoc;
 
-pub(super) fn plan(retailer: RetailerId, changes: &Changes) -> Result<Plan, StoreError> {
-    let mut plan = Plan {
+/// A plan of nothing yet.
+pub(super) fn fresh() -> Plan {
+    Plan {
         steps: Vec::new(),
         // Of this commit and no other: it is made once, and what is repeated is the same plan.
         digest: BootId::new().as_uuid().as_bytes().to_vec(),
         retailer_lives: None,
-    };
-    let settled = changes.settled.iter().map(|it| InboxDoc::new(retailer, it));
-    insert(&mut plan, settled)?;
+    }
+}
+
+pub(super) fn plan(retailer: RetailerId, round: Version, changes: &Changes) -> Result<Plan, StoreError> {
+    let mut plan = fresh();
+    insert(&mut plan, InboxPartDoc::all(retailer, &changes.settled))?;
     insert(&mut plan, changes.sales.values().map(|it| SaleDoc::new(retailer, it)))?;
     insert(&mut plan, changes.payments.iter().map(|it| PaymentDoc::new(retailer, it)))?;
     insert(&mut plan, changes.voids.iter().map(|it| VoidDoc::new(retailer, it)))?;
@@ -37,20 +41,11 @@ pub(super) fn plan(retailer: RetailerId, changes: &Changes) -> Result<Plan, Stor
     replace(&mut plan, changes.letters.values().map(|it| LetterDoc::new(retailer, it)))?;
     let marks = changes.marks.iter().map(|(id, mark)| marked(retailer, *id, *mark));
     update::<SaleDoc>(&mut plan, marks.collect());
-    let names: HashMap<_, _> = changes
-        .articles
-        .iter()
-        .map(|(key, sums)| ((key.store, key.sku.as_str()), sums.name.as_str()))
-        .collect();
-    let stock = changes.stock.iter().map(|((store, sku), it)| {
-        let article = (*store, sku.as_str());
-        StockDoc::change(retailer, article, names.get(&article).copied(), it)
-    });
-    update::<StockDoc>(&mut plan, stock.collect());
     let slots = changes.slots.iter().map(|(key, sums)| SlotDoc::change(retailer, key, sums));
     update::<SlotDoc>(&mut plan, slots.collect());
-    let articles = changes.articles.iter().map(|(key, sums)| ArticleDoc::change(retailer, key, sums));
-    update::<ArticleDoc>(&mut plan, articles.collect());
+    if !changes.added.is_empty() {
+        insert(&mut plan, std::iter::once(JournalDoc::new(retailer, round, &changes.added)?))?;
+    }
     replace(&mut plan, changes.feed.iter().map(|it| FeedDoc::new(retailer, it)))?;
     replace(&mut plan, changes.catalogue.values().map(|it| GoodsDoc::new(retailer, it)))?;
     replace(&mut plan, changes.followers.values().map(FollowerDoc::from))?;
@@ -65,19 +60,27 @@ pub(super) fn plan(retailer: RetailerId, changes: &Changes) -> Result<Plan, Stor
 }
 
 fn serialized(document: &impl Serialize) -> Result<Document, Unreadable> {
-    bson::serialize_to_document(document)
-        .map_err(|error| Unreadable(format!("a document cannot be written: {error}")))
+    bson::serialize_to_document(document).map_err(unwritable)
+}
+
+fn unwritable(error: bson::error::Error) -> Unreadable {
+    Unreadable(format!("a document cannot be written: {error}"))
 }
 
 fn insert<T: Stored>(plan: &mut Plan, documents: impl Iterator<Item = T>) -> Result<(), Unreadable> {
-    let documents = documents.map(|document| serialized(&document)).collect::<Result<Vec<_>, _>>()?;
+    // As bytes at once: made as values first they cost several times as much, and these are most of a round.
+    let written = |document: T| bson::serialize_to_raw_document_buf(&document).map_err(unwritable);
+    let documents = documents.map(written).collect::<Result<Vec<_>, _>>()?;
     if !documents.is_empty() {
         plan.steps.push(Step { collection: T::COLLECTION, action: Action::Insert(documents) });
     }
     Ok(())
 }
 
-fn replace<T: Stored>(plan: &mut Plan, documents: impl Iterator<Item = T>) -> Result<(), Unreadable> {
+pub(super) fn replace<T: Stored>(
+    plan: &mut Plan,
+    documents: impl Iterator<Item = T>,
+) -> Result<(), Unreadable> {
     let updates = documents.map(|document| {
         let document = serialized(&document)?;
         let filter = doc! { "_id": document.get("_id").cloned().unwrap_or(Bson::Null) };

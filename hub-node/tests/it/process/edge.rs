@@ -4,6 +4,7 @@
 mod backlog;
 mod catalogue;
 mod faults;
+mod folds;
 mod line;
 mod machine;
 mod moves;

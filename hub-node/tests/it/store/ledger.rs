@@ -1,15 +1,20 @@
 //! The ledger of store edges: documents as released builds have written them are still read, and a round costs one command
 //! for each kind of document, however many events it holds. `shapes/ledger-1.txt` holds a document of each kind as of shape
-//! 1: one line a document, collection and base64 of its BSON. Never change a line; a new shape gets a file of its own.
+//! 1: one line a document, collection and base64 of its BSON; `shapes/ledger-2.txt` those of the ledger with shelves, once with
+//! the journal and once folded. Never change a line; a new shape gets a file of its own.
+
+mod commands;
+mod folds;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use actors::domain::{EnrolToken, SecretHash};
 use actors::ingest::model::{
     ArticleKey, ArticleSums, Changes, Cursor, Edge, Letter, Origin, PaymentRecord, RefundOf, SaleMark,
     SaleRecord, Settled, Slot, SlotKey, SlotSums, StockMove, VoidRecord, Wanted,
 };
+use actors::ingest::pending::{Additions, Fold};
 use actors::ingest::request::Device;
 use actors::ports::{LedgerStore as _, TenantStore as _};
 use base64::Engine as _;
@@ -26,25 +31,23 @@ use messages::{
     DeviceId, EdgeId, ErrorCode, EventId, PaymentId, RetailerId, StoreId, StreamId, Timestamp, TransactionId,
     Version,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
 use crate::support::{TestStore, sample, store};
 
-const COLLECTIONS: [&str; 11] = [
+const COLLECTIONS: [&str; 10] = [
     "ledger_fences",
     "edges",
     "edge_streams",
-    "inbox",
+    "inbox_parts",
     "sales",
     "payments",
     "voids",
     "dead_letters",
-    "inventory",
     "sales_by_hour",
-    "sales_by_article",
+    "sums_journal",
 ];
+const SHELVES: [&str; 2] = ["stock_shelves", "article_shelves"];
 
 const NOW: Timestamp = Timestamp(1_795_257_060_000);
 
@@ -229,9 +232,11 @@ fn changes() -> Changes {
         sales: sales().into_iter().map(|record| (record.sale.transaction_id, record)).collect(),
         payments: vec![PaymentRecord { origin: origin(3), slot: slot(), payment }],
         voids: vec![VoidRecord { origin: origin(4), slot: slot(), void }],
-        stock: BTreeMap::from([((shop(), "MILK.1$".into()), moved)]),
+        added: Additions {
+            stock: BTreeMap::from([((shop(), "MILK.1$".into()), moved)]),
+            articles: BTreeMap::from([(article_key, article)]),
+        },
         slots: BTreeMap::from([(SlotKey { store, slot: slot(), currency }, hour)]),
-        articles: BTreeMap::from([(article_key, article)]),
         ..Changes::default()
     }
 }
@@ -249,19 +254,37 @@ async fn database(store: &TestStore) -> mongodb::Database {
     mongodb::Client::with_uri_str(store.server.uri()).await.unwrap().database(&store.database)
 }
 
-#[tokio::test]
-async fn documents_of_the_ledger_of_shape_1_are_read() {
+/// A retailer whose ledger is what a file of shapes holds.
+async fn stored(shapes: &str) -> TestStore {
     let store = with_retailer().await;
     let database = database(&store).await;
-    for line in include_str!("shapes/ledger-1.txt").lines() {
+    for line in shapes.lines() {
         let (collection, base64) = line.split_once(' ').unwrap();
         let mut document: Document = bson::deserialize_from_slice(&STANDARD.decode(base64).unwrap()).unwrap();
-        if collection == "inbox" {
+        if collection.starts_with("inbox") {
             // They are forgotten one day.
             document.insert("at", bson::DateTime::now());
         }
         database.collection::<Document>(collection).insert_one(document).await.unwrap();
     }
+    store
+}
+
+#[tokio::test]
+async fn documents_of_the_ledger_of_shape_1_are_read() {
+    let store = stored(include_str!("shapes/ledger-1.txt")).await;
+    all_is_there(&store).await;
+    let ledger = store.open(retailer(), Epoch(1)).await.unwrap();
+    assert!(ledger.remembers_singly && ledger.journal.is_empty());
+}
+
+#[tokio::test]
+async fn documents_of_the_ledger_of_shape_2_are_read() {
+    let store = stored(include_str!("shapes/ledger-2.txt")).await;
+    let ledger = store.open(retailer(), Epoch(1)).await.unwrap();
+    assert!(!ledger.remembers_singly);
+    let [entry] = &ledger.journal[..] else { panic!("{:?}", ledger.journal) };
+    assert_eq!(entry.additions, changes().added);
     all_is_there(&store).await;
 }
 
@@ -270,6 +293,7 @@ async fn the_ledger_comes_back_as_it_was_written() {
     let store = with_retailer().await;
     store.open(retailer(), Epoch(1)).await.unwrap();
     store.write(retailer(), Epoch(1), Version(1), Arc::new(changes())).await.unwrap();
+    fold(&store, retailer(), 1).await;
     all_is_there(&store).await;
     // Sums are added to, and what is marked is marked.
     let marks = BTreeMap::from([(
@@ -278,7 +302,8 @@ async fn the_ledger_comes_back_as_it_was_written() {
     )]);
     let again = Changes { marks, sales: BTreeMap::new(), settled: vec![], payments: vec![], ..changes() };
     let again = Changes { voids: vec![], ..again };
-    store.write(retailer(), Epoch(1), Version(2), Arc::new(again)).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(3), Arc::new(again)).await.unwrap();
+    fold(&store, retailer(), 3).await;
     let tenant = TenantDb::new(&store, retailer());
     let stock = tenant.inventory(&inventory()).await.unwrap().items;
     assert_eq!(stock[0].on_hand, Quantity::pieces(48));
@@ -292,8 +317,11 @@ async fn the_ledger_comes_back_as_it_was_written() {
     // The same identifiers under another retailer are other documents.
     let theirs = Changes { edges: BTreeMap::new(), ..changes() };
     store.write(other, Epoch(1), Version(1), Arc::new(theirs)).await.unwrap();
+    fold(&store, other, 1).await;
+    store.write(other, Epoch(1), Version(3), Arc::new(journal_only())).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(5), Arc::new(journal_only())).await.unwrap();
     assert_eq!(tenant.inventory(&inventory()).await.unwrap().items, stock);
-    for collection in COLLECTIONS {
+    for collection in COLLECTIONS.into_iter().chain(SHELVES) {
         let documents = database(&store).await.collection::<Document>(collection);
         for id in [retailer(), other] {
             let owner = bson::Uuid::from_bytes(id.as_uuid().into_bytes());
@@ -301,6 +329,19 @@ async fn the_ledger_comes_back_as_it_was_written() {
             assert_eq!(count > 0, collection != "edges" || id == retailer(), "{collection} of {id}");
         }
     }
+}
+
+fn journal_only() -> Changes {
+    Changes { added: changes().added, ..Changes::default() }
+}
+
+/// Has all that is in the journal put into the sums, behind the commit `version`.
+async fn fold(store: &Store, retailer: RetailerId, version: u64) {
+    let journal = store.open(retailer, Epoch(1)).await.unwrap().journal;
+    let [entry] = &journal[..] else { panic!("{journal:?}") };
+    let fold = Fold { rounds: vec![entry.round], additions: entry.additions.clone() };
+    store.fold(retailer, Epoch(1), Version(version + 1), Arc::new(fold)).await.unwrap();
+    assert!(store.open(retailer, Epoch(1)).await.unwrap().journal.is_empty());
 }
 
 fn inventory() -> InventoryQuery {
@@ -322,7 +363,7 @@ fn wanted() -> Wanted {
 
 async fn all_is_there(store: &Store) {
     let ledger = store.open(retailer(), Epoch(1)).await.unwrap();
-    assert_eq!((ledger.version, ledger.edges), (Version(1), BTreeMap::from([(edge_id(), place())])));
+    assert_eq!(ledger.edges, BTreeMap::from([(edge_id(), place())]));
     let known = store.look(retailer(), wanted()).await.unwrap();
     assert_eq!(known.cursors, HashMap::from([(stream(), cursor())]));
     assert_eq!(known.events.into_iter().collect::<Vec<_>>(), [event(1)]);
@@ -363,123 +404,24 @@ async fn the_sample_of_the_ledger_can_be_made_anew() {
     let store = with_retailer().await;
     store.open(retailer(), Epoch(1)).await.unwrap();
     store.write(retailer(), Epoch(1), Version(1), Arc::new(changes())).await.unwrap();
-    let database = database(&store).await;
-    let mut text = String::new();
-    for name in COLLECTIONS {
-        let mut documents = database.collection::<Document>(name).find(doc! {}).await.unwrap();
-        while documents.advance().await.unwrap() {
-            text.push_str(&format!("{name} {}\n", STANDARD.encode(documents.current().as_bytes())));
-        }
-    }
+    let mut text = dump(&store, &COLLECTIONS).await;
+    fold(&store, retailer(), 1).await;
+    text.push_str(&dump(&store, &SHELVES).await);
     std::fs::write(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("ledger-shape.txt"), &text)
         .unwrap();
     let kinds = |text: &str| -> Vec<String> {
         text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
     };
-    assert_eq!(kinds(&text), kinds(include_str!("shapes/ledger-1.txt")));
+    assert_eq!(kinds(&text), kinds(include_str!("shapes/ledger-2.txt")));
 }
 
-/// A line to the database on which commands are noted: name and collection.
-struct Wire {
-    port: u16,
-    seen: Arc<Mutex<Vec<String>>>,
-}
-
-impl Wire {
-    async fn to(uri: &str) -> Self {
-        let server = uri.trim_start_matches("mongodb://").split(['/', '?']).next().unwrap().to_owned();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let wire = Self { port: listener.local_addr().unwrap().port(), seen: Arc::default() };
-        let seen = Arc::clone(&wire.seen);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(&server).await.unwrap();
-                let (mut from_client, mut to_client) = client.into_split();
-                let (mut from_server, mut to_server) = server.into_split();
-                let seen = Arc::clone(&seen);
-                tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-                tokio::spawn(async move {
-                    let mut length = [0; 4];
-                    while from_client.read_exact(&mut length).await.is_ok() {
-                        let mut message = vec![0; usize::try_from(i32::from_le_bytes(length)).unwrap() - 4];
-                        from_client.read_exact(&mut message).await.unwrap();
-                        seen.lock().unwrap().extend(command(&message));
-                        to_server.write_all(&length).await.unwrap();
-                        to_server.write_all(&message).await.unwrap();
-                    }
-                });
-            }
-        });
-        wire
+async fn dump(store: &TestStore, collections: &[&str]) -> String {
+    let (database, mut text) = (database(store).await, String::new());
+    for name in collections {
+        let mut documents = database.collection::<Document>(name).find(doc! {}).await.unwrap();
+        while documents.advance().await.unwrap() {
+            text.push_str(&format!("{name} {}\n", STANDARD.encode(documents.current().as_bytes())));
+        }
     }
-
-    fn taken(&self) -> Vec<String> {
-        std::mem::take(&mut self.seen.lock().unwrap())
-    }
-}
-
-/// Of a message without its length; nothing for what keeps the connection.
-fn command(message: &[u8]) -> Option<String> {
-    const OP_MSG: i32 = 2013;
-    if i32::from_le_bytes(message[8..12].try_into().unwrap()) != OP_MSG {
-        return None;
-    }
-    let body = bson::RawDocument::from_bytes(document(&message[17..])).unwrap();
-    let (name, value) = body.iter().next()?.unwrap();
-    let on = value.as_str().unwrap_or_default();
-    let keeps = ["hello", "ping", "endSessions", "isMaster", "ismaster"].contains(&name.as_str());
-    (!keeps).then(|| format!("{} {on}", name.as_str()).trim_end().to_owned())
-}
-
-/// The first document in these bytes; sequences may follow it.
-fn document(bytes: &[u8]) -> &[u8] {
-    &bytes[..usize::try_from(i32::from_le_bytes(bytes[..4].try_into().unwrap())).unwrap()]
-}
-
-#[tokio::test]
-async fn a_round_costs_a_command_for_each_kind_of_document_and_no_more() {
-    let home = with_retailer().await;
-    let wire = Wire::to(home.server.uri()).await;
-    let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true", wire.port);
-    let store = Store::open(&uri, &home.database).await.unwrap();
-    store.open(retailer(), Epoch(1)).await.unwrap();
-    wire.taken();
-    store.look(retailer(), wanted()).await.unwrap();
-    let looks = wire.taken();
-    assert!(looks.len() == 7 && looks.iter().all(|look| look.starts_with("find ")), "{looks:?}");
-    store.write(retailer(), Epoch(1), Version(1), Arc::new(changes())).await.unwrap();
-    let whole = [
-        "findAndModify ledger_fences",
-        "insert inbox",
-        "insert sales",
-        "insert payments",
-        "insert voids",
-        "update edge_streams",
-        "update edges",
-        "update dead_letters",
-        "update inventory",
-        "update sales_by_hour",
-        "update sales_by_article",
-        "commitTransaction",
-    ];
-    assert_eq!(wire.taken(), whole);
-    // Fifty times as many events of the usual kinds.
-    let mut many = Changes { edges: BTreeMap::new(), letters: BTreeMap::new(), voids: vec![], ..changes() };
-    many.sales.clear();
-    (many.settled, many.payments) = (vec![], vec![]);
-    for n in 1_000..1_050 {
-        let record = SaleRecord { origin: origin(n), sale: sale(n, 500), ..sales()[0].clone() };
-        many.sales.insert(record.sale.transaction_id, record);
-        many.settled.push(Settled {
-            event: event(n),
-            stream: stream(),
-            seq: u64::try_from(n).unwrap(),
-            at: NOW,
-        });
-        let moved = StockMove { before: Quantity::ZERO, delta: Quantity::pieces(-1), at: NOW };
-        many.stock.insert((shop(), format!("A{n}")), moved);
-    }
-    store.write(retailer(), Epoch(1), Version(2), Arc::new(many)).await.unwrap();
-    let usual = wire.taken();
-    assert_eq!(usual.len(), 8, "{usual:?}");
+    text
 }
