@@ -19,8 +19,8 @@ pub(super) struct Wanted<'w> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Chosen {
     pub(super) catalog: Value,
-    /// As records name it.
-    pub(super) stream: String,
+    /// As records may name it: taps take its identifier or its name.
+    pub(super) names: Vec<String>,
     /// Paths of its values.
     pub(super) properties: Vec<String>,
 }
@@ -38,13 +38,13 @@ pub(super) fn choose(text: &[u8], wanted: Wanted<'_>) -> Result<Chosen, String> 
         mark(stream, other == at, wanted);
     }
     let stream = &streams[at];
-    let name = names(stream).last().copied().unwrap_or_default().to_owned();
+    let names = names(stream).into_iter().map(str::to_owned).collect();
     let properties = stream
         .get("schema")
         .and_then(|schema| serde_json::value::to_raw_value(schema).ok())
         .map(|schema| message::properties(&schema))
         .unwrap_or_default();
-    Ok(Chosen { stream: name, properties, catalog })
+    Ok(Chosen { names, properties, catalog })
 }
 
 /// The identifier and the name, where there are both. Two tables of the same name in two schemas differ in the first.
@@ -145,10 +145,8 @@ mod tests {
     #[test]
     fn one_stream_is_marked() {
         let chosen = choose(&catalog(), Wanted { stream: "pos-articles", ..ALL }).unwrap();
-        assert_eq!(
-            (chosen.stream.as_str(), chosen.properties),
-            ("articles", vec!["blob".into(), "sku".into()])
-        );
+        assert_eq!(chosen.names, ["pos-articles", "articles"]);
+        assert_eq!(chosen.properties, ["blob", "sku"]);
         let of =
             |at: usize, entry: usize| chosen.catalog["streams"][at]["metadata"][entry]["metadata"].clone();
         let selected =
@@ -168,7 +166,7 @@ mod tests {
     fn a_stream_that_is_not_the_only_one_must_be_named() {
         let one = br#"{"streams":[{"stream":"items","schema":{}}]}"#;
         let chosen = choose(one, ALL).unwrap();
-        assert_eq!(chosen.stream, "items");
+        assert_eq!(chosen.names, ["items"]);
         assert_eq!(chosen.catalog["streams"][0]["metadata"][0]["metadata"]["selected"], json!(true));
         let told = |text: &[u8], stream: &str| choose(text, Wanted { stream, ..ALL }).unwrap_err();
         for (error, part) in [

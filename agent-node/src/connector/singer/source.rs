@@ -86,18 +86,19 @@ impl SingerTap {
         };
         let lost = |error: io::Error| Failure::new(ErrorCode::Internal, error.to_string());
         let mut more = Vec::new();
-        let mut stream = self.stream(ready).to_owned();
+        let mut names: Vec<String> = Some(self.stream(ready).to_owned()).into_iter().collect();
+        names.retain(|name| !name.is_empty());
         if let Some(chosen) = chosen {
             more.push((
                 "--catalog",
                 Some(put("catalog.json", chosen.catalog.to_string()).await.map_err(lost)??),
             ));
-            stream = chosen.stream;
+            names = chosen.names;
         }
         if let Some(state) = state {
             more.push(("--state", Some(put("state.json", state.to_owned()).await.map_err(lost)??)));
         }
-        let mut tap = Tap::new(ready.start(&more, false)?, ready.name(), stream);
+        let mut tap = Tap::new(ready.start(&more, false)?, ready.name(), names);
         tap.begin().await?;
         Ok(tap)
     }
@@ -172,10 +173,10 @@ impl PosConnector for SingerTap {
         async move {
             let (ready, chosen) = self.asked().await?;
             let (stream, properties) = match chosen {
-                Some(Chosen { stream, properties, .. }) => (stream, properties),
+                Some(Chosen { names, properties, .. }) => (names.join(" or "), properties),
                 None => {
                     let tap = self.begun(&ready, None, None).await?;
-                    (tap.stream().to_owned(), tap.properties().to_vec())
+                    (tap.stream(), tap.properties().to_vec())
                 }
             };
             self.header(&ready, &properties)?;

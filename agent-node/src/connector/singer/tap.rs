@@ -18,8 +18,10 @@ const NOTES_EVERY: u64 = 256;
 pub(super) struct Tap {
     started: Started,
     plugin: String,
-    /// Empty: the first one that comes is the only one.
-    stream: String,
+    /// Names of the one stream; empty: the first one that comes is the only one.
+    names: Vec<String>,
+    /// Nobody has named it: then it must be the only one.
+    unnamed: bool,
     properties: Vec<String>,
     record: Vec<u8>,
     /// A record was read and not handed over.
@@ -49,11 +51,12 @@ enum Line {
 }
 
 impl Tap {
-    pub(super) fn new(started: Started, plugin: &str, stream: String) -> Self {
+    pub(super) fn new(started: Started, plugin: &str, names: Vec<String>) -> Self {
         Self {
             started,
             plugin: plugin.to_owned(),
-            stream,
+            unnamed: names.is_empty(),
+            names,
             properties: Vec::new(),
             record: Vec::new(),
             pending: false,
@@ -99,7 +102,7 @@ impl Tap {
         self.ended = true;
         let ended = self.started.life.end().await;
         ended.map_err(|what| Failure::new(ErrorCode::SourceUnreadable, what))?;
-        if self.seen || self.stream.is_empty() && self.others.is_empty() {
+        if self.seen || self.names.is_empty() {
             return Ok(());
         }
         let gave = if self.others.is_empty() {
@@ -107,7 +110,7 @@ impl Tap {
         } else {
             format!("it gave {}", listed(&self.others))
         };
-        let detail = format!("the plugin \"{}\" gave no stream \"{}\"; {gave}", self.plugin, self.stream);
+        let detail = format!("the plugin \"{}\" gave no stream \"{}\"; {gave}", self.plugin, self.stream());
         Err(Failure::new(ErrorCode::SourceMalformed, detail))
     }
 
@@ -137,7 +140,14 @@ impl Tap {
         })?;
         match said {
             Said::Schema { stream, properties } => {
-                let wanted = wanted(&mut self.stream, &mut self.others, &stream);
+                let wanted = wanted(&mut self.names, &mut self.others, &stream);
+                if !wanted && self.unnamed {
+                    let (one, plugin) = (self.names.join(" or "), &self.plugin);
+                    let detail = format!(
+                        "the plugin \"{plugin}\" gives several streams, \"{one}\" and \"{stream}\"; name one"
+                    );
+                    return Err(malformed(detail));
+                }
                 if wanted {
                     self.properties = properties;
                 }
@@ -145,7 +155,7 @@ impl Tap {
                 Ok(if wanted { Line::Schema } else { Line::Nothing })
             }
             Said::Record { stream, record } => {
-                if !wanted(&mut self.stream, &mut self.others, &stream) {
+                if !wanted(&mut self.names, &mut self.others, &stream) {
                     return Ok(Line::Nothing);
                 }
                 self.record.clear();
@@ -170,8 +180,8 @@ impl Tap {
         &self.record
     }
 
-    pub(super) fn stream(&self) -> &str {
-        &self.stream
+    pub(super) fn stream(&self) -> String {
+        self.names.join("\" or \"")
     }
 
     /// Paths of the values that records have, as far as the tap says.
@@ -195,11 +205,11 @@ impl Tap {
 }
 
 /// Is this the stream? Where none was named, the first one is, and there must be no other.
-fn wanted(stream: &mut String, others: &mut Vec<String>, found: &str) -> bool {
-    if stream.is_empty() {
-        found.clone_into(stream);
+fn wanted(names: &mut Vec<String>, others: &mut Vec<String>, found: &str) -> bool {
+    if names.is_empty() {
+        names.push(found.to_owned());
     }
-    if stream == found {
+    if names.iter().any(|name| name == found) {
         return true;
     }
     if others.len() < MOST_STREAMS && !others.iter().any(|other| other == found) {
