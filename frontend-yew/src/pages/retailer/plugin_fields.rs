@@ -5,7 +5,7 @@ use yew::prelude::*;
 
 use super::destination_form::kept;
 use crate::components::field::{Choice, SelectField, TextField};
-use crate::state::draft::plugin::{DRAWN, Drawn, MORE, MORE_SECRETS, shown};
+use crate::state::draft::plugin::{DRAWN, Drawn, MORE, MORE_SECRETS, shown, spoken};
 
 #[derive(Properties, PartialEq)]
 pub(super) struct Props {
@@ -76,7 +76,7 @@ fn choice(plugin: &Plugin) -> Choice {
 
 fn field(prefix: &str, apart: &str, setting: &Setting, settings: &Settings, stored: &[String]) -> Html {
     let Setting { name, form, title, help, required, usual } = setting;
-    let label = if title.is_empty() { name.clone() } else { title.clone() };
+    let label = if title.is_empty() { spoken(name) } else { title.clone() };
     let value = settings.get(name).map(shown).unwrap_or_default();
     let placeholder = usual.as_ref().map(shown).unwrap_or_default();
     let hint = (!help.is_empty()).then(|| html! { help });

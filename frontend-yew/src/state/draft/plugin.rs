@@ -169,6 +169,14 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
+/// A setting's name as a label, where its schema has no title: `dbname_or_url` is "Dbname or url".
+#[must_use]
+pub fn spoken(name: &str) -> String {
+    let words = name.replace(['_', '-'], " ");
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -274,6 +282,11 @@ mod tests {
         let mut early = Vec::new();
         credentials(&one, "source", "apart", &entered.secrets, true, &mut early);
         assert_eq!(early[0].field, "apart.settings.key");
+    }
+
+    #[test]
+    fn names_are_spoken() {
+        assert_eq!([spoken("port"), spoken("start_date"), spoken("")], ["Port", "Start date", ""]);
     }
 
     #[test]
