@@ -39,8 +39,12 @@ pub struct Discovery {
 pub fn discover(folder: &Path) -> Discovery {
     let (mut found, mut faults) = (Vec::<Plugin>::new(), Vec::new());
     for installed in each(folder) {
-        let plugin = match installed {
-            Ok(installed) => installed.told(),
+        let startable = |installed: Installed| match installed.program() {
+            Ok(_) => Ok(installed.told()),
+            Err(failure) => Err(failure.detail),
+        };
+        let plugin = match installed.and_then(startable) {
+            Ok(plugin) => plugin,
             Err(fault) => {
                 faults.push(fault);
                 continue;
@@ -206,20 +210,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         assert_eq!(discover(&at.join("none")), Discovery::default());
-        plugin(at, "target-b", "kind = \"target\"\ncommand = \"b\"", None);
+        plugin(at, "target-b", "kind = \"target\"\ncommand = \"sh\"", None);
         let schema = r#"{"properties": {"host": {"type": "string"}}, "additionalProperties": false}"#;
-        plugin(at, "tap-a", "kind = \"tap\"\ncommand = \"./a\"\nversion = \"2\"", Some(schema));
-        plugin(at, "tap-a2", "name = \"tap-a\"\nkind = \"tap\"\ncommand = \"a\"", None);
+        plugin(at, "tap-a", "kind = \"tap\"\ncommand = \"/bin/sh\"\nversion = \"2\"", Some(schema));
+        plugin(at, "tap-a2", "name = \"tap-a\"\nkind = \"tap\"\ncommand = \"sh\"", None);
         plugin(at, "broken", "kind = 7", None);
+        plugin(at, "gone", "kind = \"tap\"\ncommand = \"./gone\"", None);
         plugin(at, "odd", "kind = \"tap\"\ncommand = \"a\"", Some("[]"));
         fs::write(at.join("a file"), "").unwrap();
         let Discovery { plugins, faults } = discover(at);
         let names: Vec<_> = plugins.iter().map(|p| (p.name.as_str(), p.kind, p.open)).collect();
         assert_eq!(names, [("tap-a", PluginKind::Tap, false), ("target-b", PluginKind::Target, true)]);
         assert_eq!((plugins[0].version.as_str(), plugins[0].settings[0].name.as_str()), ("2", "host"));
-        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert_eq!(faults.len(), 4, "{faults:?}");
         for (fault, part) in
-            faults.iter().zip(["\"broken\" cannot be used: plugin.toml", "settings.json", "two"])
+            faults.iter().zip(["\"broken\" cannot be used: plugin.toml", "./gone", "settings.json", "two"])
         {
             assert!(fault.contains(part), "{fault}");
         }
@@ -268,7 +273,7 @@ mod tests {
         let schema = format!(r#"{{"properties": {{{}}}}}"#, properties.join(","));
         for n in 0..40 {
             let schema = (n < 3).then_some(schema.as_str());
-            plugin(folder.path(), &format!("tap-{n:02}"), "kind = \"tap\"\ncommand = \"a\"", schema);
+            plugin(folder.path(), &format!("tap-{n:02}"), "kind = \"tap\"\ncommand = \"sh\"", schema);
         }
         let Discovery { plugins, faults } = discover(folder.path());
         assert!(!plugins.is_empty() && !faults.is_empty());
