@@ -13,7 +13,7 @@ use crate::disk;
 /// Names the agent that the folders beside it belong to.
 const MARK: &str = "belongs-to";
 /// What belongs to one agent.
-const FOLDERS: [&str; 3] = ["journal", "spool", "delivered"];
+const FOLDERS: [&str; 4] = ["journal", "spool", "delivered", "taps"];
 
 /// Clears what another agent has left, and marks what comes as this agent's. To be called with the folder locked.
 pub fn settle(data_dir: &Path, agent: AgentId) -> io::Result<()> {

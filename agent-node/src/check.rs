@@ -10,6 +10,7 @@ use http::Request;
 use http_body_util::Full;
 
 use crate::config::Config;
+use crate::connector::singer::{self, Discovery};
 use crate::disk;
 use crate::identity::Identity;
 use crate::net::websocket::{self, UpgradeError};
@@ -29,6 +30,15 @@ pub async fn check(
     let identity = Identity::load(&config.data_dir);
     let shown = identity.as_ref().map(|identity| format!("agent {}", identity.agent_id));
     report.line("identity", shown.map_err(ToString::to_string))?;
+    if let Some(folder) = &config.plugins {
+        let Discovery { plugins, faults } = singer::discover(folder);
+        let names: Vec<_> = plugins.iter().map(|plugin| plugin.name.as_str()).collect();
+        let shown = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        report.line("plugins", Ok(format!("{shown} in {}", folder.display())))?;
+        for fault in faults {
+            report.line("plugins", Err(fault))?;
+        }
+    }
     let dialer = Dialer::new(config.ca_file.as_ref(), config.proxy.clone());
     match (dialer, hubs(config, identity.as_ref().ok())) {
         (Ok(dialer), Ok(hubs)) => {

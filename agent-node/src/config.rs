@@ -48,6 +48,9 @@ pub struct Given {
     /// How long runs may go on when the agent is told to stop, in seconds, 0 to 300 [default: 5]
     #[arg(long, env = "GROCERYSYNC_AGENT_GRACE_S", value_name = "SECONDS")]
     pub grace_s: Option<u64>,
+    /// Folder of plugins, programs that speak Singer, each in a folder of its own with a plugin.toml [default: none]
+    #[arg(long, env = "GROCERYSYNC_AGENT_PLUGINS", value_name = "DIR")]
+    pub plugins: Option<PathBuf>,
     /// What to log: error, warn, info, debug or trace, also by part such as `info,agent_node::uplink=debug` [default: info]
     #[arg(long, env = "GROCERYSYNC_AGENT_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -69,6 +72,9 @@ pub struct Config {
     pub grace: Duration,
     /// How a shop platform is tried again; not to be set from outside.
     pub pace: Pace,
+    pub plugins: Option<PathBuf>,
+    /// How often that folder is looked at; not to be set from outside.
+    pub plugins_every: Duration,
     pub log: String,
 }
 
@@ -82,6 +88,9 @@ impl Config {
             scratch: self.data_dir.join("stage"),
             delivered: self.data_dir.join("delivered"),
             pace: self.pace,
+            plugins: self.plugins.clone(),
+            taps: self.data_dir.join("taps"),
+            job: None,
         }
     }
 }
@@ -125,6 +134,7 @@ impl Given {
             max_runs: self.max_runs.or(below.max_runs),
             spool_mib: self.spool_mib.or(below.spool_mib),
             grace_s: self.grace_s.or(below.grace_s),
+            plugins: self.plugins.or(below.plugins),
             log: self.log.or(below.log),
         }
     }
@@ -145,6 +155,13 @@ impl Given {
         let max_runs = ranged("max_runs", self.max_runs.unwrap_or(2).into(), 1, 16)?;
         let spool_mib = ranged("spool_mib", self.spool_mib.unwrap_or(Limits::DEFAULT_BYTES >> 20), 4, 4_096)?;
         let grace_s = ranged("grace_s", self.grace_s.unwrap_or(5), 0, 300)?;
+        let plugins = self.plugins.map(std::path::absolute).transpose().map_err(|error| {
+            ConfigError::Value { setting: "plugins", detail: format!("is no folder: {error}") }
+        })?;
+        if let Some(missing) = plugins.as_ref().filter(|plugins| !plugins.is_dir()) {
+            let detail = format!("{} is no folder; make it, or leave the setting out", missing.display());
+            return Err(ConfigError::Value { setting: "plugins", detail });
+        }
         let log = self.log.unwrap_or_else(|| "info".to_owned());
         crate::telemetry::parse(&log).map_err(|detail| ConfigError::Value { setting: "log", detail })?;
         Ok(Config {
@@ -159,6 +176,8 @@ impl Given {
             spool: Limits { bytes: spool_mib << 20 },
             grace: Duration::from_secs(grace_s),
             pace: Pace::default(),
+            plugins,
+            plugins_every: crate::plugins::EVERY,
             log,
         })
     }
@@ -206,6 +225,7 @@ mod tests {
             (Given { max_runs: Some(0), ..given() }, "max_runs: must lie between 1 and 16, not 0"),
             (Given { spool_mib: Some(1), ..given() }, "spool_mib: "),
             (Given { grace_s: Some(301), ..given() }, "grace_s: "),
+            (Given { plugins: Some("/nowhere".into()), ..given() }, "plugins: /nowhere is no folder"),
             (Given { log: Some("loud".into()), ..given() }, "log: "),
         ];
         for (given, part) in cases {

@@ -27,6 +27,7 @@ mod scratch;
 pub mod sftp;
 pub mod shop;
 pub mod shopify;
+pub mod singer;
 pub mod sql;
 pub(crate) mod stage;
 mod staged_sink;

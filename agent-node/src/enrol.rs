@@ -50,7 +50,7 @@ pub async fn enrol(
         .and_then(|()| disk::replace(&probe, b"x"))
         .and_then(|()| disk::remove_if_there(&probe))
         .map_err(EnrolError::Folder)?;
-    let body = EnrolRequest { token, machine: crate::machine::describe() };
+    let body = EnrolRequest { token, machine: crate::machine::describe(Vec::new()) };
     let body = serde_json::to_vec(&body).map_err(|error| EnrolError::Folder(error.into()))?;
     let request = Request::post("/api/v1/enrol")
         .header(header::CONTENT_TYPE, "application/json")

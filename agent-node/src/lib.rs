@@ -24,6 +24,7 @@ pub mod journal;
 pub mod links;
 pub mod machine;
 pub mod net;
+pub mod plugins;
 pub mod runner;
 pub mod spool;
 pub mod telemetry;
@@ -82,7 +83,15 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let dialer = Dialer::new(config.ca_file.as_ref(), config.proxy.clone())?;
     tracing::info!(agent_id = %identity.agent_id, version = env!("CARGO_PKG_VERSION"), "the agent starts");
 
+    connector::singer::sweep(&config.means().scratch).map_err(folder)?;
     let links = Arc::new(Links::default());
+    let _lookout = match config.plugins.clone() {
+        Some(plugins) => {
+            let (every, links) = (config.plugins_every, Arc::clone(&links));
+            Some(plugins::look_out(plugins, every, links).await)
+        }
+        None => None,
+    };
     let given_up = CancellationToken::new();
     let uplink = UplinkArguments {
         hubs,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actors::supervise::SupervisorHandle;
 use actors::supervise::supervisor::SupervisorMsg;
 use messages::RunId;
+use messages::plugin::Plugin;
 use ractor::rpc::CallResult;
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::sync::{Notify, watch};
@@ -29,6 +30,8 @@ pub struct Links {
     workers: Slot<SupervisorMsg>,
     /// There may be facts to send.
     pub facts_waiting: Notify,
+    /// As they are told to the hub.
+    pub plugins: watch::Sender<Vec<Plugin>>,
     runs: RwLock<RunLists>,
     at_work: Arc<watch::Sender<usize>>,
 }

@@ -1,16 +1,18 @@
 //! What the agent says of the machine it runs on.
 
 use messages::http::agents::Machine;
+use messages::plugin::Plugin;
 
 /// As told when enrolling and at each hello.
 #[must_use]
-pub fn describe() -> Machine {
+pub fn describe(plugins: Vec<Plugin>) -> Machine {
     Machine {
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         os: os(),
         host: host(),
         capabilities: crate::connector::registry::capabilities(),
         transport: None,
+        plugins,
     }
 }
 
@@ -37,6 +39,6 @@ mod tests {
 
     #[test]
     fn the_hub_accepts_what_is_said() {
-        super::describe().validate().unwrap();
+        super::describe(Vec::new()).validate().unwrap();
     }
 }

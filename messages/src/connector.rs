@@ -5,6 +5,7 @@ pub mod database;
 pub mod files;
 pub mod http_json;
 pub mod platform;
+pub mod singer;
 pub mod source;
 
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,11 @@ pub use http_json::{HttpAuth, HttpJsonSource, Paging};
 pub use platform::{
     NewProducts, ShopifyDestination, UpdateFields, WebhookDestination, WooCommerceDestination,
 };
+pub use singer::{SingerDestination, SingerSource};
 pub use source::{ColumnName, DecimalMark, SourceConfig};
 
 use crate::Secret;
+use crate::plugin::SecretSettings;
 use crate::validate::{Check, Validate};
 
 /// The form in which items are written to a file destination.
@@ -41,6 +44,8 @@ pub enum DestinationConfig {
     #[serde(rename = "woocommerce")]
     WooCommerce(WooCommerceDestination),
     Shopify(ShopifyDestination),
+    /// A plugin of the agent's.
+    Singer(SingerDestination),
 }
 
 /// A file on an SFTP server, written under a temporary name and renamed when complete.
@@ -97,6 +102,11 @@ pub enum Credentials {
         key: Secret,
         secret: Secret,
     },
+    /// Secret settings of a plugin, by name: all that the configuration names.
+    Settings {
+        #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, Secret>))]
+        settings: SecretSettings,
+    },
 }
 
 impl DestinationConfig {
@@ -108,12 +118,17 @@ impl DestinationConfig {
             Self::Webhook(_) => "webhook",
             Self::WooCommerce(_) => "woocommerce",
             Self::Shopify(_) => "shopify",
+            Self::Singer(_) => "singer",
         }
     }
 
     #[must_use]
     pub const fn needs_credentials(&self) -> bool {
-        !matches!(self, Self::LocalFile(_))
+        match self {
+            Self::LocalFile(_) => false,
+            Self::Singer(to) => !to.secrets.is_empty(),
+            _ => true,
+        }
     }
 
     /// The credentials that open it, in words.
@@ -125,6 +140,7 @@ impl DestinationConfig {
             Self::Webhook(_) => "a signing secret of at least 16 characters",
             Self::WooCommerce(_) => "a consumer key and a consumer secret",
             Self::Shopify(_) => "an access token",
+            Self::Singer(_) => "the secret settings that it names",
         }
     }
 
@@ -136,6 +152,7 @@ impl DestinationConfig {
             | (Self::WooCommerce(_), Credentials::KeyPair { .. })
             | (Self::Shopify(_), Credentials::Token { .. })
             | (Self::LocalFile(_), _) => true,
+            (Self::Singer(to), credentials) => singer::accepts(&to.secrets, credentials),
             // A shorter one can be guessed from a single signed request.
             (Self::Webhook(_), Credentials::Token { token }) => token.expose().len() >= 16,
             _ => false,
@@ -153,6 +170,7 @@ impl DestinationConfig {
             (Self::Webhook(a), Self::Webhook(b)) => platform::same_origin(&a.url, &b.url),
             (Self::WooCommerce(a), Self::WooCommerce(b)) => platform::same_origin(&a.url, &b.url),
             (Self::Shopify(a), Self::Shopify(b)) => platform::same_origin(&a.url, &b.url),
+            (Self::Singer(a), Self::Singer(b)) => b.keeps_credentials_of(a),
             _ => false,
         }
     }
@@ -170,6 +188,7 @@ impl DestinationConfig {
             Self::Webhook(to) => to.url.split('?').next().unwrap_or_default().to_owned(),
             Self::WooCommerce(to) => to.url.clone(),
             Self::Shopify(to) => to.url.clone(),
+            Self::Singer(to) => to.summary(),
         }
     }
 }
@@ -206,6 +225,7 @@ impl Validate for DestinationConfig {
             Self::Webhook(to) => to.check(check),
             Self::WooCommerce(to) => to.check(check),
             Self::Shopify(to) => to.check(check),
+            Self::Singer(to) => to.check(check),
         }
     }
 }
@@ -248,6 +268,15 @@ impl Validate for Credentials {
             Self::KeyPair { key: public, secret } => {
                 key(check, "key", public);
                 key(check, "secret", secret);
+            }
+            Self::Settings { settings } => {
+                check.ensure(settings.len() <= 20, "settings", "must have at most 20 entries");
+                for (name, secret) in settings {
+                    let field = format!("settings.{name}");
+                    check.ensure(!secret.is_empty(), &field, "must not be empty");
+                    // A key in PEM form fits, and all of them into a frame.
+                    check.ensure(secret.expose().len() <= 8_192, &field, "must have at most 8192 bytes");
+                }
             }
         }
     }

@@ -22,6 +22,7 @@ pub mod item;
 pub mod live;
 pub mod mapping;
 pub mod permission;
+pub mod plugin;
 pub mod problem;
 pub mod quantity;
 pub mod run;

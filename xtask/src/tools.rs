@@ -106,6 +106,8 @@ pub(crate) struct TestTools {
     pub(crate) browser_modules: PathBuf,
     pub(crate) python: PathBuf,
     pub(crate) kubernetes_python: PathBuf,
+    pub(crate) singer_tap: PathBuf,
+    pub(crate) singer_target: PathBuf,
 }
 
 impl TestTools {
@@ -126,6 +128,8 @@ impl TestTools {
             browser_modules: browser::ready(repo, cache)?,
             python: python::ready(repo, cache, &python::THIRD_PARTY)?,
             kubernetes_python: python::ready(repo, cache, &python::KUBERNETES)?,
+            singer_tap: python::ready(repo, cache, &python::SINGER_TAP)?,
+            singer_target: python::ready(repo, cache, &python::SINGER_TARGET)?,
         })
     }
 
@@ -137,7 +141,7 @@ impl TestTools {
     }
 
     /// The variables by which the tests find these programs.
-    pub(crate) fn environment(&self) -> [(&'static str, &Path); 8] {
+    pub(crate) fn environment(&self) -> [(&'static str, &Path); 10] {
         [
             (store::VARIABLE, &self.store),
             (debian::SSHD_VARIABLE, &self.sshd),
@@ -147,6 +151,8 @@ impl TestTools {
             ("GROCERYSYNC_BROWSER_MODULES", &self.browser_modules),
             ("GROCERYSYNC_PYTHON", &self.python),
             ("GROCERYSYNC_KUBERNETES_PYTHON", &self.kubernetes_python),
+            ("GROCERYSYNC_SINGER_TAP_PYTHON", &self.singer_tap),
+            ("GROCERYSYNC_SINGER_TARGET_PYTHON", &self.singer_target),
         ]
     }
 }

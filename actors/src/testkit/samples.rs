@@ -32,6 +32,7 @@ pub(crate) fn machine() -> Machine {
         os: "linux".into(),
         host: "till-1".into(),
         capabilities,
+        plugins: Vec::new(),
         transport: None,
     }
 }

@@ -12,4 +12,5 @@ mod paging;
 mod scan;
 mod source;
 
+pub(super) use item::Paths;
 pub use source::HttpJsonConnector;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use messages::JobId;
+
 use crate::net::address::ProxyAddress;
 
 /// See the module.
@@ -17,6 +19,29 @@ pub struct Means {
     /// Folder for what is known of the destinations of jobs; made when it is first needed.
     pub delivered: PathBuf,
     pub pace: Pace,
+    /// Folder of plugins, if there is one.
+    pub plugins: Option<PathBuf>,
+    /// Folder for where the taps of jobs stand; made when it is first needed.
+    pub taps: PathBuf,
+    /// The job that is worked at; none for a look at a source.
+    pub job: Option<ForJob>,
+}
+
+/// What a source may keep from run to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForJob {
+    /// Where the job's tap stands.
+    pub state: PathBuf,
+    /// Everything is wanted, whatever was given before.
+    pub fresh: bool,
+}
+
+impl Means {
+    #[must_use]
+    pub fn of_job(&self, job: JobId, fresh: bool) -> Self {
+        let state = self.taps.join(format!("{job}.json"));
+        Self { job: Some(ForJob { state, fresh }), ..self.clone() }
+    }
 }
 
 /// How often and how long a shop platform that cannot take a portion just now is tried again.

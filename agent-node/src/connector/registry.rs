@@ -9,6 +9,7 @@ use super::http_json::HttpJsonConnector;
 use super::local_file::LocalFileConnector;
 use super::sftp::SftpConnector;
 use super::shopify::ShopifyConnector;
+use super::singer::{SingerTap, SingerTarget};
 use super::sql::{MySqlConnector, PostgreSqlConnector, SqliteConnector};
 use super::webhook::WebhookConnector;
 use super::woocommerce::WooCommerceConnector;
@@ -39,6 +40,9 @@ pub fn source(
         SourceConfig::MySql(from) => {
             Box::new(MySqlConnector::new((**from).clone(), credentials.cloned(), means.clone()))
         }
+        SourceConfig::Singer(from) => {
+            Box::new(SingerTap::new((**from).clone(), credentials.cloned(), means.clone()))
+        }
     }
 }
 
@@ -60,6 +64,9 @@ pub fn destination(
         DestinationConfig::Shopify(to) => {
             Box::new(ShopifyConnector::new(to.clone(), credentials.cloned(), means.clone()))
         }
+        DestinationConfig::Singer(to) => {
+            Box::new(SingerTarget::new(to.clone(), credentials.cloned(), means.clone()))
+        }
     }
 }
 
@@ -74,6 +81,7 @@ pub fn capabilities() -> Vec<String> {
         "source:http_json",
         "source:mysql",
         "source:postgresql",
+        "source:singer",
         "source:sqlite",
         "source:xml",
         "destination:local_file",
@@ -81,6 +89,7 @@ pub fn capabilities() -> Vec<String> {
         "destination:webhook",
         "destination:woocommerce",
         "destination:shopify",
+        "destination:singer",
     ]
     .map(str::to_owned)
     .to_vec()

@@ -16,6 +16,8 @@ pub use mysql::MySqlConnector;
 pub use postgresql::PostgreSqlConnector;
 pub use sqlite::SqliteConnector;
 
+pub(super) use outflow::Outflow;
+
 use std::time::Duration;
 
 use messages::ErrorCode;

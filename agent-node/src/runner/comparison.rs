@@ -68,7 +68,11 @@ impl Comparison {
             let forgotten = disk::off_thread(move || delivered::forget(&folder, job_id)).await;
             return forgotten.map(|()| None).map_err(|error| failed(&error));
         };
-        let place = digest(&(destination.kind(), destination.summary()))?;
+        let place = match destination {
+            // Only the plugin knows which of its settings say where that is.
+            DestinationConfig::Singer(to) => digest(to)?,
+            other => digest(&(other.kind(), other.summary()))?,
+        };
         let settings = digest(&settings_of(command)?)?;
         let (attempt, after) = (format!("{run_id}-{attempt}"), order.after);
         let opened =

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use actors::failpoint;
 use futures_util::StreamExt as _;
 use messages::agent::RunCommand;
+use messages::export::RunMode;
 use messages::http::jobs::RejectRule;
 use messages::run::{LogLevel, LogLine, Progress, RunFailure, RunOutcome};
 use messages::{ErrorCode, RunId};
@@ -133,6 +134,8 @@ impl Work<'_> {
             self.say(LogLevel::Warn, format!("beginning again, attempt {attempt}"));
         }
         self.comparison = Comparison::open(self.command, run, attempt, means).await?;
+        let fresh = self.command.export.as_deref().is_some_and(|order| order.mode == RunMode::Full);
+        let means = &means.of_job(self.command.job_id, fresh);
         let mut reading = registry::source(source, source_credentials.as_ref(), means).open().await?;
         self.progress.bytes_total = reading.bytes_total;
         self.afterwards = reading.afterwards.take();

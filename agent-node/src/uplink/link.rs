@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use messages::agent::{FromAgent, Hello};
 use messages::http::agents::{Transport, TransportKind};
 use messages::ids::SpoolId;
+use messages::plugin::Plugin;
 use messages::{ErrorCode, Secret};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until};
@@ -61,6 +62,7 @@ struct Live {
     fetch: Option<BoxFuture<'static, Result<Batch, Absent>>>,
     /// A WebSocket on trial, beside a session over HTTPS.
     trial: Option<Trial>,
+    plugins: watch::Receiver<Vec<Plugin>>,
 }
 
 /// How a session ended.
@@ -213,7 +215,9 @@ impl Link {
 
     async fn talk(&mut self, line: Line, at: usize) -> (Outcome, Live) {
         let session = Session::new(Instant::now());
-        let mut live = Live { line, session, heard: false, spool_id: None, fetch: None, trial: None };
+        let plugins = self.links.plugins.subscribe();
+        let mut live =
+            Live { line, session, heard: false, spool_id: None, fetch: None, trial: None, plugins };
         let outcome = match self.greet(&mut live, at).await {
             Ok(()) => self.exchange(&mut live, at).await,
             Err(ending) => Outcome::Ended(ending),
@@ -226,7 +230,7 @@ impl Link {
         live.spool_id = Some(spool_id);
         // Answers meant for an earlier line: the hub asks again.
         while self.outbox.try_recv().is_ok() {}
-        let mut machine = crate::machine::describe();
+        let mut machine = crate::machine::describe(live.plugins.borrow_and_update().clone());
         let kind = live.line.kind();
         let reason = self.hubs[at].chooser.reason().filter(|_| kind == TransportKind::Https);
         machine.transport = Some(Transport { kind, reason });
@@ -288,6 +292,10 @@ impl Link {
                         }
                     }
                     Vec::new()
+                }
+                Ok(()) = live.plugins.changed(), if online => {
+                    // What a machine has is told in hello.
+                    return Outcome::Ended(Ending::Own("other plugins are there now".to_owned()));
                 }
                 () = stop.cancelled() => return Outcome::Ended(Ending::Own("the agent is stopping".to_owned())),
             };

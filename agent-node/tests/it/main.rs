@@ -13,6 +13,7 @@ mod enrolment;
 mod exports;
 mod hub;
 mod platform;
+mod plugins;
 mod process;
 mod protocol;
 mod runs;

@@ -129,6 +129,16 @@ async fn process_enrol_check_and_their_wrong_uses() {
     assert!(output.status.success(), "{text}");
     assert!(text.contains("credential: it is accepted"), "{text}");
 
+    let plugins = shop.folder.path().join("plugins");
+    for (name, manifest) in [("tap-a", "kind = \"tap\"\ncommand = \"sh\""), ("tap-b", "kind = \"tap\"")] {
+        std::fs::create_dir_all(plugins.join(name)).unwrap();
+        std::fs::write(plugins.join(name).join("plugin.toml"), manifest).unwrap();
+    }
+    let (output, text) = ran(binary(&shop, &["check", "--plugins", plugins.to_str().unwrap()])).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("ok    plugins: tap-a in "), "{text}");
+    assert!(text.contains("FAIL  plugins: the plugin \"tap-b\" cannot be used: plugin.toml: "), "{text}");
+
     hub.seen().credentials = vec!["gsa_other".into()];
     let (output, text) = ran(binary(&shop, &["check"])).await;
     assert_eq!(output.status.code(), Some(1));

@@ -1,7 +1,7 @@
 //! Sources beyond CSV, each against the real thing: a server that pages and demands a sign-in, files as other programs
 //! write them, databases.
 
-mod databases;
+pub(crate) mod databases;
 mod excel;
 mod files;
 mod http;

@@ -27,6 +27,7 @@ mod job_form;
 mod jobs;
 mod overview;
 mod platform_fields;
+mod plugin_fields;
 mod queue;
 mod reports;
 mod runs;

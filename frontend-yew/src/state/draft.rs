@@ -16,6 +16,7 @@ use super::form::{FormValues, fault};
 
 mod destination;
 pub mod export;
+pub mod plugin;
 mod source;
 pub mod timing;
 

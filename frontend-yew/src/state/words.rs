@@ -198,7 +198,7 @@ pub const TLS: [(DatabaseTls, &str, &str); 2] = [
     (DatabaseTls::Off, "off", "Not encrypted"),
 ];
 /// Kinds of sources, as people call them.
-pub const SOURCES: [(&str, &str); 8] = [
+pub const SOURCES: [(&str, &str); 9] = [
     ("csv", "CSV file"),
     ("excel", "Excel workbook"),
     ("dbf", "DBF table (dBase, FoxPro)"),
@@ -207,6 +207,7 @@ pub const SOURCES: [(&str, &str); 8] = [
     ("sqlite", "SQLite database"),
     ("postgresql", "PostgreSQL server"),
     ("mysql", "MySQL or MariaDB server"),
+    ("singer", "Plugin (Singer tap)"),
 ];
 /// How the agent signs in to a source over HTTP.
 pub const SIGN_INS: [(&str, &str); 4] = [
@@ -225,12 +226,13 @@ pub const PAGINGS: [(&str, &str); 6] = [
     ("link", "By the Link header"),
 ];
 /// Kinds of destinations, as people call them.
-pub const DESTINATIONS: [(&str, &str); 5] = [
+pub const DESTINATIONS: [(&str, &str); 6] = [
     ("sftp", "SFTP server"),
     ("local_file", "Local file"),
     ("woocommerce", "WooCommerce"),
     ("shopify", "Shopify"),
     ("webhook", "Webhook"),
+    ("singer", "Plugin"),
 ];
 
 /// What to do when a run ended with this code, or a request was refused with it.

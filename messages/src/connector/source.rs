@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::database::{DatabaseServer, SqliteSource};
 use super::files::{CsvSource, DbfSource, ExcelSource, FileSet, XmlSource};
 use super::http_json::{HttpAuth, HttpJsonSource};
+use super::singer::{self, SingerSource};
 use super::{Credentials, platform};
 use crate::item::ItemField;
 use crate::validate::{Check, Validate};
@@ -26,6 +27,8 @@ pub enum SourceConfig {
     /// MySQL and MariaDB.
     #[serde(rename = "mysql")]
     MySql(Box<DatabaseServer>),
+    /// A plugin of the agent's.
+    Singer(Box<SingerSource>),
 }
 
 /// A field and the name under which the source has it.
@@ -68,6 +71,7 @@ impl SourceConfig {
             Self::Sqlite(_) => "sqlite",
             Self::PostgreSql(_) => "postgresql",
             Self::MySql(_) => "mysql",
+            Self::Singer(_) => "singer",
         }
     }
 
@@ -79,6 +83,7 @@ impl SourceConfig {
             Self::Sqlite(from) => from.path.clone(),
             Self::PostgreSql(from) => from.summary(5_432),
             Self::MySql(from) => from.summary(3_306),
+            Self::Singer(from) => from.summary(),
             files => files.files().map_or_else(String::new, |files| files.path.to_owned()),
         }
     }
@@ -91,7 +96,9 @@ impl SourceConfig {
             Self::Excel(from) => Some(from.files()),
             Self::Dbf(from) => Some(from.files()),
             Self::Xml(from) => Some(from.files()),
-            Self::HttpJson(_) | Self::Sqlite(_) | Self::PostgreSql(_) | Self::MySql(_) => None,
+            Self::HttpJson(_) | Self::Sqlite(_) | Self::PostgreSql(_) | Self::MySql(_) | Self::Singer(_) => {
+                None
+            }
         }
     }
 
@@ -100,6 +107,7 @@ impl SourceConfig {
         match self {
             Self::HttpJson(from) => from.auth != HttpAuth::None,
             Self::PostgreSql(_) | Self::MySql(_) => true,
+            Self::Singer(from) => !from.secrets.is_empty(),
             _ => false,
         }
     }
@@ -114,6 +122,7 @@ impl SourceConfig {
                 HttpAuth::Bearer | HttpAuth::Header { .. } => "a token",
             },
             Self::PostgreSql(_) | Self::MySql(_) => "a password",
+            Self::Singer(_) => "the secret settings that it names",
             _ => "no credentials",
         }
     }
@@ -123,6 +132,7 @@ impl SourceConfig {
     pub fn accepts(&self, credentials: &Credentials) -> bool {
         match (self, credentials) {
             (Self::PostgreSql(_) | Self::MySql(_), Credentials::Password { .. }) => true,
+            (Self::Singer(from), credentials) => singer::accepts(&from.secrets, credentials),
             (Self::HttpJson(from), Credentials::Password { .. }) => {
                 matches!(from.auth, HttpAuth::Basic { .. })
             }
@@ -140,6 +150,7 @@ impl SourceConfig {
             (Self::HttpJson(a), Self::HttpJson(b)) => {
                 a.auth == b.auth && platform::same_origin(&a.url, &b.url)
             }
+            (Self::Singer(a), Self::Singer(b)) => b.keeps_credentials_of(a),
             (Self::PostgreSql(a), Self::PostgreSql(b)) | (Self::MySql(a), Self::MySql(b)) => {
                 (&a.host, a.port, &a.user, a.tls) == (&b.host, b.port, &b.user, b.tls)
             }
@@ -158,6 +169,7 @@ impl Validate for SourceConfig {
             Self::HttpJson(from) => from.check(check),
             Self::Sqlite(from) => from.check(check),
             Self::PostgreSql(from) | Self::MySql(from) => from.check(check),
+            Self::Singer(from) => from.check(check),
         }
     }
 }

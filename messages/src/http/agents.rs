@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::yes;
+use crate::plugin::{Plugin, PluginKind, check_plugins};
 use crate::run::Presence;
 use crate::validate::{Check, Validate};
 use crate::{AgentId, RetailerId, Secret, StoreId, Timestamp, Version};
@@ -78,6 +79,9 @@ pub struct Machine {
     /// How it speaks to the hub. Absent from agents that know one way only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
+    /// Programs of other people that it can run as sources and destinations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<Plugin>,
 }
 
 /// How an agent speaks to the hub, and why not otherwise.
@@ -151,6 +155,11 @@ impl Machine {
         let mut of_sort = split.filter(|(named, _)| *named == sort).peekable();
         of_sort.peek().is_none() || of_sort.any(|(_, named)| named == kind)
     }
+
+    #[must_use]
+    pub fn plugin(&self, kind: PluginKind, name: &str) -> Option<&Plugin> {
+        self.plugins.iter().find(|plugin| plugin.kind == kind && plugin.name == name)
+    }
 }
 
 impl Validate for Machine {
@@ -165,6 +174,7 @@ impl Validate for Machine {
         if let Some(reason) = self.transport.as_ref().and_then(|transport| transport.reason.as_ref()) {
             check.optional_text("transport.reason", reason, Self::MAX_REASON);
         }
+        check_plugins(check, &self.plugins);
     }
 }
 

@@ -92,6 +92,12 @@ impl Validate for JobSpec {
         check.nested("export", |c| self.export.check(c));
         check.range("timeout_s", &self.timeout_s, &10, &86_400);
         self.timing.check(check);
+        let partial = matches!(&self.source, SourceConfig::Singer(from) if from.incremental);
+        check.ensure(
+            !partial || !self.export.need_comparison(),
+            "source.incremental",
+            "must be off where the job compares or guards: what the tap leaves out would look as if it were gone",
+        );
     }
 }
 

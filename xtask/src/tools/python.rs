@@ -1,5 +1,6 @@
 //! Pythons of our own: virtual environments in the cache, each named by the hash of its requirements.
-//! One is for the protocol test that a third party could have written, one for checking the Kubernetes manifests.
+//! One is for the protocol test that a third party could have written, one for checking the Kubernetes manifests, two are
+//! plugins of other people.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -31,6 +32,17 @@ pub(crate) const KUBERNETES: Environment = Environment {
     what: "the check of the manifests",
     prefix: "kubernetes",
     requirements: "hub-node/tests/kubernetes/requirements.txt",
+};
+
+/// A Singer tap and a Singer target as they are to be had: they do not bear each other's libraries, so each has an
+/// environment of its own, as those who install them are told to make.
+pub(crate) const SINGER_TAP: Environment =
+    Environment { what: "the Singer tap", prefix: "tap", requirements: "agent-node/tests/singer/tap.txt" };
+
+pub(crate) const SINGER_TARGET: Environment = Environment {
+    what: "the Singer target",
+    prefix: "target",
+    requirements: "agent-node/tests/singer/target.txt",
 };
 
 /// Small packages and one of 20 MB; anything longer is a line that hangs.

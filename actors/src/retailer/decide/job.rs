@@ -1,6 +1,9 @@
 //! What a job must fit to: its agent, its destination, what opens its source. Pure.
 
+use messages::connector::{DestinationConfig, SourceConfig};
+use messages::http::agents::Machine;
 use messages::http::jobs::JobSpec;
+use messages::plugin::PluginKind;
 use messages::{ErrorCode, FieldError, Problem};
 
 use super::super::state::State;
@@ -38,8 +41,12 @@ pub(super) fn within_reach(state: &State, spec: &JobSpec) -> Result<(), Problem>
         }
     };
     lacking("source.kind", "source", spec.source.kind());
-    if let Some(destination) = state.destinations.get(&spec.destination_id) {
-        lacking("destination_id", "destination", destination.config.kind());
+    let destination = state.destinations.get(&spec.destination_id).map(|destination| &destination.config);
+    if let Some(config) = destination {
+        lacking("destination_id", "destination", config.kind());
+    }
+    if errors.is_empty() {
+        errors = plugins(machine, &agent.spec.name, &spec.source, destination);
     }
     match errors.first() {
         None => Ok(()),
@@ -48,6 +55,43 @@ pub(super) fn within_reach(state: &State, spec: &JobSpec) -> Result<(), Problem>
             Err(Problem { errors, ..Problem::new(ErrorCode::Unsupported, detail) })
         }
     }
+}
+
+/// Has the agent the plugins that the job names, and do the settings fit them?
+fn plugins(
+    machine: &Machine,
+    agent: &str,
+    source: &SourceConfig,
+    destination: Option<&DestinationConfig>,
+) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let mut held = |kind, name: &str, settings, secrets: &[String], field: &str, below: Option<&str>| {
+        let mut fail = |field: String, detail: String| errors.push(FieldError { field, detail });
+        let Some(plugin) = machine.plugin(kind, name) else {
+            let of_kind = machine.plugins.iter().filter(|plugin| plugin.kind == kind);
+            let has: Vec<_> = of_kind.map(|plugin| plugin.name.as_str()).collect();
+            let has =
+                if has.is_empty() { "it has none".to_owned() } else { format!("it has {}", has.join(", ")) };
+            let sort = kind.sort();
+            let detail = format!("the agent \"{agent}\" has no plugin \"{name}\" that is a {sort}; {has}");
+            return fail(field.to_owned(), detail);
+        };
+        for (setting, what) in plugin.faults(settings, secrets) {
+            match below {
+                Some(below) => fail(format!("{below}.{setting}"), what),
+                // The settings are those of the destination, and this is the form of a job.
+                None => fail(field.to_owned(), format!("the setting {setting} of \"{name}\" {what}")),
+            }
+        }
+    };
+    if let SourceConfig::Singer(from) = source {
+        let below = Some("source.settings");
+        held(PluginKind::Tap, &from.plugin, &from.settings, &from.secrets, "source.plugin", below);
+    }
+    if let Some(DestinationConfig::Singer(to)) = destination {
+        held(PluginKind::Target, &to.plugin, &to.settings, &to.secrets, "destination_id", None);
+    }
+    errors
 }
 
 /// What opens the job's source from now on: what was given, or what is stored, as long as it would go where it was

@@ -9,15 +9,15 @@ use serde_json::value::RawValue;
 use crate::connector::table::{Row, number};
 
 /// Path of each column.
-pub(super) struct Paths(Vec<Vec<String>>);
+pub(in crate::connector) struct Paths(Vec<Vec<String>>);
 
 impl Paths {
-    pub(super) fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+    pub(in crate::connector) fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
         Self(names.map(split).collect())
     }
 
     /// Fills the row with the values of an item.
-    pub(super) fn fill(&self, raw: &[u8], mark: char, row: &mut Row) {
+    pub(in crate::connector) fn fill(&self, raw: &[u8], mark: char, row: &mut Row) {
         let parsed = std::str::from_utf8(raw)
             .map_err(|_| "holds characters that cannot be read".to_owned())
             .and_then(|text| serde_json::from_str::<&RawValue>(text).map_err(|error| error.to_string()));

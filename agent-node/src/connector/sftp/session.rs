@@ -164,7 +164,9 @@ fn login(credentials: Option<&Credentials>) -> Option<AuthMethod> {
         Credentials::PrivateKey { private_key, passphrase } => {
             AuthMethod::with_key(private_key.expose(), passphrase.as_ref().map(messages::Secret::expose))
         }
-        Credentials::Token { .. } | Credentials::KeyPair { .. } => return None,
+        Credentials::Token { .. } | Credentials::KeyPair { .. } | Credentials::Settings { .. } => {
+            return None;
+        }
     })
 }
 

@@ -8,29 +8,38 @@ use crate::connector::table::{Header, Row, Tally};
 use crate::connector::{Batch, Failure};
 
 /// See the module.
-pub(super) struct Outflow {
+pub(in crate::connector) struct Outflow {
     tally: Tally,
     header: Header,
     /// The row that is being filled.
-    pub(super) row: Row,
+    pub(in crate::connector) row: Row,
     number: u64,
     bytes: u64,
     to: mpsc::Sender<Result<Batch, Failure>>,
 }
 
 impl Outflow {
-    pub(super) fn new(header: Header, mark: char, to: mpsc::Sender<Result<Batch, Failure>>) -> Self {
+    pub(in crate::connector) fn new(
+        header: Header,
+        mark: char,
+        to: mpsc::Sender<Result<Batch, Failure>>,
+    ) -> Self {
         Self { tally: Tally::new(false, mark), header, row: Row::default(), number: 0, bytes: 0, to }
     }
 
     /// Begins the next row.
-    pub(super) fn start(&mut self) {
+    pub(in crate::connector) fn start(&mut self) {
         self.number += 1;
         self.row.start(self.number);
     }
 
+    /// Something a technician should know.
+    pub(in crate::connector) fn note(&mut self, note: String) {
+        self.tally.note(note);
+    }
+
     /// The row is filled; false when nobody wants more.
-    pub(super) async fn take(&mut self) -> bool {
+    pub(in crate::connector) async fn take(&mut self) -> bool {
         self.bytes += self.row.text().len() as u64;
         let full = Cell::new(None);
         self.tally.take(&self.header, &self.row, self.bytes, &|batch| {
@@ -44,7 +53,7 @@ impl Outflow {
     }
 
     /// Hands over what is left.
-    pub(super) async fn finish(mut self) {
+    pub(in crate::connector) async fn finish(mut self) {
         self.tally.end_of_part(self.bytes);
         let rest = Cell::new(None);
         self.tally.finish(&|batch| {

@@ -2,6 +2,7 @@
 
 use messages::http::agents::{AgentView, Enrolment, TransportKind, most_runs};
 use messages::permission::Permission;
+use messages::plugin::{Plugin, PluginKind};
 use messages::{RetailerId, Timestamp};
 use yew::prelude::*;
 
@@ -174,11 +175,38 @@ fn machine(agent: &AgentView) -> Html {
             <span title={machine.capabilities.join(", ")}>
                 { &machine.host }
                 <small class="dim">{ format!("{} · {}", machine.os, machine.agent_version) }</small>
+                { plugins(&machine.plugins) }
             </span>
         },
         None => html! {
             <span class="dim">{ "—" }</span>
         },
+    }
+}
+
+/// The plugins that it has, with what they are for.
+fn plugins(plugins: &[Plugin]) -> Html {
+    if plugins.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <small class="dim" data-testid="agent-plugins">
+            { "Plugins: " }
+            { for plugins.iter().enumerate().map(|(at, plugin)| {
+                let what = match plugin.kind {
+                    PluginKind::Tap => "reads",
+                    PluginKind::Target => "writes",
+                    PluginKind::Other => "of a kind that this console does not know",
+                };
+                let version = if plugin.version.is_empty() { String::new() } else { format!(" {}", plugin.version) };
+                html! {
+                    <>
+                        if at > 0 { { ", " } }
+                        <span title={plugin.about.clone()}>{ format!("{}{version} ({what})", plugin.name) }</span>
+                    </>
+                }
+            }) }
+        </small>
     }
 }
 

@@ -2,11 +2,13 @@
 //! their fields in `platform_fields`.
 
 use messages::RetailerId;
-use messages::connector::{DestinationConfig, FileFormat};
+use messages::connector::{DestinationConfig, FileFormat, SingerDestination};
 use messages::http::destinations::DestinationView;
+use messages::plugin::Plugin;
 use yew::prelude::*;
 
 use super::platform_fields::PlatformFields;
+use super::plugin_fields::PluginFields;
 use crate::api::resource::Destination;
 use crate::components::field::{CheckField, Choice, RadioRow, SelectField, TextField};
 use crate::components::form_dialog::FormDialog;
@@ -20,6 +22,8 @@ pub(crate) struct Props {
     pub retailer: RetailerId,
     #[prop_or_default]
     pub existing: Option<DestinationView>,
+    /// Plugins that write, of all agents.
+    pub targets: Vec<Plugin>,
     pub on_close: Callback<()>,
 }
 
@@ -72,6 +76,8 @@ fn use_destination_form(props: &Props) -> Html {
                 { draw!(RadioRow { name: "config.kind", legend: "Kind", choices: kinds, value: (*kind).clone(), onchange: on_kind }) }
                 if *kind == "sftp" {
                     { draw!(Sftp { existing: props.existing.clone(), path }) }
+                } else if *kind == "singer" {
+                    { draw!(Target { existing: props.existing.clone(), targets: props.targets.clone() }) }
                 } else if !to_file {
                     { draw!(key = (*kind).clone(); PlatformFields { kind: (*kind).clone(), existing: props.existing.clone() }) }
                 } else {
@@ -83,6 +89,29 @@ fn use_destination_form(props: &Props) -> Html {
                 { draw!(CheckField { name: "enabled", label: "Enabled", checked: existing.is_none_or(|v| v.enabled) }) }
     </> } }) }
         }
+}
+
+#[derive(Properties, PartialEq)]
+struct TargetProps {
+    existing: Option<DestinationView>,
+    targets: Vec<Plugin>,
+}
+
+part!(Target(TargetProps) drawn by draw_target);
+
+fn draw_target(props: &TargetProps) -> Html {
+    let to = match props.existing.as_ref().map(|view| &view.config) {
+        Some(DestinationConfig::Singer(to)) => to.clone(),
+        _ => SingerDestination::default(),
+    };
+    let stored = props.existing.as_ref().is_some_and(|view| view.has_credentials);
+    let secrets = if stored { to.secrets.clone() } else { Vec::new() };
+    html! {
+        <>
+            { draw!(PluginFields { prefix: "config", apart: "credentials", plugins: props.targets.clone(), plugin: to.plugin.clone(), settings: to.settings.clone(), secrets }) }
+            { draw!(TextField { name: "config.stream", label: "Stream", mono: true, value: to.stream, placeholder: "items", hint: html! { "The name under which the plugin gets the items; it often becomes that of a table or a file." } }) }
+        </>
+    }
 }
 
 #[derive(Properties, PartialEq)]

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use messages::RetailerId;
 use messages::http::jobs::{JobSpec, JobView, RejectRule};
+use messages::plugin::{Plugin, PluginKind};
 use yew::prelude::*;
 
 use super::export_fields::ExportFields;
@@ -62,7 +63,7 @@ fn use_job_form(props: &Props) -> Html {
                     { draw!(SelectField { name: "agent_id", label: "Agent", choices: agents, value: spec.as_ref().map(|s| s.agent_id.to_string()).unwrap_or_default(), testid: "job-agent" }) }
                     { draw!(SelectField { name: "destination_id", label: "Destination", choices: destinations, value: spec.as_ref().map(|s| s.destination_id.to_string()).unwrap_or_default(), testid: "job-destination" }) }
                 </div>
-                { draw!(SourceFields { existing: begins_as(props) }) }
+                { draw!(SourceFields { existing: begins_as(props), taps: plugins(&props.topic, PluginKind::Tap) }) }
                 { draw!(Rejects { rule: spec.as_ref().map(|s: &JobSpec| s.reject_rule).unwrap_or_default() }) }
                 { draw!(ExportFields { rules: spec.as_ref().map(|s: &JobSpec| *s.export) }) }
                 { draw!(ScheduleFields { topic: props.topic.clone(), timing: spec.as_ref().map(|s| s.timing.clone()) }) }
@@ -76,6 +77,13 @@ fn use_job_form(props: &Props) -> Html {
 fn begins_as(props: &Props) -> Option<JobView> {
     let copied = |view: &JobView| JobView { has_source_credentials: false, ..view.clone() };
     props.existing.clone().or_else(|| props.template.as_ref().map(copied))
+}
+
+/// The plugins of all agents that do this.
+pub(super) fn plugins(topic: &TopicState, kind: PluginKind) -> Vec<Plugin> {
+    let agents = topic.agents();
+    let machines = agents.iter().filter_map(|agent| agent.machine.as_ref());
+    draft::plugin::each_once(machines.flat_map(|machine| &machine.plugins), kind)
 }
 
 fn agent_label(name: &str, presence: &str) -> AttrValue {

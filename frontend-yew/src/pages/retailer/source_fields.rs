@@ -1,13 +1,16 @@
 //! The fields of a job's source, for each kind. Those of sources that are signed in to stand in `server_fields`.
 
 use messages::connector::{
-    CsvSource, DbfSource, ExcelSource, FileSet, SourceConfig, SqliteSource, TextEncoding, XmlSource,
+    CsvSource, DbfSource, ExcelSource, FileSet, SingerSource, SourceConfig, SqliteSource, TextEncoding,
+    XmlSource,
 };
 use messages::http::jobs::JobView;
 use messages::item::ItemField;
+use messages::plugin::Plugin;
 use yew::prelude::*;
 
 use super::destination_form::{choices, chosen};
+use super::plugin_fields::PluginFields;
 use super::server_fields::{HttpFields, Query, ServerFields};
 use crate::components::field::{Choice, SelectField, TextField};
 use crate::state::draft::column_field;
@@ -16,6 +19,8 @@ use crate::state::words::{self, DECIMAL_MARKS, ENCODINGS, PICKS, SOURCES};
 #[derive(Properties, PartialEq)]
 pub(super) struct Props {
     pub existing: Option<JobView>,
+    /// Plugins that read, of all agents.
+    pub taps: Vec<Plugin>,
 }
 
 part!(pub(super) SourceFields(Props) kept by use_source_fields);
@@ -42,6 +47,7 @@ fn use_source_fields(props: &Props) -> Html {
             draw!(ServerFields { mysql: *kind == "mysql", source: source.clone(), stored })
         }
         "sqlite" => draw!(Sqlite { source: source.clone() }),
+        "singer" => draw!(Tap { taps: props.taps.clone(), source: source.clone(), stored }),
         _ => draw!(Files { kind: (*kind).clone(), source: source.clone() }),
     };
     html! {
@@ -171,6 +177,45 @@ fn draw_sqlite(props: &SourceProps) -> Html {
     }
 }
 
+#[derive(Properties, PartialEq)]
+struct TapProps {
+    taps: Vec<Plugin>,
+    source: Option<SourceConfig>,
+    /// Its secret settings are.
+    stored: bool,
+}
+
+part!(Tap(TapProps) kept by use_tap);
+
+#[hook]
+fn use_tap(props: &TapProps) -> Html {
+    let from = match &props.source {
+        Some(SourceConfig::Singer(from)) => (**from).clone(),
+        _ => SingerSource::default(),
+    };
+    let reads = use_state_eq(|| from.incremental.to_string());
+    let on_reads = {
+        let reads = reads.clone();
+        Callback::from(move |value: String| reads.set(value))
+    };
+    let secrets = if props.stored { from.secrets.clone() } else { Vec::new() };
+    let ways =
+        vec![("false".into(), "Everything".into()), ("true".into(), "What is new since the last run".into())];
+    html! {
+        <>
+            { draw!(PluginFields { prefix: "source", apart: "source_credentials", plugins: props.taps.clone(), plugin: from.plugin.clone(), settings: from.settings.clone(), secrets }) }
+            <div class="fields-3">
+                { draw!(TextField { name: "source.stream", label: "Stream", mono: true, value: from.stream.clone(), hint: html! { "Blank: as the plugin's manifest says, or the only one." }, testid: "job-stream" }) }
+                { draw!(SelectField { name: "source.incremental", label: "Gives", choices: ways, value: (*reads).clone(), onchange: on_reads, testid: "job-incremental" }) }
+                { mark(from.decimal_mark) }
+            </div>
+            if *reads == "true" {
+                { draw!(TextField { name: "source.replication_key", label: "Value that grows with every change", mono: true, value: from.replication_key.clone(), placeholder: "updated_at", hint: html! { "For taps that want to be told; the job must not compare or guard." } }) }
+            }
+        </>
+    }
+}
+
 part!(Columns(KindProps) drawn by draw_columns);
 
 fn draw_columns(props: &KindProps) -> Html {
@@ -182,6 +227,7 @@ fn draw_columns(props: &KindProps) -> Html {
         Some(SourceConfig::HttpJson(from)) => &from.columns,
         Some(SourceConfig::Sqlite(from)) => &from.columns,
         Some(SourceConfig::PostgreSql(from) | SourceConfig::MySql(from)) => &from.columns,
+        Some(SourceConfig::Singer(from)) => &from.columns,
         None => &[],
     };
     let header = |field: ItemField| {
@@ -196,7 +242,7 @@ fn draw_columns(props: &KindProps) -> Html {
             "Elements",
             "Which element or attribute within the item holds which field, as in prices/retail or @id. A field left blank is looked up under its own name.",
         ),
-        "http_json" => (
+        "http_json" | "singer" => (
             "Values",
             "Which value of an item holds which field, as in prices.retail or codes.0. A field left blank is looked up under its own name.",
         ),

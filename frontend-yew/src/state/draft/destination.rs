@@ -3,13 +3,13 @@
 use messages::Secret;
 use messages::connector::{
     Credentials, DestinationConfig, LocalFileDestination, SftpDestination, ShopifyDestination,
-    WebhookDestination, WooCommerceDestination,
+    SingerDestination, WebhookDestination, WooCommerceDestination,
 };
 use messages::http::destinations::DestinationSpec;
 
 use super::super::form::{FormValues, fault};
 use super::super::words::{FORMATS, NEW_PRODUCTS, UPDATES};
-use super::{Draft, checked, one_of, with_early};
+use super::{Draft, checked, one_of, plugin, with_early};
 
 /// Credentials left blank keep the stored ones; `stored` says whether there are any.
 pub fn destination(form: &FormValues, stored: bool) -> Draft<DestinationSpec> {
@@ -39,6 +39,12 @@ pub fn destination(form: &FormValues, stored: bool) -> Draft<DestinationSpec> {
             new_products,
             update,
         }),
+        "singer" => {
+            let entered = plugin::entered(form, "config", "credentials", &mut early);
+            let plugin::Entered { plugin, settings, secrets } = entered;
+            let stream = form.text("config.stream");
+            DestinationConfig::Singer(SingerDestination { plugin, settings, secrets, stream })
+        }
         _ => DestinationConfig::Sftp(SftpDestination {
             host: form.text("config.host"),
             // What is no port is told by the check of the whole.
@@ -49,8 +55,14 @@ pub fn destination(form: &FormValues, stored: bool) -> Draft<DestinationSpec> {
             format,
         }),
     };
-    let (credentials, field) = credentials(form, &config);
-    if config.needs_credentials() && credentials.is_none() && !stored {
+    let (credentials, field) = match &config {
+        DestinationConfig::Singer(to) => {
+            // Whether the stored ones may stay, the hub decides: it knows what they were stored for.
+            (plugin::credentials(form, "config", "credentials", &to.secrets, stored, &mut early), "")
+        }
+        config => credentials(form, config),
+    };
+    if !field.is_empty() && config.needs_credentials() && credentials.is_none() && !stored {
         early.push(fault(field, "must not be empty"));
     }
     let spec =
@@ -63,7 +75,7 @@ fn credentials(form: &FormValues, to: &DestinationConfig) -> (Option<Credentials
     // Pasted keys bring blanks along.
     let secret = |name: &str| Some(form.text(name)).filter(|text| !text.is_empty()).map(Secret::new);
     match to {
-        DestinationConfig::LocalFile(_) => (None, "credentials"),
+        DestinationConfig::LocalFile(_) | DestinationConfig::Singer(_) => (None, "credentials"),
         DestinationConfig::Webhook(_) | DestinationConfig::Shopify(_) => {
             (secret("credentials.token").map(|token| Credentials::Token { token }), "credentials.token")
         }

@@ -2,14 +2,14 @@
 
 use messages::connector::{
     ColumnName, Credentials, CsvSource, DatabaseServer, DbfSource, DecimalMark, ExcelSource, HttpAuth,
-    HttpJsonSource, Paging, SourceConfig, SqliteSource, XmlSource,
+    HttpJsonSource, Paging, SingerSource, SourceConfig, SqliteSource, XmlSource,
 };
 use messages::item::ItemField;
 use messages::{FieldError, Secret};
 
 use super::super::form::{FormValues, fault};
 use super::super::words::{DECIMAL_MARKS, ENCODINGS, PICKS, TLS};
-use super::{column_field, one_of};
+use super::{column_field, one_of, plugin};
 
 /// Numbers of a form; what is none goes to `early`, and fields left blank have their usual value.
 struct Numbers<'f> {
@@ -44,6 +44,7 @@ pub(super) fn source(form: &FormValues, early: &mut Vec<FieldError>) -> SourceCo
         }),
         "postgresql" => SourceConfig::PostgreSql(Box::new(server(form, &mut numbers))),
         "mysql" => SourceConfig::MySql(Box::new(server(form, &mut numbers))),
+        "singer" => SourceConfig::Singer(Box::new(tap(form, numbers.early))),
         kind => file(kind, form, &mut numbers),
     }
 }
@@ -126,6 +127,23 @@ fn server(form: &FormValues, numbers: &mut Numbers<'_>) -> DatabaseServer {
     }
 }
 
+fn tap(form: &FormValues, early: &mut Vec<FieldError>) -> SingerSource {
+    let plugin::Entered { plugin, settings, secrets } =
+        plugin::entered(form, "source", "source_credentials", early);
+    let incremental = form.text("source.incremental") == "true";
+    SingerSource {
+        plugin,
+        settings,
+        secrets,
+        stream: form.text("source.stream"),
+        decimal_mark: mark(form),
+        columns: columns(form),
+        incremental,
+        // What is entered for another way of reading is of no use.
+        replication_key: if incremental { form.text("source.replication_key") } else { String::new() },
+    }
+}
+
 fn http(form: &FormValues, numbers: &mut Numbers<'_>) -> HttpJsonSource {
     let usual = HttpJsonSource::default();
     HttpJsonSource {
@@ -175,6 +193,10 @@ pub(super) fn credentials(
 ) -> Option<Credentials> {
     if !source.needs_credentials() {
         return None;
+    }
+    if let SourceConfig::Singer(from) = source {
+        let kept = stored.is_some_and(|stored| source.keeps_credentials_of(stored));
+        return plugin::credentials(form, "source", "source_credentials", &from.secrets, kept, early);
     }
     let by_token =
         matches!(source, SourceConfig::HttpJson(from) if !matches!(from.auth, HttpAuth::Basic { .. }));

@@ -33,6 +33,7 @@ fn requests_of_every_kind_of_shape_survive() {
         os: "linux".into(),
         host: "till-1".into(),
         capabilities: vec!["source:csv".into()],
+        plugins: Vec::new(),
         transport: None,
     };
     let requests = [

@@ -50,6 +50,10 @@ pub(crate) struct MachineDoc {
     capabilities: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     transport: Option<TransportDoc>,
+    /// JSON text, for the reasons of `connector`: schemas of plugins have names of their own. It is told anew at each
+    /// hello.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plugins: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +157,7 @@ impl TryFrom<AccessDoc> for AgentAccess {
 
 impl From<&Machine> for MachineDoc {
     fn from(machine: &Machine) -> Self {
-        let Machine { agent_version, os, host, capabilities, transport } = machine.clone();
+        let Machine { agent_version, os, host, capabilities, transport, plugins } = machine.clone();
         let transport = transport.map(|Transport { kind, reason }| {
             let kind = match kind {
                 TransportKind::Websocket => "websocket",
@@ -162,13 +166,15 @@ impl From<&Machine> for MachineDoc {
             };
             TransportDoc { kind: kind.to_owned(), reason }
         });
-        Self { agent_version, os, host, capabilities, transport }
+        // Text and numbers: there is nothing in it that could not be written.
+        let plugins = (!plugins.is_empty()).then(|| serde_json::to_string(&plugins).ok()).flatten();
+        Self { agent_version, os, host, capabilities, transport, plugins }
     }
 }
 
 impl From<MachineDoc> for Machine {
     fn from(stored: MachineDoc) -> Self {
-        let MachineDoc { agent_version, os, host, capabilities, transport } = stored;
+        let MachineDoc { agent_version, os, host, capabilities, transport, plugins } = stored;
         let transport = transport.map(|TransportDoc { kind, reason }| {
             let kind = match kind.as_str() {
                 "websocket" => TransportKind::Websocket,
@@ -178,6 +184,7 @@ impl From<MachineDoc> for Machine {
             };
             Transport { kind, reason }
         });
-        Self { agent_version, os, host, capabilities, transport }
+        let plugins = plugins.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        Self { agent_version, os, host, capabilities, transport, plugins }
     }
 }

@@ -66,11 +66,22 @@ async fn browser_schedules_queue_and_platforms() {
     plays("timing.mjs").await;
 }
 
-/// A script that needs nothing but a new hub.
+/// An agent that the script enrols and starts, with plugins that it writes.
+#[tokio::test]
+async fn browser_plugins() {
+    plays("plugins.mjs").await;
+}
+
+/// A script that needs nothing but a new hub, and what lies beside it.
 async fn plays(name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let hub = Hub::start(folder.path()).await;
-    let mut child = script(name, &hub).stdin(Stdio::null()).spawn().unwrap();
+    let mut child = script(name, &hub)
+        .env("STORY_AGENT_FOLDER", folder.path().join("agent"))
+        .env("STORY_PROGRAMS", Path::new(env!("CARGO_BIN_EXE_hub-node")).parent().unwrap())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
     while let Some(line) = said.next_line().await.unwrap() {
         tracing_line(&line);

@@ -19,6 +19,7 @@ use messages::http::runs::Trigger;
 use messages::http::stores::StoreSpec;
 use messages::item::Item;
 use messages::item::ItemField;
+use messages::plugin::{Plugin, PluginKind, Setting, SettingForm};
 use messages::run::{Actor, LogLevel, LogLine, Progress, Reject, RunFailure, RunState, Transition};
 use messages::schedule::{MaintenanceWindow, MissedRule, OverlapRule, Paused, RetryRule, Schedule, Timing};
 use messages::{
@@ -81,9 +82,33 @@ pub(crate) fn agent(name: &str) -> Agent {
             os: "Windows 11".into(),
             host: "till-1".into(),
             capabilities: vec!["source:csv".into(), "destination:sftp".into()],
+            plugins: vec![plugin()],
             transport: Some(Transport { kind: TransportKind::Https, reason: Some("a proxy".into()) }),
         }),
         last_seen_at: Some(NOW),
+    }
+}
+
+fn plugin() -> Plugin {
+    let setting = |name: &str, form, usual| Setting {
+        name: name.into(),
+        form,
+        title: "Wo $ist.es".into(),
+        help: String::new(),
+        required: true,
+        usual,
+    };
+    Plugin {
+        name: "tap-x".into(),
+        kind: PluginKind::Tap,
+        version: "1.2".into(),
+        about: "Reads".into(),
+        settings: vec![
+            setting("port", SettingForm::Integer, Some(serde_json::json!(5432))),
+            setting("more", SettingForm::Json, Some(serde_json::json!({"$a.b": [1.5, null]}))),
+            setting("password", SettingForm::Secret, None),
+        ],
+        open: true,
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a job's source needs: an agent that has it, and what opens it.
 
-use messages::connector::{CsvSource, HttpAuth, HttpJsonSource, SourceConfig, SqliteSource};
+use messages::connector::{CsvSource, HttpAuth, HttpJsonSource, SingerSource, SourceConfig, SqliteSource};
 use messages::http::agents::Machine;
 use messages::http::jobs::JobSpec;
+use messages::plugin::{Plugin, PluginKind, Setting, SettingForm};
 use messages::{ErrorCode, JobId};
+use serde_json::json;
 
 use super::Desk;
 use crate::domain::{Agent, EntityId, Sealed, Write};
@@ -96,16 +98,69 @@ fn a_job_needs_an_agent_that_has_its_connectors() {
         ..machine()
     };
     let lacking = |field: &str| Some((ErrorCode::Unsupported, field.to_owned()));
-    for (capabilities, expected) in [
+    for (told, expected) in [
         (machine(&["source:csv", "destination:local_file"]), lacking("source.kind")),
         (machine(&["source:sqlite", "destination:sftp"]), lacking("destination_id")),
         (machine(&["source:csv", "source:sqlite", "destination:local_file"]), None),
         (machine(&["source:sqlite"]), None),
         (machine(&[]), None),
     ] {
-        let told = Agent { machine: Some(capabilities), ..(*desk.state.agents[&agent]).clone() };
+        let told = Agent { machine: Some(told), ..(*desk.state.agents[&agent]).clone() };
         desk.state.apply(&Write::Agent(told));
         assert_eq!(make(&mut desk, true), expected);
         assert_eq!(make(&mut desk, false), None, "what is disabled may wait for an update");
+    }
+}
+
+#[test]
+fn plugins_are_those_of_the_agent_and_their_settings_fit() {
+    let mut desk = Desk::new();
+    let (agent, destination) = (desk.agent("Till"), desk.destination("Folder"));
+    let reads = Plugin {
+        name: "tap-x".into(),
+        kind: PluginKind::Tap,
+        version: String::new(),
+        about: String::new(),
+        settings: vec![Setting {
+            name: "port".into(),
+            form: SettingForm::Integer,
+            title: String::new(),
+            help: String::new(),
+            required: true,
+            usual: None,
+        }],
+        open: false,
+    };
+    let writes = Plugin { kind: PluginKind::Target, ..reads.clone() };
+    let wrong = |field: &str, part: &str| Some((field.to_owned(), part.to_owned()));
+    for (plugins, port, expected) in [
+        (vec![], json!(1), wrong("source.plugin", "has no plugin \"tap-x\" that is a source; it has none")),
+        (vec![writes], json!(1), wrong("source.plugin", "that is a source; it has none")),
+        (
+            vec![Plugin { name: "tap-y".into(), ..reads.clone() }],
+            json!(1),
+            wrong("source.plugin", "it has tap-y"),
+        ),
+        (vec![reads.clone()], json!("1"), wrong("source.settings.port", "must be a whole number")),
+        (vec![reads], json!(1), None),
+    ] {
+        let told = Machine { capabilities: Vec::new(), plugins, ..machine() };
+        let told = Agent { machine: Some(told), ..(*desk.state.agents[&agent]).clone() };
+        desk.state.apply(&Write::Agent(told));
+        let settings = [("port".to_owned(), port)].into_iter().collect();
+        let from = SingerSource { plugin: "tap-x".into(), settings, ..SingerSource::default() };
+        let source = SourceConfig::Singer(Box::new(from));
+        let spec = JobSpec { source, ..job_spec("Export", agent, destination) };
+        let (id, name) = (EntityId::Job(JobId::new()), format!("Export {}", desk.state.jobs.len()));
+        let made = desk.ask(&create(id, Draft::Job(JobSpec { name, ..spec })));
+        let told = made.err().map(|problem| (problem.code, problem.errors[0].clone()));
+        match expected {
+            None => assert_eq!(told, None),
+            Some((field, part)) => {
+                let (code, error) = told.unwrap();
+                assert_eq!((code, error.field), (ErrorCode::Unsupported, field));
+                assert!(error.detail.contains(&part), "{}", error.detail);
+            }
+        }
     }
 }

@@ -1,0 +1,288 @@
+//! A plugin at work: a process in a group of its own, with limits, an environment made for it and nothing inherited.
+//!
+//! Whatever happens (it is done, it fails, it takes too long, the run is cancelled, the agent stops), the whole group is
+//! killed, so that no child of it stays behind. One that leaves its group on purpose is beyond what can be held here;
+//! the service manager ends it with the agent.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use messages::ErrorCode;
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::ear::Ear;
+use super::folder::Installed;
+use super::lines::{Lines, Next};
+use super::manifest::Limits;
+use super::place::Place;
+use crate::connector::Failure;
+
+/// Where a plugin finds programs.
+pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+/// Of a line of its output: a record of 256 KiB and a schema of a thousand columns fit.
+const MOST_LINE: usize = 4 * 1024 * 1024;
+const MOST_WORDS: usize = 4 * 1024;
+/// For a plugin that has closed its output, to end.
+const LINGER: Duration = Duration::from_secs(30);
+/// For what a plugin that has ended wrote before, to be read; a child of it may hold the pipe open for ever.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// A plugin that was started.
+pub(super) struct Started {
+    /// Only where it was asked for.
+    pub(super) input: Option<ChildStdin>,
+    pub(super) output: Lines<ChildStdout>,
+    pub(super) life: Life,
+}
+
+/// Ends the plugin when it is dropped.
+pub(super) struct Life {
+    name: String,
+    limits: Limits,
+    group: Arc<Group>,
+    ear: Arc<Mutex<Ear>>,
+    /// Its output has come to an end.
+    output_ended: CancellationToken,
+    watch: JoinHandle<Ended>,
+    listening: JoinHandle<()>,
+    _place: Arc<Place>,
+}
+
+/// How a plugin ended.
+#[derive(Debug)]
+enum Ended {
+    By(ExitStatus),
+    TooLong,
+    Lingered,
+    Unknown(String),
+}
+
+/// Starts a plugin with these arguments behind those of its manifest.
+pub(super) fn start(
+    installed: &Installed,
+    arguments: &[OsString],
+    place: &Arc<Place>,
+    secrets: Vec<String>,
+    with_input: bool,
+) -> Result<Started, Failure> {
+    let program = installed.program()?;
+    let manifest = &installed.manifest;
+    let mut command = limited(&program, manifest.limits);
+    command
+        .args(&manifest.arguments)
+        .args(arguments)
+        .current_dir(&installed.folder)
+        .env_clear()
+        .envs(environment(place.path()))
+        .envs(&manifest.environment)
+        .stdin(if with_input { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let failed = |what: &str| {
+        Failure::new(
+            ErrorCode::Internal,
+            format!("the plugin \"{}\" could not be started: {what}", manifest.name),
+        )
+    };
+    let mut child = command.spawn().map_err(|error| failed(&error.to_string()))?;
+    let group = Arc::new(Group::of(&child));
+    let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(failed("it has no output"));
+    };
+    let input = child.stdin.take();
+    let ear = Arc::new(Mutex::new(Ear::new(secrets)));
+    let output_ended = CancellationToken::new();
+    let limit = Duration::from_secs(manifest.limits.time_s.into());
+    let life = Life {
+        name: manifest.name.clone(),
+        limits: manifest.limits,
+        listening: tokio::spawn(listen(errors, manifest.name.clone(), Arc::clone(&ear))),
+        watch: tokio::spawn(watch(child, Arc::clone(&group), limit, output_ended.clone())),
+        group,
+        ear,
+        output_ended,
+        _place: Arc::clone(place),
+    };
+    Ok(Started { input, output: Lines::new(output, MOST_LINE), life })
+}
+
+/// The program, to be started within its limits and in a group of its own.
+#[cfg(unix)]
+fn limited(program: &Path, limits: Limits) -> Command {
+    // The shell sets the limits on itself before it becomes the program, so that there is no moment without them. No
+    // core is written, for it would hold the secrets.
+    const SCRIPT: &str =
+        r#"ulimit -c 0; if [ "$1" != 0 ]; then ulimit -v "$1" || exit 126; fi; shift; exec "$@""#;
+    let kib = u64::from(limits.memory_mib) * 1024;
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", SCRIPT, "plugin"]).arg(kib.to_string()).arg(program).process_group(0);
+    command
+}
+
+#[cfg(not(unix))]
+fn limited(program: &Path, _: Limits) -> Command {
+    Command::new(program)
+}
+
+/// All that a plugin finds besides what its manifest says.
+fn environment(home: &Path) -> Vec<(&'static str, OsString)> {
+    let home = home.as_os_str().to_owned();
+    let mut all = vec![("HOME", home.clone()), ("TMPDIR", home.clone())];
+    if cfg!(windows) {
+        // Without these a program finds neither its libraries nor a place for its files.
+        let inherited = ["PATH", "SystemRoot", "SystemDrive", "PATHEXT", "COMSPEC"];
+        all.extend(inherited.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        all.extend([("TEMP", home.clone()), ("TMP", home.clone()), ("USERPROFILE", home)]);
+    } else {
+        all.extend([("PATH", PATH.into()), ("LANG", "C.UTF-8".into())]);
+    }
+    // Singer's lines are UTF-8, whatever Python makes of the machine.
+    all.push(("PYTHONIOENCODING", "utf-8".into()));
+    all
+}
+
+async fn listen(errors: ChildStderr, plugin: String, ear: Arc<Mutex<Ear>>) {
+    let mut lines = Lines::cut(errors, MOST_WORDS);
+    while let Ok(Next::Line | Next::TooLong) = lines.advance().await {
+        let heard = ear.lock().unwrap_or_else(PoisonError::into_inner).hear(lines.line());
+        tracing::debug!(plugin, "{heard}");
+    }
+}
+
+async fn watch(
+    mut child: Child,
+    group: Arc<Group>,
+    limit: Duration,
+    output_ended: CancellationToken,
+) -> Ended {
+    let lingered = async {
+        output_ended.cancelled().await;
+        sleep(LINGER).await;
+    };
+    let ended = tokio::select! {
+        status = child.wait() => match status {
+            Ok(status) => Ended::By(status),
+            Err(error) => Ended::Unknown(error.to_string()),
+        },
+        () = sleep(limit) => Ended::TooLong,
+        () = lingered => Ended::Lingered,
+    };
+    if let Ended::By(_) = ended {
+        // What it has written is still to be read, unless nobody reads.
+        let _late = timeout(DRAIN, output_ended.cancelled()).await;
+    }
+    group.kill();
+    if !matches!(ended, Ended::By(_)) {
+        let _late = timeout(DRAIN, child.wait()).await;
+    }
+    ended
+}
+
+impl Life {
+    /// Warnings and errors that it said since it was asked last.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let notes = self.ear().notes();
+        notes.into_iter().map(|note| format!("{} says: {note}", self.name)).collect()
+    }
+
+    fn ear(&self) -> std::sync::MutexGuard<'_, Ear> {
+        self.ear.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Text of the plugin's as it may be shown.
+    pub(super) fn clean(&self, text: &str) -> String {
+        self.ear().clean(text)
+    }
+
+    /// To be called when its output has ended, or when nobody reads it any more: waits for its end, and says what was
+    /// wrong with it.
+    pub(super) async fn end(&mut self) -> Result<(), String> {
+        self.output_ended.cancel();
+        let ended = (&mut self.watch).await.unwrap_or_else(|error| Ended::Unknown(error.to_string()));
+        // The group is dead, and with it whoever could hold the pipe open.
+        let _late = timeout(DRAIN, &mut self.listening).await;
+        let what = match ended {
+            Ended::By(status) if status.success() => return Ok(()),
+            Ended::By(status) => of_status(status),
+            Ended::TooLong => {
+                format!("was stopped after the {} s that its manifest allows", self.limits.time_s)
+            }
+            Ended::Lingered => format!("closed its output and did not end within {} s", LINGER.as_secs()),
+            Ended::Unknown(what) => format!("ended, and nobody knows how: {what}"),
+        };
+        let last = self.ear().last_words().map_or_else(String::new, |words| format!("; it said: {words}"));
+        Err(format!("the plugin \"{}\" {what}{last}", self.name))
+    }
+
+    /// Ends it now, with all its children.
+    pub(super) fn kill(&self) {
+        self.group.kill();
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn of_status(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("was ended by signal {signal}");
+    }
+    match status.code() {
+        Some(code) => format!("ended with status {code}"),
+        None => "ended without a status".to_owned(),
+    }
+}
+
+/// A process and all its children.
+struct Group {
+    id: Option<u32>,
+    /// Once is enough, and later the number may be somebody else's.
+    killed: AtomicBool,
+}
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self { id: child.id(), killed: AtomicBool::new(false) }
+    }
+
+    fn kill(&self) {
+        let Some(id) = self.id.filter(|_| !self.killed.swap(true, Ordering::AcqRel)) else { return };
+        kill(id);
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+#[cfg(unix)]
+fn kill(group: u32) {
+    let id = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw);
+    if let Some(id) = id {
+        // None of it is left when this fails.
+        let _gone = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+fn kill(group: u32) {
+    let id = group.to_string();
+    let mut command = std::process::Command::new("taskkill");
+    command.args(["/T", "/F", "/PID", &id]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Where it cannot be asked, the process itself still ends with its handle.
+    let _gone = command.spawn();
+}
