@@ -14,11 +14,13 @@ use messages::{FieldError, RetailerId, Secret};
 
 use super::form::{FormValues, fault};
 
+mod article;
 mod destination;
 pub mod export;
 mod source;
 pub mod timing;
 
+pub use article::{article, correction};
 pub use destination::destination;
 
 /// A document, or what is wrong with the form.
