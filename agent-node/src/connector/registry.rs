@@ -47,7 +47,8 @@ pub fn source(
             Box::new(server.mapped(mapping))
         }
         SourceConfig::Singer(from) => {
-            Box::new(SingerTap::new((**from).clone(), credentials.cloned(), means.clone()))
+            let tap = SingerTap::new((**from).clone(), credentials.cloned(), means.clone());
+            Box::new(tap.mapped(mapping))
         }
     }
 }

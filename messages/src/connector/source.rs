@@ -99,6 +99,7 @@ impl SourceConfig {
             Self::HttpJson(from) => &from.columns,
             Self::Sqlite(from) => &from.columns,
             Self::PostgreSql(from) | Self::MySql(from) => &from.columns,
+            Self::Singer(from) => &from.columns,
         }
     }
 
@@ -113,6 +114,7 @@ impl SourceConfig {
             Self::HttpJson(from) => from.decimal_mark,
             Self::Sqlite(from) => from.decimal_mark,
             Self::PostgreSql(from) | Self::MySql(from) => from.decimal_mark,
+            Self::Singer(from) => from.decimal_mark,
         }
     }
 
