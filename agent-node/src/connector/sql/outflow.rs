@@ -24,7 +24,11 @@ enum To {
 }
 
 impl Outflow {
-    pub(in crate::connector) fn new(header: Header, mark: char, to: mpsc::Sender<Result<Batch, Failure>>) -> Self {
+    pub(in crate::connector) fn new(
+        header: Header,
+        mark: char,
+        to: mpsc::Sender<Result<Batch, Failure>>,
+    ) -> Self {
         Self::onto(header, To::Batches(Box::new(Tally::new(false, mark)), to))
     }
 
