@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use messages::agent::{FromAgent, Hello, Report, ToAgent};
 use messages::ids::SpoolId;
+use messages::inspect::Finding;
 use messages::run::LogLine;
 use messages::validate::Validate as _;
 use messages::{ErrorCode, Problem, RetailerId, Timestamp};
@@ -212,6 +213,12 @@ fn receive(me: &ActorRef<AgentConnMsg>, state: &mut State, frame: FromAgent) {
             ask(me, state, "refused", Request::Refused { conn, command: command_id, code, detail });
         }
         FromAgent::CredentialSaved => ask(me, state, "credential_saved", Request::CredentialSaved { conn }),
+        FromAgent::Inspected { command_id, mut finding } => {
+            if let Finding::Failed { detail, .. } = &mut *finding {
+                reports::cut(detail, LogLine::MAX_TEXT);
+            }
+            ask(me, state, "inspected", Request::Inspected { conn, command: command_id, finding });
+        }
         FromAgent::Reports { spool_id, reports } => reports::receive(me, state, spool_id, reports),
     }
 }

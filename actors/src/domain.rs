@@ -4,6 +4,8 @@
 
 pub mod view;
 
+use std::sync::Arc;
+
 use messages::connector::{DestinationConfig, SourceConfig};
 use messages::export::{ExportOrder, Survey, Verdict};
 use messages::http::agents::{AgentSpec, Machine};
@@ -11,6 +13,7 @@ use messages::http::jobs::{JobSpec, RejectRule};
 use messages::http::retailers::{RetailerSpec, RunBrief};
 use messages::http::runs::Trigger;
 use messages::http::stores::StoreSpec;
+use messages::mapping::Mapping;
 use messages::run::{Progress, RunFailure, RunState, Transition};
 use messages::schedule::{Paused, RetryRule};
 use messages::{AgentId, CommandId, DestinationId, JobId, RetailerId, RunId, StoreId, Timestamp, Version};
@@ -216,6 +219,7 @@ impl Default for Wait {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunPlan {
     pub source: SourceConfig,
+    pub mapping: Arc<Mapping>,
     pub destination: DestinationConfig,
     pub reject_rule: RejectRule,
     pub timeout_s: u32,

@@ -42,7 +42,7 @@ async fn export(from: String, to: String) -> Result<(usize, usize), Failure> {
     let (to, credentials) = target(to);
     let means = Means { scratch: std::env::temp_dir().join("csv_export"), ..Means::default() };
     let config = SourceConfig::Csv(CsvSource { path: from, ..CsvSource::default() });
-    let source = registry::source(&config, None, &means);
+    let source = registry::source(&config, &Default::default(), None, &means);
     let mut reading = source.open().await?;
     let mut sink =
         registry::destination(&to, credentials.as_ref(), &means).open(&ForRun::alone(RunId::new())).await?;

@@ -41,6 +41,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use messages::ErrorCode;
 use messages::agent::RejectedItem;
+use messages::inspect::Sample;
 use messages::item::{Item, ItemField};
 use messages::run::RunFailure;
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,10 @@ impl Numbered {
 #[derive(Debug, Default)]
 pub struct Batch {
     pub rows: Vec<Result<Numbered, RejectedItem>>,
+    /// Rows that the job's filter left out.
+    pub left_out: u64,
+    /// The first items' rows as they stand in the source, by their numbers: for a preview.
+    pub raws: Vec<(u64, String)>,
     /// Bytes taken from the source so far.
     pub bytes_read: u64,
     /// What a technician should know of the source, beyond its rows.
@@ -119,6 +124,15 @@ pub struct FoundColumn {
     pub field: Option<ItemField>,
 }
 
+/// What stands at a source, as it is.
+#[derive(Debug)]
+pub struct Looked {
+    /// The file, database or address, for people.
+    pub place: String,
+    pub columns: Vec<String>,
+    pub sample: Sample,
+}
+
 /// Reads a point of sale.
 pub trait PosConnector: Send + Sync {
     /// Can it be read? Says in one line what was found.
@@ -126,6 +140,12 @@ pub trait PosConnector: Send + Sync {
 
     /// The columns there are.
     fn discover(&self) -> Answer<'_, Vec<FoundColumn>>;
+
+    /// The columns and the first rows as they stand there, whatever the job makes of them.
+    fn look(&self) -> Answer<'_, Looked> {
+        let detail = "this kind of source cannot be looked into; try it with a dry run";
+        Box::pin(std::future::ready(Err(Failure::new(ErrorCode::Unsupported, detail))))
+    }
 
     /// Begins to read. Dropping the stream stops the reading.
     fn open(&self) -> Answer<'_, Reading>;

@@ -4,6 +4,7 @@
 //! how it tells. A run is accepted when it is on the disk, and over when its end is in the spool.
 
 mod comparison;
+mod look;
 pub mod pipeline;
 pub mod reporter;
 pub mod worker;
@@ -21,7 +22,7 @@ use messages::version::Epoch;
 use messages::{CommandId, ErrorCode, RunId, Timestamp};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::connector::{Failure, Means};
 use crate::held::Held;
@@ -49,7 +50,7 @@ pub struct RunnerArguments {
 }
 
 pub enum RunnerMsg {
-    /// `run` or `cancel` from the hub.
+    /// `run`, `cancel` or `inspect` from the hub.
     Command(Box<ToAgent>),
     Ended {
         run_id: RunId,
@@ -79,6 +80,8 @@ pub struct RunnerState {
     max_runs: usize,
     links: Arc<Links>,
     means: Arc<Means>,
+    /// Room for looks.
+    looking: Arc<Semaphore>,
     /// Runs at work, and how to stop them.
     workers: HashMap<RunId, watch::Sender<Option<StopReason>>>,
     /// Set when no new work is begun.
@@ -106,6 +109,7 @@ impl Actor for Runner {
             max_runs,
             links,
             means,
+            looking: Arc::new(Semaphore::new(look::MOST)),
             workers: HashMap::new(),
             draining: false,
             drained: Vec::new(),
@@ -125,7 +129,13 @@ impl Actor for Runner {
         state: &mut RunnerState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            RunnerMsg::Command(command) => state.command(*command).await?,
+            RunnerMsg::Command(command) => match *command {
+                ToAgent::Inspect(look) => {
+                    look::begin(*look, &state.looking, &state.means, &state.links);
+                    return Ok(());
+                }
+                command => state.command(command).await?,
+            },
             RunnerMsg::Ended { run_id, end } => state.ended(run_id, end).await?,
             RunnerMsg::Begin => {}
             RunnerMsg::ReportEnds => {

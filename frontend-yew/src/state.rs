@@ -12,6 +12,7 @@ pub mod format;
 pub mod frame;
 pub mod link;
 pub mod log;
+pub mod mapping;
 pub mod merge;
 pub mod money;
 pub mod pace;

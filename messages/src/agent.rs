@@ -10,6 +10,8 @@ use crate::export::{ExportOrder, Survey};
 use crate::http::agents::Machine;
 use crate::http::jobs::RejectRule;
 use crate::ids::SpoolId;
+use crate::inspect::{Finding, Subject};
+use crate::mapping::Mapping;
 use crate::run::{LogLevel, Progress, Reject, RunOutcome};
 use crate::version::{Epoch, PROTOCOL};
 use crate::{AgentId, CommandId, ErrorCode, JobId, RunId, Secret, Timestamp};
@@ -49,6 +51,8 @@ pub enum FromAgent {
     Reports { spool_id: SpoolId, reports: Vec<Report> },
     /// The new credential is on disk; the old one may go.
     CredentialSaved,
+    /// What was found where the hub asked to look.
+    Inspected { command_id: CommandId, finding: Box<Finding> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +144,8 @@ pub enum ToAgent {
         epoch: Epoch,
         run_id: RunId,
     },
+    /// Look at a source or a destination, change nothing, and answer `inspected`. Only for agents that can.
+    Inspect(Box<InspectCommand>),
     /// Every report up to and including `through` is stored.
     Ack {
         spool_id: SpoolId,
@@ -194,6 +200,17 @@ pub struct Taken {
     pub next: u64,
 }
 
+/// Look at this, in at most [`crate::inspect::PATIENCE_S`] seconds. Nothing of it is kept: an agent that restarts has
+/// forgotten it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InspectCommand {
+    pub command_id: CommandId,
+    #[serde(flatten)]
+    pub subject: Subject,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+}
+
 /// Carry out a run. The same `run_id` may arrive more than once and is carried out once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunCommand {
@@ -204,6 +221,9 @@ pub struct RunCommand {
     pub job_id: JobId,
     pub job_name: String,
     pub source: SourceConfig,
+    /// How its columns become items. Only for agents that can.
+    #[serde(default, skip_serializing_if = "Mapping::is_empty")]
+    pub mapping: Box<Mapping>,
     pub destination: DestinationConfig,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Credentials>,

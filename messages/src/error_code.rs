@@ -136,6 +136,7 @@ codes! {
     RunExpired            "run_expired"              409 false "The run waited too long"
     NeedsApproval         "needs_approval"           409 false "The run would do harm and needs an approval"
     AgentTooOld           "agent_too_old"            409 false "The agent is too old for this"
+    AgentOffline          "agent_offline"            409 true  "The agent is not connected"
     Unsupported           "unsupported"              422 false "The agent has no such connector"
 }
 

@@ -244,7 +244,10 @@ pub enum ItemChange {
 pub struct PreviewRow {
     /// Where it stands in the source.
     pub row: u64,
-    /// As it was read; long texts are cut.
+    /// The row as the source has it, cut to [`Survey::MAX_SENT`]. Older agents do not tell it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub raw: String,
+    /// What was made of it; long texts are cut.
     pub item: Item,
     /// As the destination would get it: a line of its file, or JSON. Cut to [`Survey::MAX_SENT`].
     pub sent: String,
@@ -305,8 +308,9 @@ impl Survey {
             }
         }
         self.preview.truncate(Self::MAX_PREVIEW);
-        for PreviewRow { item, sent, .. } in &mut self.preview {
+        for PreviewRow { item, sent, raw, .. } in &mut self.preview {
             cut(sent, Self::MAX_SENT);
+            cut(raw, Self::MAX_SENT);
             let texts = [&mut item.barcode, &mut item.unit, &mut item.category, &mut item.description];
             for text in [&mut item.sku, &mut item.name].into_iter().chain(texts.into_iter().flatten()) {
                 cut(text, Self::MAX_WORDS);

@@ -18,6 +18,7 @@ pub mod error_code;
 pub mod export;
 pub mod http;
 pub mod ids;
+pub mod inspect;
 pub mod item;
 pub mod live;
 pub mod mapping;

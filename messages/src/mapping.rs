@@ -2,12 +2,13 @@
 //!
 //! The agent runs it over every row and the console over the rows of its preview, so it knows neither of them: rows come
 //! as texts by column, and what goes wrong goes back as a sentence. [`engine`] does the work, [`steps`] is what may be
-//! done to one value, [`filter`] which rows count. Pure.
+//! done to one value, [`filter`] which rows count, [`preview`] shows a few rows. Pure.
 //!
 //! A field without a rule is read as before, from the column that the source names for it.
 
 pub mod engine;
 pub mod filter;
+pub mod preview;
 pub mod steps;
 mod template;
 
@@ -19,6 +20,10 @@ pub use steps::{Entry, LetterCase, Otherwise, Step, Unit};
 
 use crate::item::ItemField;
 use crate::validate::{Check, Validate};
+
+/// An agent that has this among its capabilities carries mappings out. Any other would read the columns as if there were
+/// none, so it is given no job that has one.
+pub const CAPABILITY: &str = "run:mapping";
 
 /// What is done to each row.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -81,6 +86,20 @@ impl Mapping {
         self.fields.iter().find(|rule| rule.field == field)
     }
 
+    /// The columns it names, each once, as they are written.
+    #[must_use]
+    pub fn columns(&self) -> Vec<String> {
+        let of_rules = self.fields.iter().flat_map(|rule| rule.from.columns());
+        let of_filter = self.filter.conditions.iter().map(|condition| condition.column.trim().to_owned());
+        let mut names: Vec<String> = Vec::new();
+        for name in of_rules.chain(of_filter) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     fn bytes(&self) -> usize {
         let steps = |rule: &FieldRule| rule.steps.iter().map(Step::bytes).sum::<usize>();
         let rules = self.fields.iter().map(|rule| rule.from.text().len() + steps(rule));
@@ -89,6 +108,19 @@ impl Mapping {
 }
 
 impl Origin {
+    /// The columns it names, as they are written.
+    #[must_use]
+    pub fn columns(&self) -> Vec<String> {
+        match self {
+            Self::Column { column } => vec![column.trim().to_owned()],
+            Self::Constant { .. } => Vec::new(),
+            Self::Template { template } => {
+                let parsed = template::Template::parse(template);
+                parsed.iter().flat_map(template::Template::columns).map(str::to_owned).collect()
+            }
+        }
+    }
+
     #[must_use]
     pub fn text(&self) -> &str {
         match self {

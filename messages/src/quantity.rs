@@ -186,13 +186,14 @@ impl Decimal {
             return Err(DecimalError::OutOfRange);
         }
         let scale = self.scale.max(step.scale);
-        let (number, step) = (self.at_scale(scale), step.at_scale(scale));
+        let (number, steps) = (self.at_scale(scale), step.at_scale(scale));
         let multiples = match how {
-            Rounding::Nearest => to_nearest(number, step),
-            Rounding::Up => -(-number).div_euclid(step),
-            Rounding::Down => number.div_euclid(step),
+            Rounding::Nearest => to_nearest(number, steps),
+            Rounding::Up => -(-number).div_euclid(steps),
+            Rounding::Down => number.div_euclid(steps),
         };
-        Self::fitting(multiples * step, scale)
+        // With the step's decimals: a price that was rounded to cents has two.
+        Self::fitting(multiples * i128::from(step.digits), step.scale)
     }
 
     /// At most 18 digits times 10^18: never more than an `i128` holds.
@@ -362,10 +363,10 @@ mod tests {
         }
         assert!(number("1").divided(Decimal::ZERO, 2).is_err());
         for (text, step, nearest, up, down) in [
-            ("1.975", "0.05", "2.000", "2.000", "1.950"),
-            ("-1.975", "0.05", "-2.000", "-1.950", "-2.000"),
+            ("1.975", "0.05", "2.00", "2.00", "1.95"),
+            ("-1.975", "0.05", "-2.00", "-1.95", "-2.00"),
             ("7", "5", "5", "10", "5"),
-            ("7.5", "5", "10.0", "10.0", "5.0"),
+            ("7.5", "5", "10", "10", "5"),
         ] {
             let round = |how| number(text).rounded(number(step), how).unwrap().to_string();
             let all = [Rounding::Nearest, Rounding::Up, Rounding::Down].map(round);

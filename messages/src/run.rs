@@ -97,6 +97,9 @@ pub struct Progress {
     /// Items that the destination has.
     pub sent: u64,
     pub rejected: u64,
+    /// Rows that the job's filter left out; they are not among those read.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// Bytes taken from the source.
     pub bytes_read: u64,
     /// Size of the source, where it is known: with it the console tells how long the rest will take.
@@ -105,6 +108,11 @@ pub struct Progress {
     pub bytes_sent: u64,
     /// Time spent working, on the agent's monotonic clock.
     pub elapsed_ms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Why a run did not succeed.

@@ -6,6 +6,7 @@
 
 mod batch;
 mod effects;
+mod looks;
 mod read;
 mod recall;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use messages::agent::{Fact, ToAgent};
 use messages::live::{Tick, Topic};
 use messages::run::{Presence, RunFailure};
 use messages::version::Epoch;
-use messages::{ErrorCode, Problem, RetailerId, RunId, Timestamp};
+use messages::{CommandId, ErrorCode, Problem, RetailerId, RunId, Timestamp};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
@@ -88,6 +89,8 @@ pub enum RetailerMsg {
     PresenceDue,
     /// Something is due by itself.
     Due,
+    /// An agent had long enough to look.
+    LookDue(CommandId),
     Observe(RpcReplyPort<Value>),
 }
 
@@ -126,6 +129,7 @@ pub struct State {
     presence_due: Option<Instant>,
     commits: u64,
     timer: timer::Timer,
+    looks: looks::Looks,
 }
 
 impl Actor for Retailer {
@@ -161,6 +165,7 @@ impl Actor for Retailer {
             presence_due: None,
             commits: 0,
             timer: timer::Timer::default(),
+            looks: looks::Looks::default(),
         })
     }
 
@@ -202,6 +207,7 @@ impl Actor for Retailer {
                 batch::begin(&me, state);
                 timer::arm(&me, state);
             }
+            RetailerMsg::LookDue(command) => looks::late(state, command),
             RetailerMsg::Observe(reply) => drop(reply.send(snapshot(state))),
         }
         Ok(())
@@ -241,6 +247,10 @@ fn admit(me: &ActorRef<RetailerMsg>, state: &mut State, asked: Box<Asked>) {
         read::answer(state, *asked);
         return;
     }
+    if matches!(asked.request, Request::Inspect { .. }) {
+        looks::begin(me, state, *asked);
+        return;
+    }
     if let Some(run) = recall::wanted(state, &asked.request) {
         recall::begin(me, state, run, asked);
         return;
@@ -264,6 +274,7 @@ fn touch_socket(me: &ActorRef<RetailerMsg>, state: &mut State, request: &Request
             decide::authenticate(&state.documents, conn.agent, *credential)?;
             let replaced = state.connections.attach(*conn, active.clone(), now, at).map_err(stray)?;
             if let Some(old) = replaced {
+                looks::lost(state, old);
                 state.tools.downlink.send(old, goodbye(ErrorCode::AgentSuperseded));
             }
             true
@@ -272,7 +283,15 @@ fn touch_socket(me: &ActorRef<RetailerMsg>, state: &mut State, request: &Request
             state.connections.alive(*conn, Some(active.clone()), now, at).map_err(stray)?;
             false
         }
-        Request::Detach { conn } => state.connections.detach(*conn),
+        Request::Detach { conn } => {
+            looks::lost(state, *conn);
+            state.connections.detach(*conn)
+        }
+        Request::Inspected { conn, command, finding } => {
+            state.connections.alive(*conn, None, now, at).map_err(stray)?;
+            looks::found(state, *conn, *command, finding);
+            false
+        }
         Request::Accepted { conn, .. }
         | Request::Refused { conn, .. }
         | Request::CredentialSaved { conn } => {

@@ -142,6 +142,8 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
         | Request::Watch { .. }
         | Request::Authenticate { .. }
         | Request::Alive { .. }
+        | Request::Inspect { .. }
+        | Request::Inspected { .. }
         | Request::Edge(_) => Ok(Decision::default()),
     }
 }

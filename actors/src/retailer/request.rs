@@ -11,6 +11,7 @@ use messages::http::retailers::RetailerSpec;
 use messages::http::runs::QueueQuery;
 use messages::http::stores::StoreSpec;
 use messages::ids::SpoolId;
+use messages::inspect::{Finding, InspectRequest};
 use messages::live::{Change, Entity, Tick, Topic};
 use messages::{
     AgentId, CommandId, DestinationId, ErrorCode, JobId, RetailerId, RunId, Secret, Timestamp, UserId,
@@ -252,6 +253,18 @@ pub enum Request {
         reports: Vec<Report>,
     },
 
+    /// Have an agent look at a source or a destination. Answer: [`Response::Found`].
+    Inspect {
+        agent: AgentId,
+        request: Box<InspectRequest>,
+    },
+    /// What an agent found.
+    Inspected {
+        conn: ConnAddr,
+        command: CommandId,
+        finding: Box<Finding>,
+    },
+
     /// Something of store edges, for the actor that takes it in beside the retailer's own. Answer: [`Response::Edge`].
     Edge(std::sync::Arc<EdgeRequest>),
 
@@ -284,6 +297,7 @@ pub enum Response {
     },
     Watched(Watched),
     Edge(EdgeReply),
+    Found(Box<Finding>),
 }
 
 /// How a watcher catches up.
@@ -359,6 +373,8 @@ impl Request {
                 | Self::Refused { .. }
                 | Self::CredentialSaved { .. }
                 | Self::Reports { .. }
+                | Self::Inspect { .. }
+                | Self::Inspected { .. }
         )
     }
 }

@@ -94,6 +94,7 @@ pub(crate) fn job_spec(name: &str, agent_id: AgentId, destination_id: Destinatio
         agent_id,
         destination_id,
         source: SourceConfig::Csv(CsvSource::default()),
+        mapping: Box::default(),
         reject_rule: RejectRule::Continue,
         export: Box::default(),
         timeout_s: 60,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use messages::connector::{Credentials, SourceConfig};
+use messages::mapping::Mapping;
 use messages::validate::Validate as _;
 use serde::Deserialize;
 
@@ -18,20 +19,22 @@ const MOST: u64 = 256 * 1024;
 struct Job {
     source: SourceConfig,
     #[serde(default)]
+    mapping: Mapping,
+    #[serde(default)]
     source_credentials: Option<Credentials>,
 }
 
 /// What was found, or what is wrong and what to do.
 pub(super) async fn check(config: &Config, path: &Path) -> Result<String, String> {
-    let Job { source, source_credentials } = job(path).await?;
-    source.validate().map_err(|problem| {
+    let Job { source, mapping, source_credentials } = job(path).await?;
+    source.validate().and_then(|()| mapping.validate()).map_err(|problem| {
         let errors = problem.errors.iter().map(|error| format!("{} {}", error.field, error.detail));
         errors.collect::<Vec<_>>().join("; ")
     })?;
     let mut means = config.means();
     // Who looks on wants to hear at once.
     means.pace.tries = 1;
-    let connector = registry::source(&source, source_credentials.as_ref(), &means);
+    let connector = registry::source(&source, &mapping, source_credentials.as_ref(), &means);
     let found = connector.check().await.map_err(|failure| failure.to_string())?;
     let columns = connector.discover().await.map_err(|failure| failure.to_string())?;
     Ok(format!("{found}: {}", listed(&columns)))

@@ -2,9 +2,13 @@
 
 use futures_util::StreamExt as _;
 use messages::RunId;
-use messages::item::Item;
+use messages::connector::{Credentials, SourceConfig};
+use messages::inspect::SAMPLE_ROWS;
+use messages::item::{Item, ItemField};
+use messages::mapping::Mapping;
+use serde_json::json;
 
-use super::{DestinationConnector, ForRun, Numbered, PosConnector};
+use super::{DestinationConnector, Failure, ForRun, Means, Numbered, PosConnector, registry};
 
 /// Rules that were broken; empty is good.
 pub type Breaches = Vec<String>;
@@ -92,6 +96,14 @@ pub async fn source(connector: &dyn PosConnector, sound: usize, rejected: usize)
     for field in required {
         must(columns.iter().any(|column| column.field == Some(field)), "discover finds the required fields");
     }
+    match connector.look().await {
+        Ok(looked) => {
+            let (columns_seen, sample) = (looked.columns.len(), looked.sample.into_rows());
+            must(!sample.is_empty() && sample.len() <= SAMPLE_ROWS, "a look shows the first rows");
+            must(sample.iter().all(|row| row.len() == columns_seen), "a look shows a value for each column");
+        }
+        Err(_) => must(false, "a source can be looked into"),
+    }
     for _ in 0..2 {
         let Ok(mut reading) = connector.open().await else {
             must(false, "a source can be opened again");
@@ -127,4 +139,81 @@ pub async fn source(connector: &dyn PosConnector, sound: usize, rejected: usize)
         must(reading.bytes_total == 0 || last_bytes == reading.bytes_total, "all bytes are counted");
     }
     breaches
+}
+
+/// What a reading came to.
+struct Whole {
+    items: Vec<Item>,
+    rejected: usize,
+    left_out: u64,
+}
+
+async fn whole(connector: &dyn PosConnector) -> Result<Whole, Failure> {
+    let mut reading = connector.open().await?;
+    let mut whole = Whole { items: Vec::new(), rejected: 0, left_out: 0 };
+    while let Some(batch) = reading.batches.next().await {
+        let batch = batch?;
+        whole.left_out += batch.left_out;
+        for row in batch.rows {
+            match row {
+                Ok(row) => whole.items.push(row.item),
+                Err(_) => whole.rejected += 1,
+            }
+        }
+    }
+    Ok(whole)
+}
+
+/// Tries whether a source carries out a mapping: one that uses the columns of its number, name and price, and leaves
+/// out its first item.
+pub async fn mapped(
+    config: &SourceConfig,
+    credentials: Option<&Credentials>,
+    means: &Means,
+) -> Result<Breaches, Failure> {
+    let plain = registry::source(config, &Mapping::default(), credentials, means);
+    let columns = plain.discover().await?;
+    let column = |field: ItemField| {
+        let found = columns.iter().find(|column| column.field == Some(field));
+        found.map(|column| column.header.clone()).unwrap_or_default()
+    };
+    let (sku, name, price) = (column(ItemField::Sku), column(ItemField::Name), column(ItemField::Price));
+    let before = whole(&*plain).await?;
+    let Some(first) = before.items.first() else { return Ok(vec!["it holds items".to_owned()]) };
+    let mapping = json!({
+        "fields": [
+            { "field": "sku", "from": { "kind": "template", "template": format!("M-{{{sku}}}") } },
+            { "field": "name", "from": { "kind": "column", "column": name },
+              "steps": [{ "step": "letters", "to": "upper" }] },
+            { "field": "price", "from": { "kind": "column", "column": price },
+              "steps": [{ "step": "multiply", "by": "2" }] },
+            { "field": "unit", "from": { "kind": "constant", "text": "crate" } },
+        ],
+        "filter": { "conditions": [{ "column": sku, "test": "equals", "value": first.sku, "not": true }] },
+    });
+    let mapping = serde_json::from_value(mapping)
+        .map_err(|error| Failure::new(messages::ErrorCode::Internal, error.to_string()))?;
+    let after = whole(&*registry::source(config, &mapping, credentials, means)).await?;
+    let mut breaches = Vec::new();
+    let mut must = |holds: bool, rule: &str| {
+        if !holds {
+            breaches.push(rule.to_owned());
+        }
+    };
+    must(after.left_out == 1, "the filter leaves out one row, and it is counted");
+    must(after.rejected == before.rejected, "rows are rejected as without a mapping");
+    must(after.items.len() + 1 == before.items.len(), "every other item is read");
+    let made_of = |one: &Item, other: &Item| {
+        let doubled = one.price.times(messages::quantity::Decimal::new(2, 0));
+        other.sku == format!("M-{}", one.sku)
+            && other.name == one.name.to_uppercase()
+            && doubled == Ok(other.price)
+            && other.unit.as_deref() == Some("crate")
+            && other.stock == one.stock
+    };
+    must(
+        before.items.iter().skip(1).zip(&after.items).all(|(one, other)| made_of(one, other)),
+        "each item is what the mapping makes of its row",
+    );
+    Ok(breaches)
 }

@@ -1,21 +1,27 @@
 //! A source whose items lie in files: finds them, waits until they stand still, has them read on a thread of its own,
 //! and puts them away afterwards. What a file holds is the kind's business.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use messages::ErrorCode;
 use messages::connector::FileSet;
+use messages::inspect::Sample;
+use messages::mapping::Mapping;
 use tokio::sync::mpsc;
 
 use super::files::{self, Archive, Found};
 use super::table::Tally;
+use super::table::header::Want;
 use super::table::tally::HandOver;
 use super::table::{Header, Row};
-use super::{Afterwards, Answer, Batch, Failure, FoundColumn, PosConnector, Reading};
+use super::{Afterwards, Answer, Batch, Failure, FoundColumn, Looked, PosConnector, Reading};
 
 /// Batches under way between the reading thread and the run.
 const BATCHES_AHEAD: usize = 3;
+/// Rows that are read for a sample, in case many are empty or broken.
+pub(super) const MOST_LOOKED_AT: usize = 10_000;
 
 /// A kind of file. Everything here blocks and is called beside the runtime.
 pub trait FileKind: Clone + Send + Sync + 'static {
@@ -24,12 +30,15 @@ pub trait FileKind: Clone + Send + Sync + 'static {
 
     fn files(&self) -> FileSet<'_>;
 
-    fn open(&self, found: Found) -> Result<Self::Opened, Failure>;
+    fn open(&self, found: Found, want: Want<'_>) -> Result<Self::Opened, Failure>;
 
     /// What was found, in one line.
     fn found(opened: &Self::Opened) -> String;
 
     fn columns(&self, opened: Self::Opened) -> Result<Vec<FoundColumn>, Failure>;
+
+    /// The first rows of a file that was opened to look at what stands in it.
+    fn sample(&self, opened: Self::Opened) -> Result<Looked, Failure>;
 
     /// Reads the files to their end; stops early when `hand_over` says that nobody wants more.
     fn read(
@@ -43,12 +52,19 @@ pub trait FileKind: Clone + Send + Sync + 'static {
 /// See the module.
 pub struct FileConnector<K> {
     kind: K,
+    mapping: Arc<Mapping>,
 }
 
 impl<K: FileKind> FileConnector<K> {
     #[must_use]
-    pub const fn new(kind: K) -> Self {
-        Self { kind }
+    pub fn new(kind: K) -> Self {
+        Self { kind, mapping: Arc::default() }
+    }
+
+    /// Its rows become items as this says.
+    #[must_use]
+    pub fn mapped(self, mapping: Mapping) -> Self {
+        Self { mapping: Arc::new(mapping), ..self }
     }
 
     /// The files to be read, the newest first, once they stand still.
@@ -62,12 +78,15 @@ impl<K: FileKind> FileConnector<K> {
         Ok(found)
     }
 
-    /// The first of them, opened.
-    async fn opened(&self) -> Result<K::Opened, Failure> {
+    /// The first of them.
+    async fn first(&self) -> Result<Found, Failure> {
         let file = self.found().await?.into_iter().next();
-        let file =
-            file.ok_or_else(|| Failure::new(ErrorCode::SourceMissing, "there is no file to be read"))?;
-        on_thread(&self.kind, move |kind| kind.open(file)).await
+        file.ok_or_else(|| Failure::new(ErrorCode::SourceMissing, "there is no file to be read"))
+    }
+
+    async fn opened(&self) -> Result<K::Opened, Failure> {
+        let (file, mapping) = (self.first().await?, self.mapping.clone());
+        on_thread(&self.kind, move |kind| kind.open(file, Want::Items(&mapping))).await
     }
 }
 
@@ -104,8 +123,17 @@ impl<K: FileKind> PosConnector for FileConnector<K> {
         .boxed()
     }
 
+    fn look(&self) -> Answer<'_, Looked> {
+        async move {
+            let file = self.first().await?;
+            on_thread(&self.kind, move |kind| kind.sample(kind.open(file, Want::Raw)?)).await
+        }
+        .boxed()
+    }
+
     fn open(&self) -> Answer<'_, Reading> {
         async move {
+            let mapping = self.mapping.clone();
             let found = self.found().await?;
             let bytes_total = found.iter().map(|file| file.stamp.size).sum();
             let archive = self.kind.files().archive;
@@ -114,13 +142,16 @@ impl<K: FileKind> PosConnector for FileConnector<K> {
             });
             // Opened one after the other; what is wrong with the first is told before anything is begun.
             let (first, kind) = on_thread(&self.kind, {
-                let file = found.first().cloned();
-                move |kind| Ok((file.map(|file| kind.open(file)).transpose()?, kind.clone()))
+                let (file, mapping) = (found.first().cloned(), mapping.clone());
+                move |kind| {
+                    let first = file.map(|file| kind.open(file, Want::Items(&mapping)));
+                    Ok((first.transpose()?, kind.clone()))
+                }
             })
             .await?;
             let batches = feed(move |hand_over| {
                 let several = found.len() > 1;
-                let rest = found.into_iter().skip(1).map(|file| kind.open(file));
+                let rest = found.into_iter().skip(1).map(|file| kind.open(file, Want::Items(&mapping)));
                 let mut files = first.map(Ok).into_iter().chain(rest);
                 kind.read(several, &mut files, hand_over)
             });
@@ -213,6 +244,29 @@ pub(super) fn read_all(
     }
     tally.finish(hand_over);
     Ok(())
+}
+
+/// The first rows of an open file.
+pub(super) fn sample(opened: OpenFile) -> Result<Looked, Failure> {
+    let OpenFile { file, mut rows } = opened;
+    let (named, columns) = named(&rows.header().names);
+    let (mut sample, mut row) = (Sample::default(), Row::default());
+    for _ in 0..MOST_LOOKED_AT {
+        if !rows.advance(&mut row)? {
+            break;
+        }
+        let sound = !row.is_blank() && row.broken().is_none();
+        if sound && !sample.take(named.iter().map(|at| row.value(*at))) {
+            break;
+        }
+    }
+    Ok(Looked { place: file.path.display().to_string(), columns, sample })
+}
+
+/// The columns that have a name, and their places: no other can be asked for.
+pub(super) fn named(names: &[String]) -> (Vec<usize>, Vec<String>) {
+    let named = names.iter().enumerate().filter(|(_, name)| !name.is_empty());
+    named.map(|(at, name)| (at, name.clone())).unzip()
 }
 
 /// The columns of a header, as they are shown.

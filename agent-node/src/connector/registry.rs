@@ -1,6 +1,7 @@
 //! All connectors, by kind.
 
 use messages::connector::{Credentials, DestinationConfig, SourceConfig};
+use messages::mapping::Mapping;
 
 use super::csv::CsvConnector;
 use super::dbf::{Dbf, DbfConnector};
@@ -19,29 +20,35 @@ use super::{DestinationConnector, Means, PosConnector};
 #[must_use]
 pub fn source(
     config: &SourceConfig,
+    mapping: &Mapping,
     credentials: Option<&Credentials>,
     means: &Means,
 ) -> Box<dyn PosConnector> {
+    let mapping = mapping.clone();
     match config {
-        SourceConfig::Csv(from) => Box::new(CsvConnector::new(from.clone())),
-        SourceConfig::Dbf(from) => Box::new(DbfConnector::new(Dbf(from.clone()))),
-        SourceConfig::Xml(from) => Box::new(XmlConnector::new(Xml(from.clone()))),
+        SourceConfig::Csv(from) => Box::new(CsvConnector::new(from.clone()).mapped(mapping)),
+        SourceConfig::Dbf(from) => Box::new(DbfConnector::new(Dbf(from.clone())).mapped(mapping)),
+        SourceConfig::Xml(from) => Box::new(XmlConnector::new(Xml(from.clone())).mapped(mapping)),
         SourceConfig::HttpJson(from) => {
-            Box::new(HttpJsonConnector::new((**from).clone(), credentials.cloned(), means.clone()))
+            let json = HttpJsonConnector::new((**from).clone(), credentials.cloned(), means.clone());
+            Box::new(json.mapped(mapping))
         }
         SourceConfig::Excel(from) => {
             let excel = Excel { config: from.clone(), scratch: means.scratch.clone() };
-            Box::new(ExcelConnector::new(excel))
+            Box::new(ExcelConnector::new(excel).mapped(mapping))
         }
-        SourceConfig::Sqlite(from) => Box::new(SqliteConnector::new(from.clone())),
+        SourceConfig::Sqlite(from) => Box::new(SqliteConnector::new(from.clone()).mapped(mapping)),
         SourceConfig::PostgreSql(from) => {
-            Box::new(PostgreSqlConnector::new((**from).clone(), credentials.cloned(), means.clone()))
+            let server = PostgreSqlConnector::new((**from).clone(), credentials.cloned(), means.clone());
+            Box::new(server.mapped(mapping))
         }
         SourceConfig::MySql(from) => {
-            Box::new(MySqlConnector::new((**from).clone(), credentials.cloned(), means.clone()))
+            let server = MySqlConnector::new((**from).clone(), credentials.cloned(), means.clone());
+            Box::new(server.mapped(mapping))
         }
         SourceConfig::Singer(from) => {
-            Box::new(SingerTap::new((**from).clone(), credentials.cloned(), means.clone()))
+            let tap = SingerTap::new((**from).clone(), credentials.cloned(), means.clone());
+            Box::new(tap.mapped(mapping))
         }
     }
 }
@@ -75,6 +82,8 @@ pub fn destination(
 pub fn capabilities() -> Vec<String> {
     [
         messages::export::CAPABILITY,
+        messages::inspect::CAPABILITY,
+        messages::mapping::CAPABILITY,
         "source:csv",
         "source:dbf",
         "source:excel",

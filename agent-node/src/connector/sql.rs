@@ -21,9 +21,10 @@ pub(super) use outflow::Outflow;
 use std::time::Duration;
 
 use messages::ErrorCode;
-use messages::connector::{ColumnName, Credentials, DatabaseServer};
+use messages::connector::{ColumnName, Credentials, DatabaseServer, DecimalMark};
 
 use super::table::Header;
+use super::table::header::Want;
 use super::{Failure, FoundColumn};
 
 /// For a session to begin.
@@ -34,12 +35,17 @@ fn trimmed(query: &str) -> &str {
     query.trim().trim_end_matches(';').trim_end()
 }
 
-fn header(names: Vec<String>, wanted: &[ColumnName]) -> Result<Header, Failure> {
+fn header(
+    names: Vec<String>,
+    wanted: &[ColumnName],
+    want: Want<'_>,
+    mark: DecimalMark,
+) -> Result<Header, Failure> {
     if names.is_empty() {
         let detail = "the query gives no columns; it must be one statement that reads, such as a select";
         return Err(Failure::new(ErrorCode::SourceMalformed, detail));
     }
-    Header::find("the result of the query", names, wanted)
+    Header::find("the result of the query", names, wanted, want, mark.as_char())
         .map_err(|detail| Failure::new(ErrorCode::SourceMalformed, detail))
 }
 

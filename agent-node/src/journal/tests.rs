@@ -21,6 +21,7 @@ fn command() -> RunCommand {
             path: "/out/items.csv".into(),
             format: messages::connector::FileFormat::Csv,
         }),
+        mapping: Box::default(),
         source_credentials: None,
         credentials: Some(Credentials::Password { password: Secret::new("hunter2") }),
         reject_rule: RejectRule::Continue,

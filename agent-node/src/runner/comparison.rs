@@ -42,6 +42,8 @@ pub(super) struct Comparison {
     stage: Option<Stage>,
     /// The first items, for a preview.
     firsts: Vec<Numbered>,
+    /// The same as they stand in the source.
+    raws: Vec<(u64, String)>,
     compared: Option<Compared>,
     /// Place of the next staged item.
     place: u64,
@@ -99,6 +101,7 @@ impl Comparison {
             unread: Unread::default(),
             stage,
             firsts: Vec::new(),
+            raws: Vec::new(),
             compared: None,
             place: 0,
             gone: None,
@@ -138,6 +141,13 @@ impl Comparison {
             words.push((LogLevel::Warn, text));
         }
         words
+    }
+
+    /// Rows as they stand in the source, for a preview.
+    pub(super) fn seen(&mut self, raws: Vec<(u64, String)>) {
+        if self.is_dry() {
+            self.raws.extend(raws);
+        }
     }
 
     /// Items that were read; gives them back.
@@ -191,8 +201,10 @@ impl Comparison {
     fn preview(&self, compared: &Compared) -> Result<Vec<PreviewRow>, Failure> {
         let rows = self.firsts.iter().zip(&compared.firsts);
         let shown = rows.map(|(Numbered { row, item }, change)| {
+            let raw = self.raws.iter().find(|(number, _)| number == row).map(|(_, raw)| raw.clone());
             Ok(PreviewRow {
                 row: *row,
+                raw: cut(raw.unwrap_or_default(), Survey::MAX_SENT),
                 item: item.clone(),
                 sent: cut(as_sent(&self.destination, item)?, Survey::MAX_SENT),
                 change: change.unwrap_or(ItemChange::New),
@@ -359,6 +371,8 @@ fn settings_of(command: &RunCommand) -> Result<serde_json::Value, Failure> {
             "reject_rule",
             "timeout_s",
             "export",
+            // What it makes of an item is compared with what the destination has, item by item.
+            "mapping",
         ] {
             fields.remove(other);
         }

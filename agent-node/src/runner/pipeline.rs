@@ -128,7 +128,7 @@ impl Work<'_> {
         means: &Means,
         slot: &mut Option<Box<dyn ItemSink>>,
     ) -> Result<(), Failure> {
-        let RunCommand { source, source_credentials, destination, credentials, .. } = self.command;
+        let RunCommand { source, mapping, source_credentials, destination, credentials, .. } = self.command;
         self.reporter.started(attempt).await?;
         if attempt > 1 {
             self.say(LogLevel::Warn, format!("beginning again, attempt {attempt}"));
@@ -136,7 +136,8 @@ impl Work<'_> {
         self.comparison = Comparison::open(self.command, run, attempt, means).await?;
         let fresh = self.command.export.as_deref().is_some_and(|order| order.mode == RunMode::Full);
         let means = &means.of_job(self.command.job_id, fresh);
-        let mut reading = registry::source(source, source_credentials.as_ref(), means).open().await?;
+        let from = registry::source(source, mapping, source_credentials.as_ref(), means);
+        let mut reading = from.open().await?;
         self.progress.bytes_total = reading.bytes_total;
         self.afterwards = reading.afterwards.take();
         self.say(LogLevel::Info, format!("reading {} ({})", source.summary(), size(reading.bytes_total)));
@@ -246,11 +247,12 @@ impl Work<'_> {
         sink: Option<&mut (dyn ItemSink + 'static)>,
     ) -> Result<(), Failure> {
         failpoint::pass("run_worker.batch");
-        let Batch { rows, bytes_read, notes } = batch;
+        let Batch { rows, left_out, raws, bytes_read, notes } = batch;
         for note in notes {
             self.reporter.log(LogLevel::Warn, note);
         }
         self.progress.read += rows.len() as u64;
+        self.progress.left_out += left_out;
         self.progress.bytes_read = bytes_read;
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
@@ -267,6 +269,7 @@ impl Work<'_> {
         }
         self.hold_to_the_rule()?;
         if let Some(comparison) = &mut self.comparison {
+            comparison.seen(raws);
             items = comparison.take(items).await?;
         }
         if let Some(sink) = sink.filter(|_| !self.comparison.as_ref().is_some_and(Comparison::holds_back)) {
@@ -344,9 +347,12 @@ impl Work<'_> {
             other => other,
         };
         self.progress.elapsed_ms = millis(self.began);
-        let Progress { read, sent, rejected, elapsed_ms, .. } = self.progress;
+        let Progress { read, sent, rejected, left_out, elapsed_ms, .. } = self.progress;
         if let Some(all) = self.reporter.unnamed_rejects() {
             self.say(LogLevel::Warn, format!("{all} items were rejected; see the list of rejected items"));
+        }
+        if left_out > 0 {
+            self.say(LogLevel::Info, format!("{left_out} rows were left out by the job's filter"));
         }
         let seconds = elapsed_ms / 1_000;
         let counts = format!("{read} rows read, {sent} items sent, {rejected} rejected, in {seconds} s");

@@ -30,7 +30,7 @@ pub enum Action {
         spool_id: SpoolId,
         through: u64,
     },
-    /// A run or its cancellation, for the runner.
+    /// A run, its cancellation or a look, for the runner.
     Command(Box<ToAgent>),
     /// Save it, then answer `credential_saved`.
     SaveCredential(Secret),
@@ -122,7 +122,9 @@ impl Session {
                 actions
             }
             ToAgent::Credential { credential } => vec![Action::SaveCredential(credential)],
-            command @ (ToAgent::Run(_) | ToAgent::Cancel { .. }) => vec![Action::Command(Box::new(command))],
+            command @ (ToAgent::Run(_) | ToAgent::Cancel { .. } | ToAgent::Inspect(_)) => {
+                vec![Action::Command(Box::new(command))]
+            }
         }
     }
 

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use agent_node::connector::csv::CsvConnector;
-use agent_node::connector::{DestinationConnector, ForRun, PosConnector};
+use agent_node::connector::{DestinationConnector, ForRun, Means, PosConnector};
 use futures_util::StreamExt as _;
 use messages::RunId;
-use messages::connector::CsvSource;
+use messages::connector::{Credentials, CsvSource, SourceConfig};
 
 use crate::platform::{Articles, Fault, Reply, TRIES, articles, drive, drive_as, priced, rows};
 use crate::support::{articles as csv_of, settle, shown};
@@ -65,6 +65,15 @@ pub(crate) async fn source(
         verdict.must(subject.check().await.is_ok(), "a reading that was dropped is in nobody's way");
     }
     verdict.0
+}
+
+/// Looks at what a source makes of a mapping.
+pub(crate) async fn mapped(
+    config: SourceConfig,
+    credentials: Option<Credentials>,
+    means: &Means,
+) -> Breaches {
+    agent_node::connector::conformance::mapped(&config, credentials.as_ref(), means).await.unwrap()
 }
 
 /// Rules that were broken; empty is good.

@@ -376,6 +376,27 @@ async fn without_its_record_an_export_is_whole_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_changed_mapping_sends_what_it_changes_and_no_more() {
+    let mut scene = Scene::to_platform(incremental()).await;
+    scene.write((0..10).map(|sku| (sku, "1.50", 5)));
+    assert_eq!(scene.run().await.succeeded().progress.sent, 10);
+    let mapped = |json| Box::new(serde_json::from_value(json).unwrap());
+    scene.command.mapping = mapped(serde_json::json!({ "fields": [
+        { "field": "name", "from": { "kind": "column", "column": "name" },
+          "steps": [{ "step": "replace", "find": "Article 3", "with": "Tea" }] },
+    ] }));
+    let changed = scene.run().await.succeeded();
+    assert_eq!((changed.progress.sent, changed.counts()), (1, (0, 1, 9, 0)));
+    assert_eq!(scene.run().await.succeeded().progress.sent, 0);
+    scene.command.mapping = mapped(serde_json::json!({
+        "filter": { "conditions": [{ "column": "sku", "test": "above", "value": "4" }] },
+    }));
+    let fewer = scene.run().await.succeeded();
+    assert_eq!((fewer.progress.left_out, fewer.progress.sent, fewer.counts()), (5, 0, (0, 0, 5, 5)));
+    scene.close().await;
+}
+
+#[tokio::test]
 async fn a_record_that_others_have_overtaken_is_no_ground() {
     let scene = Scene::to_platform(incremental()).await;
     scene.write((0..10).map(|sku| (sku, "1.50", 5)));

@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use messages::agent::{Fact, Frame, FromAgent, Hello, MAX_REPORTS, Report, RunCommand, ToAgent};
 use messages::http::agents::{EnrolGrant, EnrolRequest};
 use messages::ids::SpoolId;
+use messages::inspect::Finding;
 use messages::{AgentId, CommandId, PROTOCOL, Problem, RetailerId, RunId, Secret, Timestamp};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
@@ -36,6 +37,7 @@ pub(crate) struct Seen {
     pub(crate) heartbeats: usize,
     pub(crate) accepted: Vec<CommandId>,
     pub(crate) refused: Vec<(CommandId, messages::ErrorCode)>,
+    pub(crate) findings: Vec<(CommandId, Finding)>,
     pub(crate) credential_saved: usize,
     /// Every report once, in order.
     pub(crate) reports: Vec<Report>,
@@ -94,6 +96,7 @@ impl Hub {
                 accepted: Vec::new(),
                 refused: Vec::new(),
                 credential_saved: 0,
+                findings: Vec::new(),
                 reports: Vec::new(),
                 next_seq: HashMap::new(),
                 repeated: 0,
@@ -320,6 +323,7 @@ impl Hub {
                     seen.settle(command_id);
                 }
                 FromAgent::CredentialSaved => seen.credential_saved += 1,
+                FromAgent::Inspected { command_id, finding } => seen.findings.push((command_id, *finding)),
                 FromAgent::Reports { spool_id, reports } => {
                     if let Some(through) = seen.take(spool_id, reports) {
                         answers.push(ToAgent::Ack { spool_id, through });

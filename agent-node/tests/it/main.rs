@@ -12,6 +12,7 @@ mod deliveries;
 mod enrolment;
 mod exports;
 mod hub;
+mod looks;
 mod platform;
 mod plugins;
 mod process;

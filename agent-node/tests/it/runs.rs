@@ -87,6 +87,34 @@ async fn rejected_items_are_kept_with_row_and_reason_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn a_mapping_is_carried_out_and_what_its_filter_leaves_out_is_told() {
+    let shop = Shop::new();
+    shop.write_source(b"sku,name,price,active\n1,milk,1.00,yes\n2,bread,2.00,no\n3,tea,abc,yes\n");
+    let (hub, agent) = begin(&shop).await;
+    let mapping = serde_json::from_value(serde_json::json!({
+        "fields": [
+            { "field": "name", "from": { "kind": "column", "column": "name" },
+              "steps": [{ "step": "letters", "to": "upper" }] },
+            { "field": "price", "from": { "kind": "column", "column": "price" },
+              "steps": [{ "step": "percent", "by": "20" }, { "step": "round", "to": "0.01" }] },
+        ],
+        "filter": { "conditions": [{ "column": "active", "test": "equals", "value": "yes" }] },
+    }));
+    let command = RunCommand { mapping: Box::new(mapping.unwrap()), ..shop.command() };
+    hub.run(&command);
+    let (progress, outcome) = end(&hub.end_of(command.run_id).await);
+    close(&hub, agent).await;
+    assert_eq!(outcome, RunOutcome::Succeeded);
+    assert_eq!((progress.read, progress.sent, progress.rejected, progress.left_out), (2, 1, 1, 1));
+    let written = fs::read_to_string(shop.target()).unwrap();
+    assert!(written.contains("1,MILK,,1.20") && !written.contains("bread"), "{written}");
+    let seen = hub.seen();
+    assert_eq!(seen.rejects(command.run_id)[0].column.as_deref(), Some("price"));
+    assert!(seen.log(command.run_id).join("\n").contains("1 rows were left out by the job's filter"));
+    assert!(seen.hellos[0].machine.capabilities.iter().any(|name| name == messages::mapping::CAPABILITY));
+}
+
+#[tokio::test]
 async fn a_run_above_its_reject_limit_shows_nothing() {
     let shop = Shop::new();
     fs::write(shop.target(), "old").unwrap();

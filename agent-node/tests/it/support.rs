@@ -87,6 +87,7 @@ impl Shop {
             source: SourceConfig::Csv(source),
             destination: DestinationConfig::LocalFile(target),
             credentials: None,
+            mapping: Box::default(),
             source_credentials: None,
             reject_rule: RejectRule::Continue,
             timeout_s: 600,

@@ -35,11 +35,20 @@ pub struct Call {
     if_match: Option<Version>,
     key: Option<String>,
     signed: bool,
+    deadline_ms: u32,
 }
 
 impl Call {
     fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), body: None, if_match: None, key: None, signed: true }
+        Self {
+            method,
+            path: path.into(),
+            body: None,
+            if_match: None,
+            key: None,
+            signed: true,
+            deadline_ms: DEADLINE_MS,
+        }
     }
 
     #[must_use]
@@ -81,6 +90,13 @@ impl Call {
     #[must_use]
     pub fn once(mut self, key: String) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// Has its answer within this time, because somebody else is asked first.
+    #[must_use]
+    pub fn within(mut self, deadline_ms: u32) -> Self {
+        self.deadline_ms = deadline_ms;
         self
     }
 
@@ -254,7 +270,7 @@ async fn transmit(call: &Call, token: Option<&Secret>) -> Result<Answer, ApiErro
     let mut request = RequestBuilder::new(&format!("{PREFIX}{}", call.path))
         .method(call.method.clone())
         .credentials(RequestCredentials::SameOrigin)
-        .abort_signal(Some(&AbortSignal::timeout_with_u32(DEADLINE_MS)));
+        .abort_signal(Some(&AbortSignal::timeout_with_u32(call.deadline_ms)));
     if let Some(token) = token {
         request = request.header("authorization", &format!("Bearer {}", token.expose()));
     }

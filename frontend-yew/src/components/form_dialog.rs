@@ -202,7 +202,8 @@ fn without_field(form: &Element, errors: &[FieldError]) -> Vec<FieldError> {
     crate::state::form::homeless(errors, &names).into_iter().cloned().collect()
 }
 
-fn values(form: &HtmlFormElement) -> FormValues {
+/// What the fields of a form hold now.
+pub fn values(form: &HtmlFormElement) -> FormValues {
     let Ok(data) = FormData::new_with_form(form) else { return FormValues::default() };
     let entries = js_sys::try_iter(&data).ok().flatten();
     let pair = |entry: JsValue| {

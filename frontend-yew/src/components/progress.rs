@@ -56,6 +56,9 @@ fn draw_run_progress(props: &Props) -> Html {
                 { figure("Read", "run-read", count(progress.read), format!("{}/s", count(pace.items_s)), "") }
                 { figure("Sent", "run-sent", count(progress.sent), bytes(progress.bytes_sent), "") }
                 { figure("Rejected", "run-rejected", count(progress.rejected), rejected_share(progress.rejected, progress.read), rejected) }
+                if progress.left_out > 0 {
+                    { figure("Left out", "left-out", count(progress.left_out), "by the filter".to_owned(), "") }
+                }
                 { figure("Source", "run-bytes", bytes(progress.bytes_read), source_note(progress.bytes_total, pace.bytes_s), "") }
                 { figure("Time", "run-elapsed", duration(progress.elapsed_ms), left, "") }
             </dl>

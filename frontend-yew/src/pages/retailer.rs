@@ -26,6 +26,8 @@ mod enrolment;
 mod export_fields;
 mod job_form;
 mod jobs;
+mod look;
+mod mapping_editor;
 mod overview;
 mod platform_fields;
 mod plugin_fields;

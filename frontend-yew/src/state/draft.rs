@@ -1,18 +1,20 @@
 //! From a filled form to the document that is sent, for each kind of thing. Pure.
 //! Faults found here carry the same field names as those the hub finds.
 
-use messages::connector::SourceConfig;
+use messages::connector::{Credentials, SourceConfig};
 use messages::http::access::UserSpec;
 use messages::http::agents::{self, AgentSpec};
 use messages::http::jobs::{JobBody, JobSpec, RejectRule};
 use messages::http::retailers::{self, RetailerSpec};
 use messages::http::stores::StoreSpec;
 use messages::item::ItemField;
+use messages::mapping::Mapping;
 use messages::permission::{RetailerScope, Role};
 use messages::validate::Validate;
 use messages::{FieldError, RetailerId, Secret};
 
 use super::form::{FormValues, fault};
+use super::reader;
 
 mod article;
 mod destination;
@@ -94,6 +96,7 @@ pub fn job(form: &FormValues, stored: Option<&SourceConfig>) -> Draft<JobBody> {
     let source_credentials = source::credentials(form, &source, stored, &mut early);
     let timing = timing::timing(form, &mut early);
     let export = export::export(form, &mut early);
+    let mapping = mapping(form, &mut early);
     match (agent_id, destination_id, timeout, reject_rule) {
         (Ok(agent_id), Ok(destination_id), Ok(minutes), Ok(reject_rule)) if early.is_empty() => {
             let spec = JobSpec {
@@ -101,6 +104,7 @@ pub fn job(form: &FormValues, stored: Option<&SourceConfig>) -> Draft<JobBody> {
                 agent_id,
                 destination_id,
                 source,
+                mapping: Box::new(mapping),
                 reject_rule,
                 export: Box::new(export),
                 timeout_s: minutes.saturating_mul(60),
@@ -124,6 +128,28 @@ pub fn job(form: &FormValues, stored: Option<&SourceConfig>) -> Draft<JobBody> {
                 .and_then(|()| Err(Vec::new()))
         }
     }
+}
+
+/// What a look at the source needs of the form: the source, and what opens it unless that is stored.
+pub fn look(form: &FormValues, stored: Option<&SourceConfig>) -> Draft<(SourceConfig, Option<Credentials>)> {
+    let mut early = Vec::new();
+    let source = source::source(form, &mut early);
+    let credentials = source::credentials(form, &source, stored, &mut early);
+    let whole = checked(source).map_err(prefixed_source);
+    with_early(early, whole).map(|source| (source, credentials))
+}
+
+/// The mapping, which its editor keeps as JSON in a field of the form.
+fn mapping(form: &FormValues, early: &mut Vec<FieldError>) -> Mapping {
+    let text = form.raw("mapping");
+    if text.is_empty() {
+        return Mapping::default();
+    }
+    let read = serde_json::from_str(&text).ok().and_then(|value| reader::read(value).ok());
+    read.unwrap_or_else(|| {
+        early.push(fault("mapping", "cannot be read; close the form and open it again"));
+        Mapping::default()
+    })
 }
 
 /// What a new job begins with that is to be like this one: it runs when somebody has looked at it.

@@ -20,6 +20,13 @@ impl FormValues {
         self.0.iter().rev().find(|(field, _)| field == name).map(|(_, text)| text.clone()).unwrap_or_default()
     }
 
+    /// With this value in the place of what was typed.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The text without blanks around it, as names and paths want it.
     #[must_use]
     pub fn text(&self, name: &str) -> String {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actors::retailer::request::{Request, Response};
 use messages::http::agents::{EnrolGrant, EnrolRequest, EnrolmentToken};
+use messages::inspect::InspectRequest;
 use messages::{ErrorCode, Problem, Secret, Timestamp};
 
 use super::call::{Call, unexpected};
@@ -12,6 +13,9 @@ use crate::access::agent_token;
 
 /// Long enough to drive to the shop, short enough that a forgotten note is worthless.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+
+/// The agent's patience and the way there and back; shorter than a request may take.
+const LOOK_WITHIN: Duration = Duration::from_secs(messages::inspect::PATIENCE_S + 6);
 
 /// Makes a one-time token and the line to run at the site.
 pub(super) async fn offer(call: Call) -> Result<Reply, Problem> {
@@ -41,6 +45,18 @@ pub(super) async fn rotate(call: Call) -> Result<Reply, Problem> {
     let request = Request::Rotate { agent, credential: minted.text, hash: minted.hash, author };
     call.ask_done(retailer, request).await?;
     Ok(Reply::empty())
+}
+
+/// What the agent finds at a source or a destination that somebody is about to use. Nothing is changed there.
+pub(super) async fn inspect(call: Call, request: InspectRequest) -> Result<Reply, Problem> {
+    let (retailer, agent) = (call.retailer()?, call.id("agent")?);
+    let (sort, kind) = request.subject.connector();
+    tracing::info!(%retailer, %agent, user = %call.caller()?.user, sort, kind, "an agent is asked to look");
+    let request = Request::Inspect { agent, request: Box::new(request) };
+    match call.state.router.ask(retailer, request, LOOK_WITHIN).await? {
+        Response::Found(finding) => Reply::json(&*finding),
+        other => Err(unexpected(&other)),
+    }
 }
 
 /// The agent swaps its token for a credential. The token names its retailer, so no login is needed.

@@ -133,6 +133,7 @@ pub(super) fn unexpected(response: &Response) -> Problem {
         Response::Acknowledged { .. } => "acknowledged",
         Response::Watched(_) => "watched",
         Response::Edge(_) => "edge",
+        Response::Found(_) => "found",
     };
     tracing::error!(kind, "a retailer answered with something that was not asked for");
     ErrorCode::Internal.into()

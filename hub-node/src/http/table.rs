@@ -18,6 +18,7 @@ use messages::http::paging::ListQuery;
 use messages::http::retailers::{RetailerSpec, RetailerSummary, RetailerView};
 use messages::http::runs::{LogQuery, QueueOrder, QueueQuery, RunView};
 use messages::http::stores::StoreView;
+use messages::inspect::{Finding, InspectRequest};
 use messages::live::Totals;
 use messages::permission::Permission as P;
 use messages::run::{LogLine, Reject};
@@ -152,7 +153,6 @@ fn user_routes() -> Vec<Route> {
 fn retailer_routes() -> Vec<Route> {
     const ALL: &str = "/api/v1/retailers";
     const ONE: &str = "/api/v1/retailers/{retailer}";
-    const AGENT: &str = "/api/v1/retailers/{retailer}/agents/{agent}/enrolment";
     let mut table = vec![
         Route::get(ALL, P::RetailerRead, "list retailers, and how they do")
             .query::<ListQuery>()
@@ -178,18 +178,8 @@ fn retailer_routes() -> Vec<Route> {
         Route::delete(ONE, P::RetailerWrite, "delete a retailer and all it has")
             .guarded()
             .by(retailers::delete),
-        Route::post(AGENT, P::AgentEnrol, "make a one-time token with which the agent enrols")
-            .answers::<EnrolmentToken>(201)
-            .by(agents::offer),
-        Route::delete(AGENT, P::AgentEnrol, "void the agent's token and credential").by(agents::revoke),
-        Route::post(
-            "/api/v1/retailers/{retailer}/agents/{agent}/rotation",
-            P::AgentEnrol,
-            "give the agent a new credential",
-        )
-        .status(202)
-        .by(agents::rotate),
     ];
+    table.extend(agent_routes());
     table.extend(kind::<Stores, StoreView>(
         ["/api/v1/retailers/{retailer}/stores", "/api/v1/retailers/{retailer}/stores/{store}"],
         [P::RetailerRead, P::RetailerWrite],
@@ -239,6 +229,32 @@ fn file_routes() -> Vec<Route> {
             .answers::<ImportReport>(201)
             .repeatable()
             .by_body(configuration::create),
+    ]
+}
+
+/// What is done with an agent beyond its settings.
+fn agent_routes() -> Vec<Route> {
+    const AGENT: &str = "/api/v1/retailers/{retailer}/agents/{agent}/enrolment";
+    vec![
+        Route::post(AGENT, P::AgentEnrol, "make a one-time token with which the agent enrols")
+            .answers::<EnrolmentToken>(201)
+            .by(agents::offer),
+        Route::delete(AGENT, P::AgentEnrol, "void the agent's token and credential").by(agents::revoke),
+        Route::post(
+            "/api/v1/retailers/{retailer}/agents/{agent}/rotation",
+            P::AgentEnrol,
+            "give the agent a new credential",
+        )
+        .status(202)
+        .by(agents::rotate),
+        Route::post(
+            "/api/v1/retailers/{retailer}/agents/{agent}/inspect",
+            P::ConfigWrite,
+            "have the agent look at a source or a destination",
+        )
+        .takes::<InspectRequest>()
+        .answers::<Finding>(200)
+        .by_body(agents::inspect),
     ]
 }
 

@@ -11,6 +11,7 @@ pub(super) mod export;
 pub(super) mod fence;
 pub(super) mod job;
 pub(super) mod log;
+pub(super) mod mapping;
 pub(super) mod meta;
 pub(super) mod node;
 pub(super) mod receipt;

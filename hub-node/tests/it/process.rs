@@ -13,6 +13,7 @@ mod edge;
 mod exports;
 mod fallback;
 mod hub;
+mod mapping;
 mod meddler;
 mod metrics;
 mod schedule;

@@ -88,6 +88,36 @@ impl SourceConfig {
         }
     }
 
+    /// Which columns hold which fields, where they are not called so.
+    #[must_use]
+    pub fn columns(&self) -> &[ColumnName] {
+        match self {
+            Self::Csv(from) => &from.columns,
+            Self::Excel(from) => &from.columns,
+            Self::Dbf(from) => &from.columns,
+            Self::Xml(from) => &from.columns,
+            Self::HttpJson(from) => &from.columns,
+            Self::Sqlite(from) => &from.columns,
+            Self::PostgreSql(from) | Self::MySql(from) => &from.columns,
+            Self::Singer(from) => &from.columns,
+        }
+    }
+
+    /// How numbers are written where they are text.
+    #[must_use]
+    pub fn decimal_mark(&self) -> DecimalMark {
+        match self {
+            Self::Csv(from) => from.decimal_mark,
+            Self::Excel(from) => from.decimal_mark,
+            Self::Dbf(from) => from.decimal_mark,
+            Self::Xml(from) => from.decimal_mark,
+            Self::HttpJson(from) => from.decimal_mark,
+            Self::Sqlite(from) => from.decimal_mark,
+            Self::PostgreSql(from) | Self::MySql(from) => from.decimal_mark,
+            Self::Singer(from) => from.decimal_mark,
+        }
+    }
+
     /// Which files are read, of the kinds that read files.
     #[must_use]
     pub fn files(&self) -> Option<FileSet<'_>> {

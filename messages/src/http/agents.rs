@@ -74,7 +74,7 @@ pub struct Machine {
     pub agent_version: String,
     pub os: String,
     pub host: String,
-    /// Names of the connectors it has, such as `source:csv`.
+    /// Names of the connectors it has, such as `source:csv`, and of what else it can do, such as `run:mapping`.
     pub capabilities: Vec<String>,
     /// How it speaks to the hub. Absent from agents that know one way only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,6 +159,12 @@ impl Machine {
     #[must_use]
     pub fn plugin(&self, kind: PluginKind, name: &str) -> Option<&Plugin> {
         self.plugins.iter().find(|plugin| plugin.kind == kind && plugin.name == name)
+    }
+
+    /// Does it say that it can do this?
+    #[must_use]
+    pub fn knows(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|name| name == capability)
     }
 }
 

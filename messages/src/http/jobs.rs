@@ -6,6 +6,7 @@ use super::access::yes;
 use super::retailers::RunBrief;
 use crate::connector::{Credentials, SourceConfig};
 use crate::export::ExportRules;
+use crate::mapping::Mapping;
 use crate::schedule::{ScheduleView, Timing};
 use crate::validate::{Check, Validate};
 use crate::{AgentId, DestinationId, JobId, RetailerId, Timestamp, Version};
@@ -18,6 +19,9 @@ pub struct JobSpec {
     pub agent_id: AgentId,
     pub destination_id: DestinationId,
     pub source: SourceConfig,
+    /// How its columns become the fields of an item, beyond the names that the source gives them.
+    #[serde(default, skip_serializing_if = "Mapping::is_empty")]
+    pub mapping: Box<Mapping>,
     #[serde(default)]
     pub reject_rule: RejectRule,
     /// How much of it is sent, and when a run stops to ask.
@@ -89,6 +93,7 @@ impl Validate for JobSpec {
     fn check(&self, check: &mut Check) {
         check.text("name", &self.name, 120);
         check.nested("source", |c| self.source.check(c));
+        check.nested("mapping", |c| self.mapping.check(c));
         check.nested("export", |c| self.export.check(c));
         check.range("timeout_s", &self.timeout_s, &10, &86_400);
         self.timing.check(check);

@@ -79,13 +79,32 @@ enum Piece {
     Column(usize),
 }
 
+impl Rule {
+    fn columns(&self) -> impl Iterator<Item = usize> {
+        let (one, several) = match &self.from {
+            From::Column(column) => (Some(*column), [].as_slice()),
+            From::Constant(_) => (None, [].as_slice()),
+            From::Template(pieces) => (None, pieces.as_slice()),
+        };
+        let several = several.iter().filter_map(|piece| match piece {
+            Piece::Column(column) => Some(*column),
+            Piece::Text(_) => None,
+        });
+        one.into_iter().chain(several)
+    }
+}
+
 impl Prepared {
-    /// Finds the columns by their names, without regard to case. The error names all that are not there.
+    /// Finds the columns by their names; where none is exactly the same, without regard to case. The error names all
+    /// that are not there.
     pub fn new(mapping: &Mapping, columns: &[String], mark: char) -> Result<Self, Vec<String>> {
         let mut missing = Vec::new();
         let mut column = |name: &str| {
             let wanted = name.trim().to_lowercase();
-            let found = columns.iter().position(|column| column.trim().to_lowercase() == wanted);
+            // Paths into XML and JSON may differ in nothing else.
+            let found = columns.iter().position(|column| column.trim() == name.trim());
+            let found =
+                found.or_else(|| columns.iter().position(|column| column.trim().to_lowercase() == wanted));
             found.unwrap_or_else(|| {
                 if !missing.iter().any(|known: &String| known.to_lowercase() == wanted) {
                     missing.push(name.trim().to_owned());
@@ -120,6 +139,22 @@ impl Prepared {
             Need::All => answers.all(|holds| holds),
             Need::Any => self.conditions.is_empty() || answers.any(|holds| holds),
         }
+    }
+
+    /// Columns that decide whether a row counts.
+    pub fn asked(&self) -> impl Iterator<Item = usize> {
+        self.conditions.iter().map(|(column, _)| *column)
+    }
+
+    /// Columns that make up a field that has a rule.
+    pub fn columns(&self, field: ItemField) -> impl Iterator<Item = usize> {
+        self.rules.iter().filter(move |rule| rule.field == field).flat_map(Rule::columns)
+    }
+
+    /// Is anything made of this column, or decided by it?
+    #[must_use]
+    pub fn uses(&self, column: usize) -> bool {
+        self.asked().chain(self.rules.iter().flat_map(Rule::columns)).any(|used| used == column)
     }
 
     /// Is there a rule for this field?

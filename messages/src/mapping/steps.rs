@@ -148,6 +148,9 @@ impl Unit {
     }
 }
 
+/// What an entry of a table takes in a frame beside its texts: a table of many short ones is large, too.
+const ENTRY: usize = 20;
+
 /// As fine as stock is ever kept.
 const CONVERTED_DECIMALS: u8 = 6;
 
@@ -227,7 +230,7 @@ impl Step {
             Self::Before { mark } | Self::After { mark } => mark.len(),
             Self::IfEmpty { text } => text.len(),
             Self::Lookup { entries, .. } => {
-                entries.iter().map(|entry| entry.from.len() + entry.to.len()).sum()
+                entries.iter().map(|entry| entry.from.len() + entry.to.len() + ENTRY).sum()
             }
             _ => 0,
         }

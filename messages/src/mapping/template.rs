@@ -13,6 +13,13 @@ pub(super) enum Part {
 }
 
 impl Template {
+    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Column(name) => Some(name.as_str()),
+            Part::Text(_) => None,
+        })
+    }
+
     /// The error is a sentence for whoever wrote it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();

@@ -109,7 +109,7 @@ fn send_run(state: &mut State, id: RunId) {
 /// The run as its agent gets it. Only here are its credentials opened.
 fn command(state: &State, run: &Run) -> Result<RunCommand, Problem> {
     let machine = state.documents.agents.get(&run.agent_id).and_then(|agent| agent.machine.as_ref());
-    decide::fits(&run.plan.export, machine)?;
+    decide::fits(&run.plan.export, &run.plan.mapping, machine)?;
     let source_credentials = source_credentials(state, run)?;
     let sealed = if run.plan.destination.needs_credentials() {
         let gone =
@@ -129,6 +129,7 @@ fn command(state: &State, run: &Run) -> Result<RunCommand, Problem> {
         job_id: run.job_id,
         job_name: run.job_name.clone(),
         source: run.plan.source.clone(),
+        mapping: Box::new((*run.plan.mapping).clone()),
         destination: run.plan.destination.clone(),
         credentials,
         source_credentials,

@@ -5,6 +5,7 @@
 mod commits;
 mod faults;
 mod life;
+mod looks;
 mod presence;
 mod runs;
 mod schedule;

@@ -1,9 +1,10 @@
 //! Runs that the guard has stopped: approving one, refusing one. And what an agent must be able to do before it is
 //! given a run. Pure.
 
-use messages::export::{CAPABILITY, ExportOrder, Harm, Verdict};
+use messages::export::{self, ExportOrder, Harm, Verdict};
 use messages::http::agents::Machine;
 use messages::http::runs::Trigger;
+use messages::mapping::{self, Mapping};
 use messages::run::{Actor, RunState};
 use messages::{ErrorCode, Problem, RunId};
 
@@ -14,19 +15,24 @@ use super::{Context, Decision};
 use crate::domain::{EntityId, Run, Write};
 
 /// An agent that does not know what its job asks of it would send everything, unguarded: it gets no such run.
-pub fn fits(order: &ExportOrder, machine: Option<&Machine>) -> Result<(), Problem> {
-    let knows = |machine: &Machine| machine.capabilities.iter().any(|name| name == CAPABILITY);
-    match machine {
-        Some(machine) if !order.is_plain() && !knows(machine) => {
-            let detail = format!(
-                "the agent's version {} cannot compare with what was delivered before, which this run needs; update \
-                 the agent, or have the job send everything without a guard",
-                machine.agent_version
-            );
-            Err(Problem::new(ErrorCode::AgentTooOld, detail))
-        }
-        _ => Ok(()),
+pub fn fits(order: &ExportOrder, mapping: &Mapping, machine: Option<&Machine>) -> Result<(), Problem> {
+    let Some(machine) = machine else { return Ok(()) };
+    if !mapping.is_empty() && !machine.knows(mapping::CAPABILITY) {
+        let detail = format!(
+            "the agent's version {} cannot carry out mappings, which this run needs; update the agent",
+            machine.agent_version
+        );
+        return Err(Problem::new(ErrorCode::AgentTooOld, detail));
     }
+    if !order.is_plain() && !machine.knows(export::CAPABILITY) {
+        let detail = format!(
+            "the agent's version {} cannot compare with what was delivered before, which this run needs; update the \
+             agent, or have the job send everything without a guard",
+            machine.agent_version
+        );
+        return Err(Problem::new(ErrorCode::AgentTooOld, detail));
+    }
+    Ok(())
 }
 
 /// Starts a run that may do the harm that the guard found in this one, and no more.

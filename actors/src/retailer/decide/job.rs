@@ -3,6 +3,7 @@
 use messages::connector::{DestinationConfig, SourceConfig};
 use messages::http::agents::Machine;
 use messages::http::jobs::JobSpec;
+use messages::mapping;
 use messages::plugin::PluginKind;
 use messages::{ErrorCode, FieldError, Problem};
 
@@ -31,6 +32,13 @@ pub(super) fn within_reach(state: &State, spec: &JobSpec) -> Result<(), Problem>
     let Some(agent) = agent else { return Ok(()) };
     let Some(machine) = &agent.machine else { return Ok(()) };
     let mut errors = Vec::new();
+    if !spec.mapping.is_empty() && !machine.knows(mapping::CAPABILITY) {
+        let detail = format!(
+            "the agent \"{}\" (version {}) cannot carry out mappings; update it, or choose another",
+            agent.spec.name, machine.agent_version
+        );
+        errors.push(FieldError { field: "mapping".into(), detail });
+    }
     let mut lacking = |field: &str, sort: &str, kind: &str| {
         if !machine.can(sort, kind) {
             let detail = format!(

@@ -1,5 +1,6 @@
 //! Starting, cancelling and following runs. Pure; the states themselves are in [`crate::run::machine`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use messages::agent::{Fact, Report};
@@ -125,7 +126,7 @@ fn made(state: &State, job: &Job, id: RunId, origin: Origin, cx: Context<'_>) ->
     let export = ExportOrder { rules: *job.spec.export, mode, approved, after: None };
     if trigger == Trigger::Manual {
         // Whoever presses the button can be told at once; a schedule's run fails with the same words.
-        approval::fits(&export, agent.machine.as_ref())?;
+        approval::fits(&export, &job.spec.mapping, agent.machine.as_ref())?;
     }
     let timing = &job.spec.timing;
     let expires_at = Some(not_before.unwrap_or(cx.now) + Duration::from_secs(timing.expiry_s.into()));
@@ -139,6 +140,7 @@ fn made(state: &State, job: &Job, id: RunId, origin: Origin, cx: Context<'_>) ->
         trigger,
         plan: RunPlan {
             source: job.spec.source.clone(),
+            mapping: Arc::new((*job.spec.mapping).clone()),
             destination: destination.config.clone(),
             reject_rule: job.spec.reject_rule,
             timeout_s: job.spec.timeout_s,

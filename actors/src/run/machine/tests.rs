@@ -27,6 +27,7 @@ pub(crate) fn queued() -> Run {
                 path: "/tmp/x".into(),
                 format: FileFormat::Csv,
             }),
+            mapping: Default::default(),
             reject_rule: RejectRule::Continue,
             timeout_s: 60,
             retries: messages::schedule::RetryRule::default(),

@@ -5,12 +5,13 @@ use std::fs::File;
 
 use messages::agent::RejectedItem;
 use messages::connector::CsvSource;
+use messages::export::Survey;
 use messages::item::ItemField;
 
 use super::records::{Records, Row};
 use super::source::Opened;
 use crate::connector::table::judge::{Judge, Verdict, repeated};
-use crate::connector::table::rows;
+use crate::connector::table::rows::{self, Read};
 use crate::connector::table::tally::HandOver;
 use crate::connector::text::TextReader;
 use crate::connector::{BATCH_ROWS, Batch, Failure, Numbered, files};
@@ -22,13 +23,14 @@ pub(super) struct Reader<'c> {
     batch: Batch,
     /// Of the files before the present one.
     bytes: u64,
+    told_raw: usize,
 }
 
 impl<'c> Reader<'c> {
     pub(super) fn new(config: &'c CsvSource, several: bool) -> Self {
         let mut batch = Batch::default();
         batch.rows.reserve(BATCH_ROWS);
-        Self { config, judge: Judge::new(several), batch, bytes: 0 }
+        Self { config, judge: Judge::new(several), batch, bytes: 0, told_raw: 0 }
     }
 
     /// Reads to the end; stops early when `hand_over` says that nobody wants more.
@@ -83,8 +85,8 @@ impl<'c> Reader<'c> {
         Ok(true)
     }
 
-    /// The item of a row, or why not; nothing for a row of empty fields, which spreadsheets leave at the end, and for
-    /// one that a newer file has as well.
+    /// The item of a row, or why not; nothing for a row of empty fields, which spreadsheets leave at the end, for one
+    /// that the job's filter leaves out, and for one that a newer file has as well.
     fn row(&mut self, row: Row, opened: &mut Opened) -> Option<Result<Numbered, RejectedItem>> {
         let Opened { records, header, .. } = opened;
         let columns = header.names.len();
@@ -100,11 +102,21 @@ impl<'c> Reader<'c> {
         let mark = self.config.decimal_mark.as_char();
         let read = rows::read(row.line, header, mark, records.text(), |at| records.place(at), records.raw());
         let item = match read {
-            Ok(item) => item,
-            Err(rejected) => return Some(Err(rejected)),
+            Read::Item(item) => item,
+            Read::Rejected(rejected) => return Some(Err(rejected)),
+            Read::LeftOut => {
+                self.batch.left_out += 1;
+                return None;
+            }
         };
         match self.judge.judge(&item.sku, &mut self.batch.notes) {
-            Verdict::Keep => Some(Ok(Numbered { row: row.line, item })),
+            Verdict::Keep => {
+                if self.told_raw < Survey::MAX_PREVIEW {
+                    self.told_raw += 1;
+                    self.batch.raws.push((row.line, rows::cut(records.raw())));
+                }
+                Some(Ok(Numbered { row: row.line, item }))
+            }
             Verdict::Superseded => None,
             Verdict::Repeated => {
                 let mut reject = rows::reject(row.line, repeated(&item.sku), records.raw());

@@ -8,15 +8,17 @@ use std::io::{self, Read};
 
 use messages::ErrorCode;
 use messages::connector::{CsvSource, FileSet, TextEncoding};
+use messages::inspect::Sample;
 
 use super::reading::Reader;
 use super::records::Records;
-use crate::connector::file_source::{FileConnector, FileKind, columns};
+use crate::connector::file_source::{FileConnector, FileKind, MOST_LOOKED_AT, columns, named};
 use crate::connector::files::{self, Found};
 use crate::connector::table::Header;
+use crate::connector::table::header::Want;
 use crate::connector::table::tally::HandOver;
 use crate::connector::text::{self, TextReader};
-use crate::connector::{Failure, FoundColumn};
+use crate::connector::{Failure, FoundColumn, Looked};
 
 /// See the module.
 pub type CsvConnector = FileConnector<CsvSource>;
@@ -35,8 +37,8 @@ impl FileKind for CsvSource {
         self.files()
     }
 
-    fn open(&self, found: Found) -> Result<Opened, Failure> {
-        open(self, found)
+    fn open(&self, found: Found, want: Want<'_>) -> Result<Opened, Failure> {
+        open(self, found, want)
     }
 
     fn found(Opened { header, file, .. }: &Opened) -> String {
@@ -46,6 +48,26 @@ impl FileKind for CsvSource {
 
     fn columns(&self, opened: Opened) -> Result<Vec<FoundColumn>, Failure> {
         Ok(columns(&opened.header))
+    }
+
+    fn sample(&self, opened: Opened) -> Result<Looked, Failure> {
+        let Opened { mut records, header, file } = opened;
+        let (named, columns) = named(&header.names);
+        let mut sample = Sample::default();
+        for _ in 0..MOST_LOOKED_AT {
+            let row = records.advance().map_err(|error| files::unreadable(&file.path, &error))?;
+            let Some(row) = row else { break };
+            if row.broken.is_some() || row.columns != header.names.len() {
+                continue;
+            }
+            let values = named.iter().map(|at| String::from_utf8_lossy(records.field(*at)));
+            let values: Vec<_> = values.collect();
+            let blank = values.iter().all(|value| value.trim().is_empty());
+            if !blank && !sample.take(values.iter().map(AsRef::as_ref)) {
+                break;
+            }
+        }
+        Ok(Looked { place: file.path.display().to_string(), columns, sample })
     }
 
     fn read(
@@ -58,7 +80,7 @@ impl FileKind for CsvSource {
     }
 }
 
-fn open(config: &CsvSource, found: Found) -> Result<Opened, Failure> {
+fn open(config: &CsvSource, found: Found, want: Want<'_>) -> Result<Opened, Failure> {
     let malformed =
         |what: String| Failure::new(ErrorCode::SourceMalformed, format!("{}: {what}", found.path.display()));
     let delimiter = config
@@ -94,6 +116,7 @@ fn open(config: &CsvSource, found: Found) -> Result<Opened, Failure> {
         })?;
         names.push(name.trim().to_owned());
     }
-    let header = Header::find("the first line", names, &config.columns).map_err(malformed)?;
+    let header = Header::find("the first line", names, &config.columns, want, config.decimal_mark.as_char())
+        .map_err(malformed)?;
     Ok(Opened { records, header, file: found })
 }

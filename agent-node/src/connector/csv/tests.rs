@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 use futures_util::StreamExt as _;
 use messages::ErrorCode;
 use messages::agent::RejectedItem;
-use messages::connector::{ColumnName, CsvSource, DecimalMark, PickFiles, TextEncoding};
+use messages::connector::{ColumnName, CsvSource, DecimalMark, PickFiles, SourceConfig, TextEncoding};
 use messages::item::{Item, ItemField};
 use proptest::prelude::*;
 
 use super::records::{Broken, Records, Row};
 use super::*;
 use crate::connector::text::TextReader;
-use crate::connector::{Batch, Failure, PosConnector as _, conformance};
+use crate::connector::{Batch, Failure, Means, PosConnector as _, conformance};
 
 const HEAD: &str = "sku,name,price,stock\n";
 
@@ -266,8 +266,44 @@ async fn it_conforms() {
     let many: String =
         (0..3_000).map(|n| format!("{n},a,{},1\n", if n % 10 == 0 { "x" } else { "1" })).collect();
     let path = written(folder.path(), format!("{HEAD}{many}").as_bytes());
-    let connector = CsvConnector::new(CsvSource { path, ..CsvSource::default() });
+    let config = CsvSource { path, ..CsvSource::default() };
+    let connector = CsvConnector::new(config.clone());
     assert_eq!(conformance::source(&connector, 2_700, 300).await, [""; 0]);
+    let mapped = conformance::mapped(&SourceConfig::Csv(config), None, &Means::default()).await.unwrap();
+    assert_eq!(mapped, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_mapping_rejects_by_column_and_leaves_out_what_nobody_wants() {
+    let text = "nr;marke;text;netto;aktiv\n1;Alm;milch;1,00;ja\n2;;brot;x;JA\n3;Bio;tee;2,00;nein\n4;A;b\u{1};1;ja\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(folder.path(), text.as_bytes());
+    let config =
+        CsvSource { path, delimiter: ";".into(), decimal_mark: DecimalMark::Comma, ..CsvSource::default() };
+    let mapping = serde_json::from_value(serde_json::json!({
+        "fields": [
+            { "field": "sku", "from": { "kind": "column", "column": "NR" },
+              "steps": [{ "step": "pad_start", "length": 4, "with": "0" }] },
+            { "field": "name", "from": { "kind": "template", "template": "{marke} {text}" },
+              "steps": [{ "step": "letters", "to": "title" }] },
+            { "field": "price", "from": { "kind": "column", "column": "netto" },
+              "steps": [{ "step": "percent", "by": "19" }, { "step": "round", "to": "0.01" }] },
+        ],
+        "filter": { "conditions": [{ "column": "aktiv", "test": "equals", "value": "ja" }] },
+    }));
+    let mut reading = CsvConnector::new(config).mapped(mapping.unwrap()).open().await.unwrap();
+    let batch = reading.batches.next().await.unwrap().unwrap();
+    let item = &batch.rows[0].as_ref().unwrap().item;
+    assert_eq!(
+        (item.sku.as_str(), item.name.as_str(), item.price.to_string()),
+        ("0001", "Alm Milch", "1.19".into())
+    );
+    let rejects: Vec<_> = batch.rows[1..].iter().map(|row| row.as_ref().unwrap_err()).collect();
+    let (first, second) = (rejects[0], rejects[1]);
+    assert_eq!((first.row, first.column.as_deref(), first.field), (3, Some("netto"), Some(ItemField::Price)));
+    assert!(first.reason.starts_with("step 1 of the mapping: \"x\" is not"), "{}", first.reason);
+    assert_eq!((second.column.as_deref(), second.field), (Some("text"), Some(ItemField::Name)));
+    assert_eq!((rejects.len(), batch.left_out), (2, 1));
 }
 
 #[test]

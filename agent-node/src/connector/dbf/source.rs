@@ -9,12 +9,13 @@ use messages::connector::{DbfSource, FileSet, TextEncoding};
 
 use super::layout::{self, HEAD, Layout, Value};
 use super::memo::Memos;
-use crate::connector::file_source::{FileConnector, FileKind, OpenFile, Rows, columns, read_all};
+use crate::connector::file_source::{FileConnector, FileKind, OpenFile, Rows, columns, read_all, sample};
 use crate::connector::files::{self, Found};
+use crate::connector::table::header::Want;
 use crate::connector::table::tally::HandOver;
 use crate::connector::table::{Header, Row, Tally};
 use crate::connector::text::decoded;
-use crate::connector::{Failure, FoundColumn};
+use crate::connector::{Failure, FoundColumn, Looked};
 
 /// See the module.
 pub type DbfConnector = FileConnector<Dbf>;
@@ -46,8 +47,8 @@ impl FileKind for Dbf {
         self.0.files()
     }
 
-    fn open(&self, file: Found) -> Result<OpenFile, Failure> {
-        let records = open(&self.0, &file)?;
+    fn open(&self, file: Found, want: Want<'_>) -> Result<OpenFile, Failure> {
+        let records = open(&self.0, &file, want)?;
         Ok(OpenFile { file, rows: Box::new(records) })
     }
 
@@ -60,6 +61,10 @@ impl FileKind for Dbf {
         Ok(columns(opened.rows.header()))
     }
 
+    fn sample(&self, opened: OpenFile) -> Result<Looked, Failure> {
+        sample(opened)
+    }
+
     fn read(
         &self,
         several: bool,
@@ -70,7 +75,7 @@ impl FileKind for Dbf {
     }
 }
 
-fn open(config: &DbfSource, found: &Found) -> Result<Records, Failure> {
+fn open(config: &DbfSource, found: &Found, want: Want<'_>) -> Result<Records, Failure> {
     let path = found.path.clone();
     let unreadable = |error: std::io::Error| files::unreadable(&path, &error);
     let malformed = |what: String| malformed(&path, &what);
@@ -93,10 +98,11 @@ fn open(config: &DbfSource, found: &Found) -> Result<Records, Failure> {
         }),
     };
     let names = layout.columns.iter().map(|column| decoded(column.name.as_bytes(), encoding).into_owned());
-    let header = Header::find("the table", names.collect(), &config.columns).map_err(malformed)?;
+    let mark = config.decimal_mark.as_char();
+    let header =
+        Header::find("the table", names.collect(), &config.columns, want, mark).map_err(malformed)?;
     let memos = if layout.has_memos() { memos(&path, layout.version)? } else { None };
     input.seek(SeekFrom::Start(layout.start)).map_err(unreadable)?;
-    let mark = config.decimal_mark.as_char();
     let (size, record) = (found.stamp.size, vec![0; layout.record]);
     Ok(Records { input, layout, header, encoding, memos, mark, at: 0, record, notes, path, size })
 }
@@ -124,7 +130,7 @@ impl Records {
 
     fn values(&mut self, row: &mut Row) {
         for (at, column) in self.layout.columns.iter().enumerate() {
-            let wanted = self.header.field(at).is_some();
+            let wanted = self.header.is_read(at);
             match self.layout.value(column, &self.record, self.encoding) {
                 Value::Text(text) => row.push(&text),
                 Value::Number(number) => row.push_number(&number, self.mark),

@@ -9,12 +9,12 @@ use super::book::{self, Shown};
 use super::cells::{Cell, Cells, Line};
 use super::parts::{Part, Parts};
 use super::strings::{Fault, Strings};
-use crate::connector::file_source::{FileConnector, FileKind, OpenFile, Rows, columns, read_all};
+use crate::connector::file_source::{FileConnector, FileKind, OpenFile, Rows, columns, read_all, sample};
 use crate::connector::files::{self, Found};
-use crate::connector::table::header::listed;
+use crate::connector::table::header::{Want, listed};
 use crate::connector::table::tally::HandOver;
 use crate::connector::table::{Header, Row, Tally};
-use crate::connector::{Failure, FoundColumn};
+use crate::connector::{Failure, FoundColumn, Looked};
 
 /// See the module.
 pub type ExcelConnector = FileConnector<Excel>;
@@ -44,8 +44,8 @@ impl FileKind for Excel {
         self.config.files()
     }
 
-    fn open(&self, file: Found) -> Result<OpenFile, Failure> {
-        let sheet = open(self, &file)?;
+    fn open(&self, file: Found, want: Want<'_>) -> Result<OpenFile, Failure> {
+        let sheet = open(self, &file, want)?;
         Ok(OpenFile { file, rows: Box::new(sheet) })
     }
 
@@ -57,6 +57,10 @@ impl FileKind for Excel {
     fn columns(&self, opened: OpenFile) -> Result<Vec<FoundColumn>, Failure> {
         let found = columns(opened.rows.header()).into_iter();
         Ok(found.filter(|column| !column.header.is_empty()).collect())
+    }
+
+    fn sample(&self, opened: OpenFile) -> Result<Looked, Failure> {
+        sample(opened)
     }
 
     fn read(
@@ -73,7 +77,7 @@ fn malformed(path: &Path, what: &str) -> Failure {
     Failure::new(ErrorCode::SourceMalformed, format!("{}: {what}", path.display()))
 }
 
-fn open(Excel { config, scratch }: &Excel, found: &Found) -> Result<Sheet, Failure> {
+fn open(Excel { config, scratch }: &Excel, found: &Found, want: Want<'_>) -> Result<Sheet, Failure> {
     let path = found.path.clone();
     let wrong = |what: String| malformed(&path, &what);
     let parts = Parts::open(&path).map_err(wrong)?;
@@ -106,10 +110,10 @@ fn open(Excel { config, scratch }: &Excel, found: &Found) -> Result<Sheet, Failu
             None => Strings::none(),
         };
     let cells = Cells::new(parts.part(&path, &chosen.part).map_err(wrong)?);
-    let header = Header::of_paths(&[]);
+    let header = Header::raw(Vec::new());
     let (mark, size) = (config.decimal_mark.as_char(), found.stamp.size);
     let mut sheet = Sheet { cells, header, strings, shown, mark, line: Line::default(), path, size };
-    sheet.header = sheet.read_header(config)?;
+    sheet.header = sheet.read_header(config, want)?;
     Ok(sheet)
 }
 
@@ -119,7 +123,7 @@ impl Sheet {
     }
 
     /// Goes to the row that has the names of the columns.
-    fn read_header(&mut self, config: &ExcelSource) -> Result<Header, Failure> {
+    fn read_header(&mut self, config: &ExcelSource, want: Want<'_>) -> Result<Header, Failure> {
         let wanted = u64::from(config.header_row);
         while self.next_line()? {
             if self.line.number < wanted {
@@ -137,7 +141,7 @@ impl Sheet {
                     Cell::Refused(_) => String::new(),
                 });
             }
-            return Header::find(&format!("row {wanted}"), names, &config.columns)
+            return Header::find(&format!("row {wanted}"), names, &config.columns, want, self.mark)
                 .map_err(|what| malformed(&self.path, &what));
         }
         let what = format!("row {wanted}, in which the names of the columns should stand, is empty");
@@ -163,9 +167,7 @@ impl Rows for Sheet {
             match cell {
                 Cell::Text(text) => row.push(text),
                 Cell::Number(number) => row.push_number(number, self.mark),
-                Cell::Refused(why) if self.header.field(*column).is_some() => {
-                    row.push_refused("", why.clone())
-                }
+                Cell::Refused(why) if self.header.is_read(*column) => row.push_refused("", why.clone()),
                 Cell::Refused(_) => row.push(""),
                 Cell::Shared(at) => match self.strings.get(*at)? {
                     Some(text) => row.push(text),

@@ -6,7 +6,9 @@ use std::io::{BufReader, Seek as _};
 use futures_util::FutureExt as _;
 use messages::ErrorCode;
 use messages::connector::{Credentials, HttpJsonSource, Paging};
+use messages::inspect::Sample;
 use messages::item::ItemField;
+use messages::mapping::Mapping;
 use tokio::sync::mpsc;
 
 use super::fetch::{Fetch, Page};
@@ -16,7 +18,7 @@ use super::scan::{Fault, Found, Wanted, scan};
 use crate::connector::file_source::{channel, off_thread, received};
 use crate::connector::table::tally::HandOver;
 use crate::connector::table::{Header, Row, Tally};
-use crate::connector::{Answer, Batch, Failure, FoundColumn, Means, PosConnector, Reading, scratch};
+use crate::connector::{Answer, Batch, Failure, FoundColumn, Looked, Means, PosConnector, Reading, scratch};
 
 /// Items that are looked at to learn what they have.
 const LOOKED_AT: u64 = 50;
@@ -24,14 +26,25 @@ const LOOKED_AT: u64 = 50;
 /// See the module.
 pub struct HttpJsonConnector {
     config: HttpJsonSource,
+    mapping: Mapping,
     credentials: Option<Credentials>,
     means: Means,
 }
 
 impl HttpJsonConnector {
     #[must_use]
-    pub const fn new(config: HttpJsonSource, credentials: Option<Credentials>, means: Means) -> Self {
-        Self { config, credentials, means }
+    pub fn new(config: HttpJsonSource, credentials: Option<Credentials>, means: Means) -> Self {
+        Self { config, mapping: Mapping::default(), credentials, means }
+    }
+
+    /// Its items become ours as this says.
+    #[must_use]
+    pub fn mapped(self, mapping: Mapping) -> Self {
+        Self { mapping, ..self }
+    }
+
+    fn header(&self) -> Header {
+        Header::of_paths(&self.config.columns, &self.mapping, self.config.decimal_mark.as_char())
     }
 
     async fn first_page(&self) -> Result<(Fetch, Option<Page>), Failure> {
@@ -45,21 +58,7 @@ impl HttpJsonConnector {
         let (_, page) = self.first_page().await?;
         let Some(Page { file, .. }) = page else { return Ok((0, Vec::new())) };
         let items = item::split(&self.config.items);
-        off_thread(move || {
-            let (mut count, mut paths) = (0, Vec::new());
-            let found = scan(BufReader::new(file), &Wanted { items: &items, value: None }, &mut |raw, _| {
-                count += 1;
-                for path in item::paths(raw) {
-                    if !paths.contains(&path) {
-                        paths.push(path);
-                    }
-                }
-                count < LOOKED_AT
-            });
-            listed(&items, found)?;
-            Ok((count, paths))
-        })
-        .await
+        off_thread(move || paths(&items, &file)).await
     }
 }
 
@@ -75,11 +74,23 @@ impl PosConnector for HttpJsonConnector {
 
     fn discover(&self) -> Answer<'_, Vec<FoundColumn>> {
         async move {
-            let header = Header::of_paths(&self.config.columns);
+            let header = self.header();
             let field =
                 |path: &str| ItemField::ALL.into_iter().find(|field| header.name(*field) == Some(path));
             let (_, paths) = self.looked_at().await?;
             Ok(paths.into_iter().map(|header| FoundColumn { field: field(&header), header }).collect())
+        }
+        .boxed()
+    }
+
+    fn look(&self) -> Answer<'_, Looked> {
+        async move {
+            let (_, page) = self.first_page().await?;
+            let place = self.config.address().to_owned();
+            let none = Looked { place, columns: Vec::new(), sample: Sample::default() };
+            let Some(Page { file, .. }) = page else { return Ok(none) };
+            let config = self.config.clone();
+            off_thread(move || look(&config, none.place, file)).await
         }
         .boxed()
     }
@@ -92,10 +103,10 @@ impl PosConnector for HttpJsonConnector {
                 None => None,
             };
             let (hand_over, batches) = channel();
-            let config = self.config.clone();
+            let (config, header) = (self.config.clone(), self.header());
             tokio::spawn(async move {
                 let gone = hand_over.clone();
-                let work = run(config, fetch, page, &hand_over);
+                let work = run(config, header, fetch, page, &hand_over);
                 tokio::select! {
                     outcome = work => if let Err(failure) = outcome {
                         // Nobody listens when the run is over, and then nobody misses it.
@@ -108,6 +119,41 @@ impl PosConnector for HttpJsonConnector {
         }
         .boxed()
     }
+}
+
+/// The paths of a page's first items, and what they have there.
+fn look(config: &HttpJsonSource, place: String, mut file: std::fs::File) -> Result<Looked, Failure> {
+    let items = item::split(&config.items);
+    let wanted = Wanted { items: &items, value: None };
+    let columns = paths(&items, &file)?.1;
+    file.rewind().map_err(|error| scratch::failed(&error))?;
+    let (paths, mark) = (Paths::of(columns.iter().map(String::as_str)), config.decimal_mark.as_char());
+    let (mut sample, mut row, mut count) = (Sample::default(), Row::default(), 0);
+    let found = scan(BufReader::new(file), &wanted, &mut |raw, _| {
+        row.start(0);
+        paths.fill(raw, mark, &mut row);
+        count += 1;
+        let more = row.broken().is_some() || sample.take((0..columns.len()).map(|at| row.value(at)));
+        more && count < LOOKED_AT
+    });
+    listed(&items, found)?;
+    Ok(Looked { place, columns, sample })
+}
+
+/// How many items a page begins with, as far as they are looked at, and the paths that they have.
+fn paths(items: &[String], file: &std::fs::File) -> Result<(u64, Vec<String>), Failure> {
+    let (mut count, mut paths) = (0, Vec::new());
+    let found = scan(BufReader::new(file), &Wanted { items, value: None }, &mut |raw, _| {
+        count += 1;
+        for path in item::paths(raw) {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        count < LOOKED_AT
+    });
+    listed(items, found)?;
+    Ok((count, paths))
 }
 
 /// The page again, if it has a list of items: what is wrong with the settings is told before anything is begun.
@@ -135,12 +181,12 @@ type Sender = mpsc::Sender<Result<Batch, Failure>>;
 
 async fn run(
     config: HttpJsonSource,
+    header: Header,
     mut fetch: Fetch,
     first: Option<Page>,
     hand_over: &Sender,
 ) -> Result<(), Failure> {
     let mut pages = Pages::new(&config);
-    let header = Header::of_paths(&config.columns);
     let tally = Tally::new(false, config.decimal_mark.as_char());
     let mut under = Under { tally, header, row: Row::default(), number: 0 };
     let mut page = first;

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use messages::ErrorCode;
 use messages::connector::{ColumnName, Credentials, SingerSource};
 use messages::item::ItemField;
+use messages::mapping::Mapping;
 use messages::plugin::PluginKind;
 use tokio::io::AsyncReadExt as _;
 
@@ -20,7 +21,7 @@ use crate::connector::file_source::{channel, received};
 use crate::connector::http_json::Paths;
 use crate::connector::sql::Outflow;
 use crate::connector::table::Header;
-use crate::connector::{Afterwards, Answer, Failure, FoundColumn, Means, PosConnector, Reading};
+use crate::connector::{Afterwards, Answer, Failure, FoundColumn, Looked, Means, PosConnector, Reading};
 use crate::disk;
 
 /// Of a catalogue; a database of a thousand tables has some five.
@@ -29,14 +30,21 @@ const MOST_CATALOG: u64 = 16 * 1024 * 1024;
 /// See the module.
 pub struct SingerTap {
     config: SingerSource,
+    mapping: Mapping,
     credentials: Option<Credentials>,
     means: Means,
 }
 
 impl SingerTap {
     #[must_use]
-    pub const fn new(config: SingerSource, credentials: Option<Credentials>, means: Means) -> Self {
-        Self { config, credentials, means }
+    pub fn new(config: SingerSource, credentials: Option<Credentials>, means: Means) -> Self {
+        Self { config, mapping: Mapping::default(), credentials, means }
+    }
+
+    /// Its records become items as this says.
+    #[must_use]
+    pub fn mapped(self, mapping: Mapping) -> Self {
+        Self { mapping, ..self }
     }
 
     /// The plugin, and its catalogue if it has one.
@@ -103,19 +111,28 @@ impl SingerTap {
         Ok(tap)
     }
 
+    fn paths(&self, wanted: &[ColumnName]) -> Header {
+        Header::of_paths(wanted, &self.mapping, self.config.decimal_mark.as_char())
+    }
+
     /// What the items are read from, once it is known what there is; the error tells what is missing.
     fn header(&self, ready: &Ready, properties: &[String]) -> Result<Header, Failure> {
         let wanted = columns(&self.config, ready);
         let mut missing = Vec::new();
         for field in ItemField::ALL {
+            if self.mapping.rule(field).is_some() {
+                continue;
+            }
             let named = wanted.iter().find(|column| column.field == field);
             let path = named.map_or(field.as_str(), |column| column.header.trim());
             if (named.is_some() || field.required()) && !has(properties, path) {
                 missing.push(format!("\"{path}\" (for {})", field.as_str()));
             }
         }
+        let of_mapping = self.mapping.columns().into_iter().filter(|path| !has(properties, path));
+        missing.extend(of_mapping.map(|path| format!("\"{path}\" (for the mapping)")));
         if missing.is_empty() {
-            return Ok(Header::of_paths(&wanted));
+            return Ok(self.paths(&wanted));
         }
         let has = crate::connector::table::header::listed(properties);
         let detail = format!("the stream has no value {}; it has {has}", missing.join(", "));
@@ -192,10 +209,29 @@ impl PosConnector for SingerTap {
                 Some(chosen) => chosen.properties,
                 None => self.begun(&ready, None, None).await?.properties().to_vec(),
             };
-            let header = Header::of_paths(&columns(&self.config, &ready));
+            let header = self.paths(&columns(&self.config, &ready));
             let field =
                 |path: &str| ItemField::ALL.into_iter().find(|field| header.name(*field) == Some(path));
             Ok(properties.into_iter().map(|header| FoundColumn { field: field(&header), header }).collect())
+        }
+        .boxed()
+    }
+
+    fn look(&self) -> Answer<'_, Looked> {
+        async move {
+            let (ready, chosen) = self.asked().await?;
+            let mut tap = self.begun(&ready, chosen, None).await?;
+            let header = Header::raw(tap.properties().to_vec());
+            let paths = Paths::of(header.names.iter().map(String::as_str));
+            let (mark, mut out) = (self.config.decimal_mark.as_char(), Outflow::looking(header.clone()));
+            while let Heard::Record = tap.next().await? {
+                out.start();
+                paths.fill(tap.record(), mark, &mut out.row);
+                if !out.take().await {
+                    break;
+                }
+            }
+            Ok(out.looked(format!("the stream {}", tap.stream())))
         }
         .boxed()
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use messages::connector::{Credentials, DatabaseServer, DatabaseTls};
+use messages::mapping::Mapping;
 use mysql_async::consts::ColumnType;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder, SslOpts, Value};
@@ -14,8 +15,9 @@ use super::fault::{self, Kind};
 use super::outflow::Outflow;
 use super::{CONNECT_WITHIN, found, header, password, place, trimmed};
 use crate::connector::file_source::{channel, received};
+use crate::connector::table::header::Want;
 use crate::connector::table::{Header, number};
-use crate::connector::{Answer, Failure, FoundColumn, Means, PosConnector, Reading};
+use crate::connector::{Answer, Failure, FoundColumn, Looked, Means, PosConnector, Reading};
 use crate::net::dial;
 
 const USUAL_PORT: u16 = 3_306;
@@ -25,6 +27,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// See the module.
 pub struct MySqlConnector {
     config: DatabaseServer,
+    mapping: Mapping,
     credentials: Option<Credentials>,
     means: Means,
 }
@@ -37,8 +40,14 @@ struct Session {
 
 impl MySqlConnector {
     #[must_use]
-    pub const fn new(config: DatabaseServer, credentials: Option<Credentials>, means: Means) -> Self {
-        Self { config, credentials, means }
+    pub fn new(config: DatabaseServer, credentials: Option<Credentials>, means: Means) -> Self {
+        Self { config, mapping: Mapping::default(), credentials, means }
+    }
+
+    /// Its rows become items as this says.
+    #[must_use]
+    pub fn mapped(self, mapping: Mapping) -> Self {
+        Self { mapping, ..self }
     }
 
     async fn session(&self) -> Result<Session, Failure> {
@@ -92,7 +101,7 @@ impl Session {
         Ok(())
     }
 
-    async fn prepare(&mut self, config: &DatabaseServer) -> Result<Header, Failure> {
+    async fn prepare(&mut self, config: &DatabaseServer, want: Want<'_>) -> Result<Header, Failure> {
         let statement = within(&self.place, self.query_s, self.line.prep(trimmed(&config.query))).await?;
         if statement.num_params() > 0 {
             let said = "it has parameters, and nothing to put in their place";
@@ -100,10 +109,10 @@ impl Session {
         }
         let names = statement.columns().iter().map(|column| column.name_str().into_owned()).collect();
         within(&self.place, self.query_s, self.line.close(statement)).await?;
-        header(names, &config.columns)
+        header(names, &config.columns, want, config.decimal_mark)
     }
 
-    async fn run(mut self, query: String, mark: char, mut out: Outflow) -> Result<(), Failure> {
+    async fn run(mut self, query: String, mark: char, out: &mut Outflow) -> Result<(), Failure> {
         let (place, query_s) = (self.place, self.query_s);
         let mut rows = within(&place, query_s, self.line.query_iter(query)).await?;
         let numbers: Vec<bool> =
@@ -124,10 +133,9 @@ impl Session {
                 }
             }
             if !out.take().await {
-                return Ok(());
+                break;
             }
         }
-        out.finish().await;
         Ok(())
     }
 }
@@ -174,25 +182,45 @@ impl PosConnector for MySqlConnector {
     fn check(&self) -> Answer<'_, String> {
         async move {
             let mut session = self.session().await?;
-            let columns = session.prepare(&self.config).await?.names.len();
+            let columns = session.prepare(&self.config, Want::Items(&self.mapping)).await?.names.len();
             Ok(format!("the database at {} answers; the query has {columns} columns", session.place))
         }
         .boxed()
     }
 
     fn discover(&self) -> Answer<'_, Vec<FoundColumn>> {
-        async move { Ok(found(&self.session().await?.prepare(&self.config).await?)) }.boxed()
+        async move {
+            let want = Want::Items(&self.mapping);
+            Ok(found(&self.session().await?.prepare(&self.config, want).await?))
+        }
+        .boxed()
+    }
+
+    fn look(&self) -> Answer<'_, Looked> {
+        async move {
+            let mut session = self.session().await?;
+            let (header, place) = (session.prepare(&self.config, Want::Raw).await?, session.place.clone());
+            let (query, mark) = (trimmed(&self.config.query).to_owned(), self.config.decimal_mark.as_char());
+            let mut out = Outflow::looking(header);
+            session.run(query, mark, &mut out).await?;
+            Ok(out.looked(place))
+        }
+        .boxed()
     }
 
     fn open(&self) -> Answer<'_, Reading> {
         async move {
             let mut session = self.session().await?;
-            let header = session.prepare(&self.config).await?;
+            let header = session.prepare(&self.config, Want::Items(&self.mapping)).await?;
             let (query, mark) = (trimmed(&self.config.query).to_owned(), self.config.decimal_mark.as_char());
             let (to, batches) = channel();
-            let out = Outflow::new(header, mark, to.clone());
+            let mut out = Outflow::new(header, mark, to.clone());
             tokio::spawn(async move {
-                let work = session.run(query, mark, out);
+                let work = async {
+                    session.run(query, mark, &mut out).await?;
+                    out.finish().await;
+                    Ok::<_, Failure>(())
+                };
                 tokio::select! {
                     outcome = work => if let Err(failure) = outcome {
                         // Nobody listens when the run is over, and then nobody misses it.

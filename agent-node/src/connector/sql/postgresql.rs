@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use messages::connector::{Credentials, DatabaseServer, DatabaseTls};
+use messages::mapping::Mapping;
 use rustls_pki_types::ServerName;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
@@ -16,8 +17,9 @@ use super::outflow::Outflow;
 use super::tls::{Plain, Shake};
 use super::{CONNECT_WITHIN, found, header, password, place, trimmed};
 use crate::connector::file_source::{channel, received};
+use crate::connector::table::header::Want;
 use crate::connector::table::{Header, number};
-use crate::connector::{Answer, Failure, FoundColumn, Means, PosConnector, Reading};
+use crate::connector::{Answer, Failure, FoundColumn, Looked, Means, PosConnector, Reading};
 use crate::net::{Dialer, HubAddress};
 
 const USUAL_PORT: u16 = 5_432;
@@ -27,6 +29,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// See the module.
 pub struct PostgreSqlConnector {
     config: DatabaseServer,
+    mapping: Mapping,
     credentials: Option<Credentials>,
     means: Means,
 }
@@ -55,8 +58,14 @@ struct Prepared {
 
 impl PostgreSqlConnector {
     #[must_use]
-    pub const fn new(config: DatabaseServer, credentials: Option<Credentials>, means: Means) -> Self {
-        Self { config, credentials, means }
+    pub fn new(config: DatabaseServer, credentials: Option<Credentials>, means: Means) -> Self {
+        Self { config, mapping: Mapping::default(), credentials, means }
+    }
+
+    /// Its rows become items as this says.
+    #[must_use]
+    pub fn mapped(self, mapping: Mapping) -> Self {
+        Self { mapping, ..self }
     }
 
     async fn session(&self) -> Result<Session, Failure> {
@@ -106,15 +115,15 @@ impl Session {
         self.within(self.client.batch_execute(command)).await
     }
 
-    async fn prepare(&self, config: &DatabaseServer) -> Result<Prepared, Failure> {
+    async fn prepare(&self, config: &DatabaseServer, want: Want<'_>) -> Result<Prepared, Failure> {
         let statement = self.within(self.client.prepare(trimmed(&config.query))).await?;
         if !statement.params().is_empty() {
             let said = "it has parameters, and nothing to put in their place";
             return Err(fault::failure(Kind::Query, &self.place, said, self.query_s));
         }
         let columns = statement.columns();
-        let header =
-            header(columns.iter().map(|column| column.name().to_owned()).collect(), &config.columns)?;
+        let names = columns.iter().map(|column| column.name().to_owned()).collect();
+        let header = header(names, &config.columns, want, config.decimal_mark)?;
         let number = |kind: &Type| {
             [&Type::NUMERIC, &Type::INT2, &Type::INT4, &Type::INT8, &Type::FLOAT4, &Type::FLOAT8]
                 .contains(&kind)
@@ -145,7 +154,7 @@ impl Session {
         query: String,
         prepared: Prepared,
         mark: char,
-        mut out: Outflow,
+        out: &mut Outflow,
     ) -> Result<(), Failure> {
         let rows = self.within(self.client.simple_query_raw(&query)).await?;
         let mut rows = std::pin::pin!(rows);
@@ -169,10 +178,9 @@ impl Session {
                 }
             }
             if !out.take().await {
-                return Ok(());
+                break;
             }
         }
-        out.finish().await;
         Ok(())
     }
 }
@@ -193,25 +201,45 @@ impl PosConnector for PostgreSqlConnector {
     fn check(&self) -> Answer<'_, String> {
         async move {
             let session = self.session().await?;
-            let columns = session.prepare(&self.config).await?.header.names.len();
+            let columns = session.prepare(&self.config, Want::Items(&self.mapping)).await?.header.names.len();
             Ok(format!("the database at {} answers; the query has {columns} columns", session.place))
         }
         .boxed()
     }
 
     fn discover(&self) -> Answer<'_, Vec<FoundColumn>> {
-        async move { Ok(found(&self.session().await?.prepare(&self.config).await?.header)) }.boxed()
+        async move {
+            let want = Want::Items(&self.mapping);
+            Ok(found(&self.session().await?.prepare(&self.config, want).await?.header))
+        }
+        .boxed()
+    }
+
+    fn look(&self) -> Answer<'_, Looked> {
+        async move {
+            let session = self.session().await?;
+            let (prepared, place) = (session.prepare(&self.config, Want::Raw).await?, session.place.clone());
+            let (query, mark) = (trimmed(&self.config.query).to_owned(), self.config.decimal_mark.as_char());
+            let mut out = Outflow::looking(prepared.header.clone());
+            session.run(query, prepared, mark, &mut out).await?;
+            Ok(out.looked(place))
+        }
+        .boxed()
     }
 
     fn open(&self) -> Answer<'_, Reading> {
         async move {
             let session = self.session().await?;
-            let prepared = session.prepare(&self.config).await?;
+            let prepared = session.prepare(&self.config, Want::Items(&self.mapping)).await?;
             let (query, mark) = (trimmed(&self.config.query).to_owned(), self.config.decimal_mark.as_char());
             let (to, batches) = channel();
-            let out = Outflow::new(prepared.header.clone(), mark, to.clone());
+            let mut out = Outflow::new(prepared.header.clone(), mark, to.clone());
             tokio::spawn(async move {
-                let work = session.run(query, prepared, mark, out);
+                let work = async {
+                    session.run(query, prepared, mark, &mut out).await?;
+                    out.finish().await;
+                    Ok::<_, Failure>(())
+                };
                 tokio::select! {
                     outcome = work => if let Err(failure) = outcome {
                         // Nobody listens when the run is over, and then nobody misses it.

@@ -1,19 +1,24 @@
 //! A database file of SQLite, opened for reading only, on a thread of its own. A query that takes too long, or that
 //! nobody waits for any more, is interrupted.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use messages::connector::SqliteSource;
+use messages::inspect::Sample;
+use messages::mapping::Mapping;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode as Code, OpenFlags, Statement};
+use tokio::sync::mpsc;
 
 use super::fault::{self, Kind};
 use super::{found, header, trimmed};
 use crate::connector::file_source::{channel, off_thread, received};
+use crate::connector::table::header::Want;
 use crate::connector::table::tally::HandOver;
 use crate::connector::table::{Header, Row, Tally, number};
-use crate::connector::{Answer, Failure, FoundColumn, PosConnector, Reading, files};
+use crate::connector::{Answer, Failure, FoundColumn, Looked, PosConnector, Reading, files};
 
 /// The program that owns the file may be writing.
 const BUSY_WITHIN: Duration = Duration::from_secs(5);
@@ -23,20 +28,27 @@ const CACHE_KB: i64 = 4_096;
 /// See the module.
 pub struct SqliteConnector {
     config: SqliteSource,
+    mapping: Arc<Mapping>,
 }
 
 impl SqliteConnector {
     #[must_use]
-    pub const fn new(config: SqliteSource) -> Self {
-        Self { config }
+    pub fn new(config: SqliteSource) -> Self {
+        Self { config, mapping: Arc::default() }
+    }
+
+    /// Its rows become items as this says.
+    #[must_use]
+    pub fn mapped(self, mapping: Mapping) -> Self {
+        Self { mapping: Arc::new(mapping), ..self }
     }
 
     /// The open file, and what the query gives.
     async fn opened(&self) -> Result<(Connection, Header), Failure> {
-        let config = self.config.clone();
+        let (config, mapping) = (self.config.clone(), self.mapping.clone());
         off_thread(move || {
             let connection = open(&config)?;
-            let header = prepared(&connection, &config)?.1;
+            let header = prepared(&connection, &config, Want::Items(&mapping))?.1;
             Ok((connection, header))
         })
         .await
@@ -58,6 +70,7 @@ fn open(config: &SqliteSource) -> Result<Connection, Failure> {
 fn prepared<'c>(
     connection: &'c Connection,
     config: &SqliteSource,
+    want: Want<'_>,
 ) -> Result<(Statement<'c>, Header), Failure> {
     let statement = connection.prepare(trimmed(&config.query)).map_err(|error| failure(&error, config))?;
     let said = |kind, what: &str| fault::failure(kind, &config.path, what, config.query_s);
@@ -68,30 +81,62 @@ fn prepared<'c>(
         return Err(said(Kind::Query, "it has parameters, and nothing to put in their place"));
     }
     let names = statement.column_names().map(str::to_owned).collect();
-    let header = header(names, &config.columns)?;
+    let header = header(names, &config.columns, want, config.decimal_mark)?;
     Ok((statement, header))
 }
 
-fn read(connection: &Connection, config: &SqliteSource, hand_over: &HandOver<'_>) -> Result<(), Failure> {
+fn fill(
+    row: &mut Row,
+    values: &rusqlite::Row<'_>,
+    header: &Header,
+    config: &SqliteSource,
+) -> Result<(), Failure> {
+    for at in 0..header.names.len() {
+        match values.get_ref(at).map_err(|error| failure(&error, config))? {
+            ValueRef::Null => row.push(""),
+            ValueRef::Integer(whole) => row.push(&whole.to_string()),
+            ValueRef::Real(double) => {
+                row.push_number(&number::of_a_double(double), config.decimal_mark.as_char());
+            }
+            ValueRef::Text(text) => row.push(&String::from_utf8_lossy(text)),
+            ValueRef::Blob(_) if header.is_read(at) => row.push_refused("", "holds binary data"),
+            ValueRef::Blob(_) => row.push(""),
+        }
+    }
+    Ok(())
+}
+
+/// The first rows, as they are.
+fn look(connection: &Connection, config: &SqliteSource) -> Result<Looked, Failure> {
     let told = |error: rusqlite::Error| failure(&error, config);
-    let (mut statement, header) = prepared(connection, config)?;
-    let (mark, columns) = (config.decimal_mark.as_char(), header.names.len());
-    let mut tally = Tally::new(false, mark);
+    let (mut statement, header) = prepared(connection, config, Want::Raw)?;
+    let (mut row, mut sample) = (Row::default(), Sample::default());
+    let mut rows = statement.query([]).map_err(told)?;
+    while let Some(values) = rows.next().map_err(told)? {
+        row.start(0);
+        fill(&mut row, values, &header, config)?;
+        if !sample.take((0..row.columns()).map(|at| row.value(at))) {
+            break;
+        }
+    }
+    Ok(Looked { place: config.path.clone(), columns: header.names, sample })
+}
+
+fn read(
+    connection: &Connection,
+    config: &SqliteSource,
+    mapping: &Mapping,
+    hand_over: &HandOver<'_>,
+) -> Result<(), Failure> {
+    let told = |error: rusqlite::Error| failure(&error, config);
+    let (mut statement, header) = prepared(connection, config, Want::Items(mapping))?;
+    let mut tally = Tally::new(false, config.decimal_mark.as_char());
     let (mut row, mut bytes) = (Row::default(), 0_u64);
     let mut rows = statement.query([]).map_err(told)?;
     for count in 1.. {
         let Some(values) = rows.next().map_err(told)? else { break };
         row.start(count);
-        for at in 0..columns {
-            match values.get_ref(at).map_err(told)? {
-                ValueRef::Null => row.push(""),
-                ValueRef::Integer(whole) => row.push(&whole.to_string()),
-                ValueRef::Real(double) => row.push_number(&number::of_a_double(double), mark),
-                ValueRef::Text(text) => row.push(&String::from_utf8_lossy(text)),
-                ValueRef::Blob(_) if header.field(at).is_some() => row.push_refused("", "holds binary data"),
-                ValueRef::Blob(_) => row.push(""),
-            }
-        }
+        fill(&mut row, values, &header, config)?;
         bytes += row.text().len() as u64;
         if !tally.take(&header, &row, bytes, hand_over) {
             return Ok(());
@@ -129,12 +174,31 @@ impl PosConnector for SqliteConnector {
         async move { Ok(found(&self.opened().await?.1)) }.boxed()
     }
 
+    fn look(&self) -> Answer<'_, Looked> {
+        async move {
+            let (config, limit) = (self.config.clone(), Duration::from_secs(self.config.query_s.into()));
+            let connection = off_thread(move || open(&config)).await?;
+            let config = self.config.clone();
+            let interrupt = connection.get_interrupt_handle();
+            let (waiting, mut gone) = mpsc::channel::<()>(1);
+            tokio::spawn(async move {
+                // It takes too long, or whoever waited has what was wanted, or is gone.
+                drop(tokio::time::timeout(limit, gone.recv()).await);
+                interrupt.interrupt();
+            });
+            let looked = off_thread(move || look(&connection, &config)).await;
+            drop(waiting);
+            looked
+        }
+        .boxed()
+    }
+
     fn open(&self) -> Answer<'_, Reading> {
         async move {
             let (connection, _) = self.opened().await?;
             let interrupt = connection.get_interrupt_handle();
             let (to, batches) = channel();
-            let (config, gone) = (self.config.clone(), to.clone());
+            let (config, mapping, gone) = (self.config.clone(), self.mapping.clone(), to.clone());
             let limit = Duration::from_secs(config.query_s.into());
             let watch = tokio::spawn(async move {
                 tokio::select! {
@@ -144,7 +208,7 @@ impl PosConnector for SqliteConnector {
                 interrupt.interrupt();
             });
             tokio::task::spawn_blocking(move || {
-                let read = read(&connection, &config, &|batch| to.blocking_send(Ok(batch)).is_ok());
+                let read = read(&connection, &config, &mapping, &|batch| to.blocking_send(Ok(batch)).is_ok());
                 watch.abort();
                 if let Err(failure) = read {
                     // Nobody listens when the run is over, and then nobody misses it.

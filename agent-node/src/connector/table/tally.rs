@@ -1,9 +1,11 @@
 //! Rows as batches of items, one after the other, over as many files or pages as there are.
 
 use messages::agent::RejectedItem;
+use messages::export::Survey;
 use messages::item::ItemField;
 
 use super::judge::{Judge, Verdict, repeated};
+use super::rows::Read;
 use super::{Header, Row, rows};
 use crate::connector::{BATCH_ROWS, Batch, Numbered};
 
@@ -19,13 +21,14 @@ pub struct Tally {
     bytes: u64,
     /// Named in what is told, where there are several files or pages.
     place: Option<String>,
+    told_raw: usize,
 }
 
 impl Tally {
     pub(in crate::connector) fn new(several: bool, mark: char) -> Self {
         let mut batch = Batch::default();
         batch.rows.reserve(BATCH_ROWS);
-        Self { judge: Judge::new(several), mark, batch, bytes: 0, place: None }
+        Self { judge: Judge::new(several), mark, batch, bytes: 0, place: None, told_raw: 0 }
     }
 
     /// What comes now stands there: a file among several, a page of an answer.
@@ -64,13 +67,19 @@ impl Tally {
         hand_over(full)
     }
 
-    /// The item of a row, or why not; nothing for a row without values and for one that a newer file has.
+    /// The item of a row, or why not; nothing for a row without values, for one that the job's filter leaves out and for
+    /// one that a newer file has.
     fn read(&mut self, header: &Header, row: &Row) -> Option<Result<Numbered, RejectedItem>> {
         let number = row.number;
         if let Some(reason) = row.broken() {
             return Some(Err(rows::reject(number, reason, row.raw().as_bytes())));
         }
+        let text = row.text().as_bytes();
         if let Some((column, reason)) = row.refused() {
+            if rows::leaves_out(header, self.mark, text, |at| row.place(at), column) {
+                self.batch.left_out += 1;
+                return None;
+            }
             let mut reject = rows::reject(number, reason, row.raw().as_bytes());
             reject.field = header.field(column);
             reject.column = header.names.get(column).cloned();
@@ -79,14 +88,25 @@ impl Tally {
         if row.is_blank() {
             return None;
         }
-        let text = row.text().as_bytes();
         let item = match rows::read(number, header, self.mark, text, |at| row.place(at), &[]) {
-            Ok(item) => item,
+            Read::Item(item) => item,
+            Read::LeftOut => {
+                self.batch.left_out += 1;
+                return None;
+            }
             // The raw form is put together for those that need it only.
-            Err(reject) => return Some(Err(RejectedItem { raw: rows::cut(row.raw().as_bytes()), ..reject })),
+            Read::Rejected(reject) => {
+                return Some(Err(RejectedItem { raw: rows::cut(row.raw().as_bytes()), ..reject }));
+            }
         };
         match self.judge.judge(&item.sku, &mut self.batch.notes) {
-            Verdict::Keep => Some(Ok(Numbered { row: number, item })),
+            Verdict::Keep => {
+                if self.told_raw < Survey::MAX_PREVIEW {
+                    self.told_raw += 1;
+                    self.batch.raws.push((number, rows::cut(row.raw().as_bytes())));
+                }
+                Some(Ok(Numbered { row: number, item }))
+            }
             Verdict::Superseded => None,
             Verdict::Repeated => {
                 let mut reject = rows::reject(number, repeated(&item.sku), row.raw().as_bytes());

@@ -9,12 +9,13 @@ use messages::connector::{FileSet, XmlSource};
 use messages::item::ItemField;
 
 use super::walk::{Fault, Walk};
-use crate::connector::file_source::{FileConnector, FileKind, OpenFile, Rows, read_all};
+use crate::connector::file_source::{FileConnector, FileKind, OpenFile, Rows, read_all, sample};
 use crate::connector::files::{self, Found};
+use crate::connector::table::header::Want;
 use crate::connector::table::tally::HandOver;
 use crate::connector::table::{Header, Row, Tally};
 use crate::connector::text::{self, TextReader};
-use crate::connector::{Failure, FoundColumn};
+use crate::connector::{Failure, FoundColumn, Looked};
 
 /// See the module.
 pub type XmlConnector = FileConnector<Xml>;
@@ -43,8 +44,11 @@ impl FileKind for Xml {
         self.0.files()
     }
 
-    fn open(&self, file: Found) -> Result<OpenFile, Failure> {
-        let header = Header::of_paths(&self.0.columns);
+    fn open(&self, file: Found, want: Want<'_>) -> Result<OpenFile, Failure> {
+        let header = match want {
+            Want::Items(mapping) => Header::of_paths(&self.0.columns, mapping, self.0.decimal_mark.as_char()),
+            Want::Raw => Header::raw(paths(&self.0, &file.path)?),
+        };
         let walk = walk(&self.0, &file.path, header.names.iter().map(String::as_str))?;
         let items = Items { walk, header, path: file.path.clone(), item: self.0.item.clone(), some: false };
         Ok(OpenFile { file, rows: Box::new(items) })
@@ -55,22 +59,14 @@ impl FileKind for Xml {
     }
 
     fn columns(&self, opened: OpenFile) -> Result<Vec<FoundColumn>, Failure> {
-        let path = &opened.file.path;
-        let mut walk = walk(&self.0, path, std::iter::empty())?;
-        walk.gather();
-        let mut row = Row::default();
-        for _ in 0..LOOKED_AT {
-            if !walk.advance(&mut row).map_err(|fault| failed(path, fault))? {
-                break;
-            }
-        }
-        let header = Header::of_paths(&self.0.columns);
+        let header = opened.rows.header();
         let field = |path: &str| ItemField::ALL.into_iter().find(|field| header.name(*field) == Some(path));
-        Ok(walk
-            .gathered()
-            .into_iter()
-            .map(|path| FoundColumn { field: field(&path), header: path })
-            .collect())
+        let paths = paths(&self.0, &opened.file.path)?;
+        Ok(paths.into_iter().map(|path| FoundColumn { field: field(&path), header: path }).collect())
+    }
+
+    fn sample(&self, opened: OpenFile) -> Result<Looked, Failure> {
+        sample(opened)
     }
 
     fn read(
@@ -81,6 +77,19 @@ impl FileKind for Xml {
     ) -> Result<(), Failure> {
         read_all(Tally::new(several, self.0.decimal_mark.as_char()), files, hand_over)
     }
+}
+
+/// What the first items have.
+fn paths(config: &XmlSource, path: &Path) -> Result<Vec<String>, Failure> {
+    let mut walk = walk(config, path, std::iter::empty())?;
+    walk.gather();
+    let mut row = Row::default();
+    for _ in 0..LOOKED_AT {
+        if !walk.advance(&mut row).map_err(|fault| failed(path, fault))? {
+            break;
+        }
+    }
+    Ok(walk.gathered())
 }
 
 fn walk<'n>(

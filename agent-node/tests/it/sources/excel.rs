@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use agent_node::connector::PosConnector;
 use agent_node::connector::excel::{Excel, ExcelConnector};
+use agent_node::connector::{Means, PosConnector};
 use messages::ErrorCode;
-use messages::connector::{ColumnName, DecimalMark, ExcelSource, PickFiles};
+use messages::connector::{ColumnName, DecimalMark, ExcelSource, PickFiles, SourceConfig};
 use messages::item::ItemField;
 use zip::write::SimpleFileOptions;
 
@@ -184,5 +184,9 @@ async fn excel_conforms() {
         let (nowhere, malformed) = (source("none-*.xlsx"), source("broken.xlsx"));
         let breaches = conformance::source(&source(name), (2_000, 1), &nowhere, &malformed).await;
         assert_eq!(breaches, [""; 0]);
+        let path = shown(&folder.path().join(name));
+        let config = SourceConfig::Excel(ExcelSource { path, pick: PickFiles::All, ..artikel(name) });
+        let means = Means { scratch: folder.path().join("scratch"), ..Means::default() };
+        assert_eq!(conformance::mapped(config, None, &means).await, [""; 0]);
     }
 }

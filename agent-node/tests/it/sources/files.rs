@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use agent_node::connector::PosConnector;
 use agent_node::connector::dbf::{Dbf, DbfConnector};
 use agent_node::connector::xml::{Xml, XmlConnector};
+use agent_node::connector::{Means, PosConnector};
 use messages::ErrorCode;
-use messages::connector::{ColumnName, DbfSource, DecimalMark, PickFiles, TextEncoding, XmlSource};
+use messages::connector::{
+    ColumnName, DbfSource, DecimalMark, PickFiles, SourceConfig, TextEncoding, XmlSource,
+};
 use messages::item::ItemField;
 use tempfile::TempDir;
 
@@ -157,6 +159,8 @@ async fn dbf_conforms() {
         let (nowhere, malformed) = (connector("none-*.dbf"), connector("broken.dbf"));
         let breaches = conformance::source(&connector(name), (2_000, 1), &nowhere, &malformed).await;
         assert_eq!(breaches, [""; 0]);
+        let config = DbfSource { path: folder.path(name), ..DbfSource::default() };
+        assert_eq!(conformance::mapped(SourceConfig::Dbf(config), None, &Means::default()).await, [""; 0]);
     }
 }
 
@@ -218,5 +222,7 @@ async fn xml_conforms() {
         let (nowhere, malformed) = (connector("none-*.xml"), connector("broken.xml"));
         let breaches = conformance::source(&connector(name), (2_000, 1), &nowhere, &malformed).await;
         assert_eq!(breaches, [""; 0]);
+        let config = SourceConfig::Xml(document(folder.path(name)));
+        assert_eq!(conformance::mapped(config, None, &Means::default()).await, [""; 0]);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use agent_node::connector::Means;
 use agent_node::connector::http_json::HttpJsonConnector;
 use messages::ErrorCode;
-use messages::connector::{ColumnName, Credentials, HttpAuth, HttpJsonSource, Paging};
+use messages::connector::{ColumnName, Credentials, HttpAuth, HttpJsonSource, Paging, SourceConfig};
 use messages::item::ItemField;
 use tempfile::TempDir;
 
@@ -276,7 +276,9 @@ async fn http_json_conforms() {
     let nowhere = connector(nowhere, means(&scratch));
     let malformed = connector(config(&server, "/nothing"), means(&scratch));
     for (path, paging) in ways() {
+        let config = SourceConfig::HttpJson(Box::new(paged(&server, path, paging.clone())));
         let breaches = conformance::source(&good(path, paging), (1_000, 0), &nowhere, &malformed).await;
         assert_eq!(breaches, [""; 0], "{path}");
+        assert_eq!(conformance::mapped(config, None, &means(&scratch)).await, [""; 0], "{path}");
     }
 }

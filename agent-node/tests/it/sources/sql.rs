@@ -6,7 +6,9 @@ use agent_node::connector::sql::{MySqlConnector, PostgreSqlConnector, SqliteConn
 use agent_node::connector::{Means, PosConnector};
 use futures_util::StreamExt as _;
 use messages::ErrorCode;
-use messages::connector::{ColumnName, Credentials, DatabaseServer, DatabaseTls, DecimalMark, SqliteSource};
+use messages::connector::{
+    ColumnName, Credentials, DatabaseServer, DatabaseTls, DecimalMark, SourceConfig, SqliteSource,
+};
 use messages::item::ItemField;
 
 use super::databases::{Database, PASSWORD, password};
@@ -27,13 +29,20 @@ fn quoted() -> String {
 }
 
 /// What goes for both servers. `slow` is a query without an end, `write` one that hides a change in a select.
-async fn hold_to_the_rules(database: &Database, make: Make, slow: &str, write: Option<&str>) {
+async fn hold_to_the_rules(
+    database: &Database,
+    (make, of): (Make, fn(Box<DatabaseServer>) -> SourceConfig),
+    slow: &str,
+    write: Option<&str>,
+) {
     let select = "select code as sku, title as name, price, stock from articles order by n;";
     let malformed = made(make, database.server("select nonsense from articles"));
     let nowhere = made(make, DatabaseServer { port: 1, ..database.server(select) });
     let subject = made(make, database.server(select));
     let breaches = conformance::source(&*subject, (2_000, 1), &*nowhere, &*malformed).await;
     assert_eq!(breaches, [""; 0]);
+    let config = of(Box::new(database.server(select)));
+    assert_eq!(conformance::mapped(config, password(PASSWORD), &Means::default()).await, [""; 0]);
 
     let all = read(&*subject).await.unwrap();
     assert_eq!(all.rejects, ["2001 name: is missing"]);
@@ -104,7 +113,7 @@ async fn postgresql_conforms() {
     let slow = "select pg_sleep(30)::text as sku, 'x' as name, 1 as price";
     let write =
         "with gone as (delete from articles returning *) select code as sku, title as name, price from gone";
-    hold_to_the_rules(&database, make, slow, Some(write)).await;
+    hold_to_the_rules(&database, (make, SourceConfig::PostgreSql), slow, Some(write)).await;
 
     // A query that nobody waits for any more does not go on at the server.
     // In the list of the select, the series comes as it is taken; as a table it would be made first.
@@ -139,7 +148,7 @@ async fn mariadb_conforms() {
     let database = Database::mariadb(&setup).await;
     let make: Make = |server, credentials, means| Box::new(MySqlConnector::new(server, credentials, means));
     let slow = "select sleep(30) as sku, 'x' as name, 1 as price"; // slow: at the server, which cuts it short
-    hold_to_the_rules(&database, make, slow, None).await;
+    hold_to_the_rules(&database, (make, SourceConfig::MySql), slow, None).await;
 }
 
 #[tokio::test]
@@ -173,6 +182,9 @@ async fn sqlite_conforms() {
     let malformed = connector("select nonsense from articles");
     let breaches = conformance::source(&subject, (2_000, 1), &nowhere, &malformed).await;
     assert_eq!(breaches, [""; 0]);
+    let query = "select code as sku, title as name, price, picture from articles order by n".into();
+    let config = SourceConfig::Sqlite(SqliteSource { path: path.clone(), query, ..SqliteSource::default() });
+    assert_eq!(conformance::mapped(config, None, &Means::default()).await, [""; 0]);
     let all = read(&subject).await.unwrap();
     assert_eq!((all.items[128].price.to_string().as_str(), all.rejects.len()), ("1.29", 1));
     let blob =

@@ -1,17 +1,21 @@
 //! The form of a destination. Credentials go in and never come back. The kinds that are spoken to over HTTP have
 //! their fields in `platform_fields`.
 
-use messages::RetailerId;
 use messages::connector::{DestinationConfig, FileFormat, SingerDestination};
 use messages::http::destinations::DestinationView;
+use messages::inspect::{InspectRequest, Subject};
 use messages::plugin::Plugin;
+use messages::{AgentId, DestinationId, FieldError, RetailerId};
 use yew::prelude::*;
 
+use super::look::{LookNote, Seen, form_around, use_look};
 use super::platform_fields::PlatformFields;
 use super::plugin_fields::PluginFields;
 use crate::api::resource::Destination;
+use crate::components::button::Button;
 use crate::components::field::{CheckField, Choice, RadioRow, SelectField, TextField};
 use crate::components::form_dialog::FormDialog;
+use crate::components::icon::Icon;
 use crate::hooks::{json, use_save};
 use crate::state::draft;
 use crate::state::form::FormValues;
@@ -24,6 +28,8 @@ pub(crate) struct Props {
     pub existing: Option<DestinationView>,
     /// Plugins that write, of all agents.
     pub targets: Vec<Plugin>,
+    /// Agents that may try it from where they stand.
+    pub agents: Vec<Choice>,
     pub on_close: Callback<()>,
 }
 
@@ -86,6 +92,7 @@ fn use_destination_form(props: &Props) -> Html {
                 if to_file {
                     { draw!(SelectField { name: "config.format", label: "Format", choices: choices(&FORMATS), value: chosen(&FORMATS, &format) }) }
                 }
+                { draw!(TryIt { retailer: props.retailer, agents: props.agents.clone(), existing: existing.map(|view| view.id), stored }) }
                 { draw!(CheckField { name: "enabled", label: "Enabled", checked: existing.is_none_or(|v| v.enabled) }) }
     </> } }) }
         }
@@ -112,6 +119,55 @@ fn draw_target(props: &TargetProps) -> Html {
             { draw!(TextField { name: "config.stream", label: "Stream", mono: true, value: to.stream, placeholder: "items", hint: html! { "The name under which the plugin gets the items; it often becomes that of a table or a file." } }) }
         </>
     }
+}
+
+#[derive(Properties, PartialEq)]
+struct TryProps {
+    retailer: RetailerId,
+    agents: Vec<Choice>,
+    existing: Option<DestinationId>,
+    stored: bool,
+}
+
+part!(TryIt(TryProps) kept by use_try_it);
+
+/// Whether an agent gets there, before anything is saved.
+#[hook]
+fn use_try_it(props: &TryProps) -> Html {
+    let node = use_node_ref();
+    let look = use_look(props.retailer, Callback::noop());
+    let onclick = {
+        let (node, ask, existing, stored) = (node.clone(), look.ask.clone(), props.existing, props.stored);
+        Callback::from(move |()| ask.emit(tried(&form_around(&node), existing, stored)))
+    };
+    if props.agents.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <fieldset class="group" ref={node}>
+            <legend>{ "Try it" }</legend>
+            <div class="with-test">
+                { draw!(SelectField { name: "try_agent", label: "From the shop of", choices: props.agents.clone() }) }
+                { draw!(Button { label: "Test the connection", icon: Icon::Bolt, small: true, busy: look.seen == Seen::Busy, onclick, testid: "test-destination" }) }
+            </div>
+            { draw!(LookNote { seen: look.seen }) }
+        </fieldset>
+    }
+}
+
+fn tried(
+    form: &FormValues,
+    existing: Option<DestinationId>,
+    stored: bool,
+) -> Result<(AgentId, InspectRequest), Vec<FieldError>> {
+    let agent = form.choice("try_agent").map_err(|fault| vec![fault])?;
+    // Whatever it is called, and if it is called nothing yet.
+    let body = draft::destination(&form.clone().with("name", "tried"), stored)?;
+    let subject = Subject::Destination { destination: body.config };
+    Ok((
+        agent,
+        InspectRequest { subject, credentials: body.credentials, job_id: None, destination_id: existing },
+    ))
 }
 
 #[derive(Properties, PartialEq)]

@@ -7,7 +7,7 @@ use yew::prelude::*;
 
 use super::delete::{DeleteDialog, Doomed};
 use super::destination_form::DestinationForm;
-use super::job_form::plugins;
+use super::job_form::{agent_choices, plugins};
 use super::{Open, TabProps, enabled_badge, opener, row_actions};
 use crate::api::resource::Destination;
 use crate::components::badge::Badge;
@@ -53,8 +53,8 @@ fn use_destinations(props: &TabProps) -> Html {
                 }
                 { match &*open {
                     Open::Nothing => Html::default(),
-                    Open::New => html! { { draw!(DestinationForm { retailer: props.id, targets: plugins(&props.topic, PluginKind::Target), on_close: close }) } },
-                    Open::Edit(view) => html! { { draw!(DestinationForm { retailer: props.id, existing: view.clone(), targets: plugins(&props.topic, PluginKind::Target), on_close: close }) } },
+                    Open::New => html! { { draw!(DestinationForm { retailer: props.id, targets: plugins(&props.topic, PluginKind::Target), agents: agent_choices(&props.topic), on_close: close }) } },
+                    Open::Edit(view) => html! { { draw!(DestinationForm { retailer: props.id, existing: view.clone(), targets: plugins(&props.topic, PluginKind::Target), agents: agent_choices(&props.topic), on_close: close }) } },
                     Open::Delete(view) => html! {
                         { draw!(DeleteDialog { doomed: Doomed::new::<Destination>(Some(props.id), view), on_close: close, consequence: "Its stored credentials are deleted too. This cannot be undone." }) }
                     },

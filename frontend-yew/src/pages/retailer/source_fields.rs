@@ -219,17 +219,7 @@ fn use_tap(props: &TapProps) -> Html {
 part!(Columns(KindProps) drawn by draw_columns);
 
 fn draw_columns(props: &KindProps) -> Html {
-    let columns = match &props.source {
-        Some(SourceConfig::Csv(from)) => from.columns.as_slice(),
-        Some(SourceConfig::Excel(from)) => &from.columns,
-        Some(SourceConfig::Dbf(from)) => &from.columns,
-        Some(SourceConfig::Xml(from)) => &from.columns,
-        Some(SourceConfig::HttpJson(from)) => &from.columns,
-        Some(SourceConfig::Sqlite(from)) => &from.columns,
-        Some(SourceConfig::PostgreSql(from) | SourceConfig::MySql(from)) => &from.columns,
-        Some(SourceConfig::Singer(from)) => &from.columns,
-        None => &[],
-    };
+    let columns = props.source.as_ref().map_or(&[][..], SourceConfig::columns);
     let header = |field: ItemField| {
         columns
             .iter()

@@ -95,7 +95,7 @@ fn preview(survey: &Survey) -> Html {
     html! {
         <div class="table-box">
             <table class="table cards" data-testid="run-preview">
-                <thead><tr><th>{ "Row" }</th><th>{ "Article" }</th><th class="num">{ "Price" }</th><th class="num">{ "Stock" }</th><th>{ "State" }</th><th>{ "As it would be sent" }</th></tr></thead>
+                <thead><tr><th>{ "Row" }</th><th>{ "In the source" }</th><th>{ "Article" }</th><th class="num">{ "Price" }</th><th class="num">{ "Stock" }</th><th>{ "State" }</th><th>{ "As it would be sent" }</th></tr></thead>
                 <tbody>
                     { for survey.preview.iter().map(|row| {
                         let (word, hue) = match row.change {
@@ -106,6 +106,7 @@ fn preview(survey: &Survey) -> Html {
                         html! {
                             <tr>
                                 <td data-label="Row" class="num">{ row.row }</td>
+                                <td data-label="In the source"><code class="sent">{ if row.raw.is_empty() { "—" } else { &row.raw } }</code></td>
                                 <td data-label="Article">{ &row.item.name }<small class="mono dim">{ &row.item.sku }</small></td>
                                 <td data-label="Price" class="num">{ row.item.price.to_string() }</td>
                                 <td data-label="Stock" class="num">{ row.item.stock.map_or_else(|| "—".to_owned(), |stock| stock.to_string()) }</td>

@@ -90,6 +90,14 @@ fn what_a_job_sends_and_when_it_stops_are_read_from_its_form() {
         floor: 15,
     };
     assert_eq!(rules.guard, guard);
+    assert!(with(&[("mapping", "")]).unwrap().mapping.is_empty());
+    let mapped =
+        r#"{"fields":[{"field":"unit","from":{"kind":"constant","text":"kg"},"steps":[{"step":"digits"}]}]}"#;
+    let mapping = with(&[("mapping", mapped)]).unwrap().mapping;
+    assert_eq!(serde_json::to_string(&mapping).unwrap(), mapped);
+    let twice = r#"{"fields":[{"field":"sku","from":{"kind":"constant","text":" "}}]}"#;
+    assert_eq!(fields(with(&[("mapping", twice)])), ["mapping.fields.0.from.text"]);
+    assert_eq!(fields(with(&[("mapping", "{")])), ["mapping"]);
     let over = [("export.guard.vanished_percent", "101"), ("export.guard.floor", "1")];
     assert_eq!(fields(with(&over)), ["export.guard.vanished_percent"]);
     assert_eq!(fields(with(&[("export.guard.floor", "many")])), ["export.guard.floor"]);

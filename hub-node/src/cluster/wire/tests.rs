@@ -58,10 +58,43 @@ fn requests_of_every_kind_of_shape_survive() {
             detail: "full".into(),
         },
     ];
-    for request in requests {
+    for request in requests.into_iter().chain(looks()) {
         there_and_back(&Question::Retailer { retailer, request });
     }
     there_and_back(&Question::Node);
+}
+
+/// A mapping and a look have enums with tags and numbers as text: not every encoding takes those.
+fn looks() -> Vec<Request> {
+    let job = serde_json::json!({
+        "name": "Prices", "agent_id": AgentId::new(), "destination_id": messages::DestinationId::new(),
+        "source": { "kind": "csv", "path": "/pos/items.csv" },
+        "mapping": {
+            "fields": [{ "field": "price", "from": { "kind": "column", "column": "net" }, "steps": [
+                { "step": "percent", "by": "19.5" }, { "step": "cut", "from": 1 },
+                { "step": "pad_start", "length": 5, "with": "0" },
+                { "step": "lookup", "entries": [{ "from": "a", "to": "b" }], "otherwise": "reject" },
+            ] }],
+            "filter": { "need": "any", "conditions": [{ "column": "on", "test": "empty", "not": true }] },
+        },
+    });
+    let author = actors::retailer::request::Author { id: messages::UserId::new(), name: "Ann".into() };
+    let job = Request::Create {
+        id: actors::domain::EntityId::Job(messages::JobId::new()),
+        draft: actors::retailer::request::Draft::Job(serde_json::from_value(job).unwrap()),
+        author,
+        idempotency: None,
+    };
+    let look = serde_json::json!({
+        "look_at": "destination", "destination": { "kind": "local_file", "path": "/x", "format": "csv" },
+        "credentials": { "kind": "password", "password": "x" },
+    });
+    let request = serde_json::from_value(look).unwrap();
+    let look = Request::Inspect { agent: AgentId::new(), request };
+    let finding =
+        messages::inspect::Finding::Failed { code: ErrorCode::SourceMissing, detail: "gone".into() };
+    let found = Request::Inspected { conn: conn(), command: CommandId::new(), finding: Box::new(finding) };
+    vec![job, look, found]
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::connector::ConnectorDoc;
 use super::destination::SealedDoc;
 use super::export::RulesDoc;
+use super::mapping::MappingDoc;
 use super::retailer::{BriefDoc, is_failure};
 use super::timing::{CadenceDoc, TimingDoc};
 use super::value::{StampDoc, StoredId, Unreadable, count, fold, long, small};
@@ -29,6 +30,9 @@ pub(crate) struct JobDoc {
     /// Absent in jobs from before sources had secrets, and in those whose source needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source_credentials: Option<SealedDoc>,
+    /// Absent in jobs that have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mapping: Option<MappingDoc>,
     pub(crate) reject_rule: RejectRuleDoc,
     pub(crate) timeout_s: i64,
     pub(crate) enabled: bool,
@@ -112,6 +116,7 @@ impl TryFrom<&Job> for JobDoc {
             destination_id: job.spec.destination_id.stored(),
             source: ConnectorDoc::of_source(&job.spec.source)?,
             source_credentials: job.source_credentials.as_ref().map(Into::into),
+            mapping: MappingDoc::of(&job.spec.mapping)?,
             reject_rule: job.spec.reject_rule.into(),
             export: Some(job.spec.export.as_ref().into()),
             timeout_s: job.spec.timeout_s.into(),
@@ -138,6 +143,7 @@ impl TryFrom<JobDoc> for Job {
                 agent_id: AgentId::read(stored.agent_id),
                 destination_id: DestinationId::read(stored.destination_id),
                 source: stored.source.source()?,
+                mapping: Box::new(MappingDoc::read(stored.mapping)?),
                 reject_rule: stored.reject_rule.try_into()?,
                 export: Box::new(stored.export.map(TryInto::try_into).transpose()?.unwrap_or_default()),
                 timeout_s: small(stored.timeout_s, "timeout_s")?,

@@ -1,5 +1,7 @@
 //! Runs: their plan, their state, and every change of it.
 
+use std::sync::Arc;
+
 use actors::domain::{Run, RunPlan};
 use bson::{DateTime, doc};
 use messages::http::runs::Trigger;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::connector::ConnectorDoc;
 use super::export::{OrderDoc, SurveyDoc, VerdictDoc};
 use super::job::RejectRuleDoc;
+use super::mapping::MappingDoc;
 use super::timing::{RetriesDoc, WaitDoc};
 use super::value::{StampDoc, StoredId, Unreadable, count, date, long, small, time};
 use super::{Entity, Stored, TenantDocument, check_shape, index};
@@ -62,6 +65,9 @@ pub(crate) enum TriggerDoc {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlanDoc {
     source: ConnectorDoc,
+    /// Absent in runs that have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mapping: Option<MappingDoc>,
     destination: ConnectorDoc,
     reject_rule: RejectRuleDoc,
     timeout_s: i64,
@@ -78,6 +84,9 @@ pub(crate) struct ProgressDoc {
     pub(crate) read: i64,
     pub(crate) sent: i64,
     pub(crate) rejected: i64,
+    /// Absent in runs that left nothing out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) left_out: i64,
     pub(crate) bytes_read: i64,
     pub(crate) bytes_total: i64,
     pub(crate) bytes_sent: i64,
@@ -105,6 +114,11 @@ enum ByDoc {
     Agent { id: bson::Uuid },
     Hub,
     Schedule,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(count: &i64) -> bool {
+    *count == 0
 }
 
 impl Stored for RunDoc {
@@ -158,6 +172,7 @@ impl TryFrom<&Run> for RunDoc {
             },
             plan: PlanDoc {
                 source: ConnectorDoc::of_source(&run.plan.source)?,
+                mapping: MappingDoc::of(&run.plan.mapping)?,
                 destination: ConnectorDoc::of_destination(&run.plan.destination)?,
                 reject_rule: run.plan.reject_rule.into(),
                 timeout_s: run.plan.timeout_s.into(),
@@ -206,6 +221,7 @@ impl TryFrom<RunDoc> for Run {
             },
             plan: RunPlan {
                 source: stored.plan.source.source()?,
+                mapping: Arc::new(MappingDoc::read(stored.plan.mapping)?),
                 destination: stored.plan.destination.destination()?,
                 reject_rule: stored.plan.reject_rule.try_into()?,
                 timeout_s: small(stored.plan.timeout_s, "plan.timeout_s")?,
@@ -237,6 +253,7 @@ impl From<&Progress> for ProgressDoc {
             read: long(progress.read),
             sent: long(progress.sent),
             rejected: long(progress.rejected),
+            left_out: long(progress.left_out),
             bytes_read: long(progress.bytes_read),
             bytes_total: long(progress.bytes_total),
             bytes_sent: long(progress.bytes_sent),
@@ -253,6 +270,7 @@ impl TryFrom<ProgressDoc> for Progress {
             read: count(stored.read, "progress.read")?,
             sent: count(stored.sent, "progress.sent")?,
             rejected: count(stored.rejected, "progress.rejected")?,
+            left_out: count(stored.left_out, "progress.left_out")?,
             bytes_read: count(stored.bytes_read, "progress.bytes_read")?,
             bytes_total: count(stored.bytes_total, "progress.bytes_total")?,
             bytes_sent: count(stored.bytes_sent, "progress.bytes_sent")?,

@@ -72,6 +72,26 @@ async fn browser_plugins() {
     plays("plugins.mjs").await;
 }
 
+/// An agent that the script enrols, and a file of its own; see there.
+#[tokio::test]
+async fn browser_a_mapping_from_the_look_to_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::start(folder.path()).await;
+    let mut child = script("mapping.mjs", &hub)
+        .env("STORY_FOLDER", folder.path())
+        .env("STORY_PROGRAMS", Path::new(env!("CARGO_BIN_EXE_hub-node")).parent().unwrap())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    while let Some(line) = said.next_line().await.unwrap() {
+        tracing_line(&line);
+    }
+    let status = child.wait().await.unwrap();
+    assert!(status.success(), "the script ended with {status}\nhub:\n{}", tail(&hub.log()));
+    hub.stop().await;
+}
+
 /// A script that needs nothing but a new hub, and what lies beside it.
 async fn plays(name: &str) {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,7 @@
 //! Sample things of a retailer, every field filled.
 
+use std::sync::Arc;
+
 use actors::domain::{
     Agent, AgentAccess, Cadence, Destination, EnrolToken, EntityId, Image, Job, Receipt, Retailer, Run,
     RunPlan, Sealed, SecretHash, Stamp, Store, Wait, Write,
@@ -19,6 +21,7 @@ use messages::http::runs::Trigger;
 use messages::http::stores::StoreSpec;
 use messages::item::Item;
 use messages::item::ItemField;
+use messages::mapping::Mapping;
 use messages::plugin::{Plugin, PluginKind, Setting, SettingForm};
 use messages::run::{Actor, LogLevel, LogLine, Progress, Reject, RunFailure, RunState, Transition};
 use messages::schedule::{MaintenanceWindow, MissedRule, OverlapRule, Paused, RetryRule, Schedule, Timing};
@@ -145,6 +148,22 @@ pub(crate) fn destination(name: &str) -> Destination {
     }
 }
 
+/// One of everything that a mapping may have.
+pub(crate) fn mapping() -> Mapping {
+    let mapping = serde_json::json!({
+        "fields": [
+            { "field": "name", "from": { "kind": "template", "template": "{brand} {name}" },
+              "steps": [{ "step": "letters", "to": "title" }, { "step": "pad_start", "length": 3, "with": "0" }] },
+            { "field": "price", "from": { "kind": "column", "column": "vk" },
+              "steps": [{ "step": "percent", "by": "19" }, { "step": "round", "to": "0.05", "how": "up" }] },
+            { "field": "unit", "from": { "kind": "constant", "text": "pcs" },
+              "steps": [{ "step": "lookup", "entries": [{ "from": "a", "to": "b" }], "otherwise": "reject" }] },
+        ],
+        "filter": { "need": "any", "conditions": [{ "column": "active", "test": "empty", "not": true }] },
+    });
+    serde_json::from_value(mapping).unwrap()
+}
+
 pub(crate) fn job(name: &str, agent: AgentId, destination: DestinationId) -> Job {
     Job {
         id: JobId::new(),
@@ -154,6 +173,7 @@ pub(crate) fn job(name: &str, agent: AgentId, destination: DestinationId) -> Job
             agent_id: agent,
             destination_id: destination,
             source: csv(),
+            mapping: Box::new(mapping()),
             reject_rule: RejectRule::StopAbove { items: 10 },
             export: Box::new(rules()),
             timeout_s: 600,
@@ -210,6 +230,7 @@ fn survey() -> Survey {
             after: "2.00".into(),
         }],
         preview: vec![PreviewRow {
+            raw: "1;Milk".into(),
             row: 2,
             item: Item {
                 sku: sku(),
@@ -259,6 +280,7 @@ pub(crate) fn run(job: &Job, state: RunState) -> Run {
         trigger: Trigger::Manual,
         plan: RunPlan {
             source: csv(),
+            mapping: Arc::new(mapping()),
             destination: DestinationConfig::LocalFile(LocalFileDestination {
                 path: "/tmp/out.csv".into(),
                 format: FileFormat::Csv,
@@ -281,6 +303,7 @@ pub(crate) fn run(job: &Job, state: RunState) -> Run {
             read: 10,
             sent: 7,
             rejected: 3,
+            left_out: 5,
             bytes_read: 1_000,
             bytes_total: 2_000,
             bytes_sent: 900,

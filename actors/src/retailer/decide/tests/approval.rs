@@ -6,6 +6,7 @@ use messages::http::agents::Machine;
 use messages::http::jobs::JobSpec;
 use messages::http::runs::{Moved, Trigger};
 use messages::ids::SpoolId;
+use messages::mapping::Mapping;
 use messages::run::{Actor, Progress, RunFailure, RunOutcome, RunState};
 use messages::schedule::{RetryRule, Schedule, Timing};
 use messages::{ErrorCode, JobId, RunId, Timestamp};
@@ -213,8 +214,9 @@ fn an_agent_that_knows_no_orders_gets_none() {
     it.desk.done(&update(EntityId::Job(it.job), Draft::Job(spec), rev));
     let (run, start) = start_as(it.job, RunMode::Usual);
     it.desk.done(&start);
-    assert!(fits(&it.desk.run(run).plan.export, Some(&machine())).is_ok());
+    assert!(fits(&it.desk.run(run).plan.export, &Mapping::default(), Some(&machine())).is_ok());
     assert_eq!(it.desk.code(&start_as(it.job, RunMode::Dry).1), ErrorCode::AgentTooOld);
     // Of one that has never been here nothing is known yet: the run waits, and is looked at when it goes out.
-    assert!(fits(&messages::export::ExportOrder { mode: RunMode::Dry, ..Default::default() }, None).is_ok());
+    let dry = messages::export::ExportOrder { mode: RunMode::Dry, ..Default::default() };
+    assert!(fits(&dry, &Mapping::default(), None).is_ok());
 }

@@ -3,14 +3,16 @@
 use messages::connector::{CsvSource, HttpAuth, HttpJsonSource, SingerSource, SourceConfig, SqliteSource};
 use messages::http::agents::Machine;
 use messages::http::jobs::JobSpec;
+use messages::mapping::{self, Mapping};
 use messages::plugin::{Plugin, PluginKind, Setting, SettingForm};
-use messages::{ErrorCode, JobId};
+use messages::{ErrorCode, JobId, RunId};
 use serde_json::json;
 
 use super::Desk;
 use crate::domain::{Agent, EntityId, Sealed, Write};
+use crate::retailer::decide::fits;
 use crate::retailer::request::{Draft, Request};
-use crate::testkit::samples::{create, delete, job_spec, machine, sealed, update};
+use crate::testkit::samples::{create, delete, job_spec, machine, sealed, start, update};
 
 /// A job that reads from a server to which the agent signs in.
 fn over_http(desk: &mut Desk, url: &str) -> JobSpec {
@@ -163,4 +165,38 @@ fn plugins_are_those_of_the_agent_and_their_settings_fit() {
             }
         }
     }
+}
+
+#[test]
+fn a_mapping_needs_an_agent_that_says_that_it_carries_it_out() {
+    let mut desk = Desk::new();
+    let (agent, destination) = (desk.agent("Till"), desk.destination("Folder"));
+    let mapping: Mapping = serde_json::from_value(serde_json::json!({
+        "fields": [{ "field": "unit", "from": { "kind": "constant", "text": "pcs" } }],
+    }))
+    .unwrap();
+    let spec = JobSpec { mapping: Box::new(mapping), ..job_spec("Export", agent, destination) };
+    let know = |desk: &mut Desk, capabilities: &[&str]| {
+        let capabilities = capabilities.iter().map(|text| (*text).to_owned()).collect();
+        let machine = Some(Machine { capabilities, ..machine() });
+        let told = Agent { machine, ..(*desk.state.agents[&agent]).clone() };
+        desk.state.apply(&Write::Agent(told));
+    };
+    let job = JobId::new();
+    let make = create(EntityId::Job(job), Draft::Job(spec.clone()));
+    know(&mut desk, &["source:csv"]);
+    let refused = desk.ask(&make).unwrap_err();
+    assert_eq!((refused.code, refused.errors[0].field.as_str()), (ErrorCode::Unsupported, "mapping"));
+    know(&mut desk, &["source:csv", mapping::CAPABILITY]);
+    desk.done(&make);
+    let run = RunId::new();
+    desk.done(&start(job, run));
+    assert_eq!(*desk.state.runs[&run].plan.mapping, *spec.mapping);
+    // An older build has come back in its place.
+    know(&mut desk, &["source:csv"]);
+    assert_eq!(desk.ask(&start(job, RunId::new())).unwrap_err().code, ErrorCode::AgentTooOld);
+    assert!(
+        fits(&desk.state.runs[&run].plan.export, &spec.mapping, desk.state.agents[&agent].machine.as_ref())
+            .is_err()
+    );
 }
