@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::connector::source::is_default;
 use crate::item::ItemField;
 use crate::{AgentId, ErrorCode, RunId, Timestamp, UserId};
 
@@ -98,7 +99,7 @@ pub struct Progress {
     pub sent: u64,
     pub rejected: u64,
     /// Rows that the job's filter left out; they are not among those read.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub left_out: u64,
     /// Bytes taken from the source.
     pub bytes_read: u64,
@@ -108,11 +109,6 @@ pub struct Progress {
     pub bytes_sent: u64,
     /// Time spent working, on the agent's monotonic clock.
     pub elapsed_ms: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-const fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 /// Why a run did not succeed.

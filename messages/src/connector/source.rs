@@ -213,7 +213,7 @@ pub(super) fn check_columns(check: &mut Check, columns: &[ColumnName]) {
     }
 }
 
-pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
