@@ -90,7 +90,7 @@ fn draw_files(props: &KindProps) -> Html {
                 <div class="fields-3 tight">
                     { draw!(SelectField { name: "source.pick", label: "When several files fit", choices: choices(&PICKS), value: chosen(&PICKS, &files.pick) }) }
                     { draw!(TextField { name: "source.settled_s", label: "Seconds without change", required: true, value: files.settled_s.to_string(), hint: html! { "A file that is still being written is not read." } }) }
-                    { draw!(TextField { name: "source.archive", label: "Move to this folder when sent", mono: true, value: files.archive.to_owned(), placeholder: "/pos/export/done" }) }
+                    { draw!(TextField { name: "source.archive", label: "Folder for sent files", mono: true, value: files.archive.to_owned(), placeholder: "/pos/export/done" }) }
                 </div>
             </details>
         </>
