@@ -36,6 +36,7 @@ pub enum Route {
 pub enum Tab {
     Overview,
     Stores,
+    Articles,
     Agents,
     Destinations,
     Jobs,
@@ -44,9 +45,10 @@ pub enum Tab {
 }
 
 impl Tab {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Overview,
         Self::Stores,
+        Self::Articles,
         Self::Agents,
         Self::Destinations,
         Self::Jobs,
@@ -59,6 +61,7 @@ impl Tab {
         match self {
             Self::Overview => "overview",
             Self::Stores => "stores",
+            Self::Articles => "articles",
             Self::Agents => "agents",
             Self::Destinations => "destinations",
             Self::Jobs => "jobs",
@@ -72,6 +75,7 @@ impl Tab {
         match self {
             Self::Overview => "Overview",
             Self::Stores => "Stores",
+            Self::Articles => "Articles",
             Self::Agents => "Agents",
             Self::Destinations => "Destinations",
             Self::Jobs => "Jobs",

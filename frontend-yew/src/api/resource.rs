@@ -2,6 +2,7 @@
 
 use messages::http::access::{UserSpec, UserView};
 use messages::http::agents::{AgentSpec, AgentView};
+use messages::http::articles::{ArticleSpec, ArticleView};
 use messages::http::destinations::{DestinationSpec, DestinationView};
 use messages::http::jobs::{JobBody, JobView};
 use messages::http::paging::{ListQuery, Page};
@@ -14,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::client::{Api, Call};
 use super::error::ApiError;
-use crate::state::query::with_query;
+use crate::state::query::{encoded, with_query};
 
 /// A kind of document.
 pub trait Resource: PartialEq + 'static {
@@ -95,6 +96,40 @@ resource!(User, "user", "users", UserSpec, UserView, |v| &v.name, |v| UserSpec {
     enabled: v.enabled,
     password: None,
 });
+
+/// Known by its number, which may hold anything. What changes shows in the ledger of the stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Article;
+
+impl Resource for Article {
+    type Spec = ArticleSpec;
+    type View = ArticleView;
+    const NOUN: &'static str = "article";
+
+    fn collection(retailer: Option<RetailerId>) -> String {
+        inside(retailer, "articles")
+    }
+
+    fn id(view: &ArticleView) -> String {
+        encoded(&view.spec.sku)
+    }
+
+    fn rev(view: &ArticleView) -> Version {
+        view.rev
+    }
+
+    fn title(view: &ArticleView) -> String {
+        view.spec.name.clone()
+    }
+
+    fn spec(view: &ArticleView) -> ArticleSpec {
+        view.spec.clone()
+    }
+
+    fn topic(_: Option<RetailerId>) -> Option<Topic> {
+        None
+    }
+}
 
 impl Api {
     pub async fn list<R: Resource>(

@@ -1,5 +1,6 @@
 //! Stores and their edges: figures, devices, dead letters, sales, stock, reports.
 
+use messages::http::articles::{ArticleQuery, ArticleView, StockOrderView, StockSpec};
 use messages::http::dead_letters::{LetterEdit, LetterQuery, LetterView};
 use messages::http::edges::{EdgeSpec, EdgeToken, EdgeView};
 use messages::http::figures::{StockLevels, StoreFigures, StoresToday};
@@ -75,6 +76,30 @@ impl Api {
 
     pub async fn stock_levels(&self, retailer: RetailerId) -> Result<Vec<StockLevels>, ApiError> {
         self.page(Call::get(of(retailer, "reports/stock"))).await.map(|page| page.items)
+    }
+
+    pub async fn articles(
+        &self,
+        retailer: RetailerId,
+        query: &ArticleQuery,
+    ) -> Result<Page<ArticleView>, ApiError> {
+        let parts = [
+            ("q", query.q.clone()),
+            ("state", query.state.map(|state| state.as_str().to_owned())),
+            ("cursor", query.cursor.clone()),
+            ("limit", query.limit.map(|n| n.to_string())),
+        ];
+        self.page(Call::get(with_query(&of(retailer, "articles"), &parts))).await
+    }
+
+    /// The answer tells that it is on its way.
+    pub async fn correct_stock(
+        &self,
+        retailer: RetailerId,
+        store: StoreId,
+        spec: &StockSpec,
+    ) -> Result<StockOrderView, ApiError> {
+        self.fetch(Call::post(of(retailer, &format!("stores/{store}/stock"))).json(spec)).await
     }
 
     pub async fn edges(&self, retailer: RetailerId, store: StoreId) -> Result<Vec<EdgeView>, ApiError> {

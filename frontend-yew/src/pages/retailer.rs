@@ -16,6 +16,7 @@ use crate::state::topic::TopicState;
 use crate::state::words::Hue;
 
 mod agents;
+mod articles;
 mod configuration;
 pub(crate) mod delete;
 mod destination_form;
@@ -93,7 +94,7 @@ fn use_retailer_page(props: &Props) -> Html {
 
 fn tabs(id: RetailerId, topic: &TopicState, config: bool) -> Vec<TabItem> {
     let count = |tab: Tab| match tab {
-        Tab::Overview | Tab::Runs | Tab::Reports => None,
+        Tab::Overview | Tab::Articles | Tab::Runs | Tab::Reports => None,
         Tab::Stores => Some(topic.stores().len()),
         Tab::Agents => Some(topic.agents().len()),
         Tab::Destinations => Some(topic.destinations().len()),
@@ -116,6 +117,7 @@ fn panel(props: &Props, topic: &std::rc::Rc<TopicState>) -> Html {
     match props.tab {
         Tab::Overview => html! { { draw!(overview::Overview { id, topic }) } },
         Tab::Stores => html! { { draw!(stores::Stores { id, topic }) } },
+        Tab::Articles => html! { { draw!(articles::Articles { id, topic }) } },
         Tab::Agents => html! { { draw!(agents::Agents { id, topic }) } },
         Tab::Destinations => html! { { draw!(destinations::Destinations { id, topic }) } },
         Tab::Jobs => html! { { draw!(jobs::Jobs { id, topic }) } },

@@ -14,12 +14,14 @@ use messages::{FieldError, RetailerId, Secret};
 
 use super::form::{FormValues, fault};
 
+mod article;
 mod destination;
 pub mod export;
 pub mod plugin;
 mod source;
 pub mod timing;
 
+pub use article::{article, correction};
 pub use destination::destination;
 
 /// A document, or what is wrong with the form.

@@ -1,6 +1,7 @@
 // The stores of a retailer in a real browser, against a real hub and a real store edge that is enrolled by the command
 // the dialog shows: it sells and the open page changes; what it says wrong is set aside, corrected, tried again,
-// discarded; reports agree with it to the cent. Then pages whose answers this script plays: a hundred stores, an error.
+// discarded; reports agree with it to the cent; an article is made, changed and withdrawn. Then pages whose answers this
+// script plays: a hundred stores, an error.
 
 import { spawn, execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -157,6 +158,69 @@ async function decide(page, things) {
   assert(true, 'a discarded one is kept, with who decided');
 }
 
+/** Head office: an article is made, changed while somebody else changes it, put right in the store, and withdrawn. */
+async function articles(page, things) {
+  const all = `/retailers/${things.retailer}/articles`;
+  await page.goto(`${hub}${all}`);
+  await page.getByText('No article yet').waitFor();
+  await accessible(page, 'no articles');
+  await at(page, 'new-article').first().click();
+  await page.locator('[name=sku]').fill('OAT/1');
+  await page.locator('[name=name]').fill('Oat milk');
+  await page.locator('[name=price]').fill('2,955');
+  await page.locator('[name=tax_rate]').fill('2.5');
+  await at(page, 'form-submit').click();
+  await page.getByText('at most 2 digits').waitFor();
+  await accessible(page, 'the form of an article with a fault');
+  await page.locator('[name=price]').fill('2,95');
+  await at(page, 'form-submit').click();
+  const row = at(page, 'article-row');
+  await row.filter({ hasText: 'OAT/1' }).filter({ hasText: '2.95 EUR' }).filter({ hasText: '2.5 %' }).waitFor();
+  assert(true, 'an article is made, with its price as people write it');
+  const one = `${all}/${encodeURIComponent('OAT/1')}`;
+  await at(page, 'edit-article').click();
+  await page.locator('[name=price]').fill('3.10');
+  const { rev, retailer_id, created_at, updated_at, updated_by, ...spec } = await call('GET', one);
+  await fetch(`${hub}/api/v1${one}`, {
+    method: 'PUT', body: JSON.stringify({ ...spec, name: 'Oat drink' }),
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, 'if-match': `"${rev}"` },
+  });
+  await at(page, 'form-submit').click();
+  await at(page, 'conflict').waitFor();
+  await accessible(page, 'a conflict over an article');
+  await at(page, 'conflict-save').click();
+  await row.filter({ hasText: '3.10 EUR' }).filter({ hasText: 'Oat drink' }).waitFor();
+  assert(true, 'two people changed it, and both changes are there');
+  await at(page, 'search-articles').fill('nothing has this name');
+  await page.getByText('No article fits').waitFor();
+  await at(page, 'search-articles').fill('oat');
+  await at(page, 'article-stock').click();
+  await page.locator('[name=store_id]').selectOption(things.store);
+  await at(page, 'stock-delta').fill('a few');
+  await at(page, 'form-submit').click();
+  await page.getByText('must be a number, such as').waitFor();
+  await at(page, 'stock-delta').fill('12');
+  await accessible(page, 'the form that puts stock right');
+  await at(page, 'form-submit').click();
+  await at(page, 'form-dialog').waitFor({ state: 'detached' });
+  for (const patience = Date.now() + PATIENCE; ;) {
+    const { items } = await call('GET', `/retailers/${things.retailer}/reports/inventory?store_id=${things.store}&q=OAT`);
+    if (items[0]?.moved === '12') break;
+    if (Date.now() > patience) throw new Error(`the store never put its stock right: ${JSON.stringify(items)}`);
+    await page.waitForTimeout(100); // poll: the device asks, does it, and tells
+  }
+  assert(true, 'its stock is put right by the store');
+  await at(page, 'withdraw-article').click();
+  await accessible(page, 'the question before an article is withdrawn');
+  await at(page, 'confirm-action').click();
+  await row.filter({ hasText: 'Withdrawn' }).waitFor();
+  await page.setViewportSize({ width: 390, height: 844 });
+  await accessible(page, 'the articles on a phone');
+  await shoot(page, 'articles-phone');
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await shoot(page, 'articles');
+}
+
 async function report(page, things) {
   await page.goto(`${hub}/retailers/${things.retailer}/reports`);
   await at(page, 'sales-chart').waitFor();
@@ -294,6 +358,7 @@ try {
   await decide(page, things);
   const url = page.url();
   await report(page, things);
+  await articles(page, things);
   await asManager(browser, things);
   await onAPhone(browser, things);
   await page.goto(`${hub}/retailers/${things.retailer}`);

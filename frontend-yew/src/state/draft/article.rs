@@ -1,0 +1,145 @@
+//! Articles and corrections of stock, from what was typed: prices as people write them, taxes in per cent. Pure.
+
+use messages::edge::{Amount, Currency, Quantity, TaxRate};
+use messages::http::articles::{ArticleSpec, ArticleState, StockSpec};
+use messages::quantity::Decimal;
+use messages::{FieldError, StoreId};
+
+use super::{Draft, checked, with_early};
+use crate::state::form::{FormValues, fault};
+
+/// `before` is the article that is changed: what the form does not show stays as it is there.
+pub fn article(
+    form: &FormValues,
+    currency: Option<Currency>,
+    before: Option<&ArticleSpec>,
+) -> Draft<ArticleSpec> {
+    let mut early = Vec::new();
+    let decimals = currency.map_or(2, Currency::decimals);
+    let price = units(form, "price", decimals, &mut early);
+    let tax_rate = if form.text("tax_rate").is_empty() { 0 } else { units(form, "tax_rate", 2, &mut early) };
+    let tax_rate = u32::try_from(tax_rate).unwrap_or_else(|_| {
+        early.push(fault("tax_rate", "must not be below zero"));
+        0
+    });
+    let plu = match form.text("plu") {
+        text if text.is_empty() => None,
+        _ => form.number("plu").map_err(|wrong| early.push(wrong)).ok(),
+    };
+    let some = |name: &str| Some(form.text(name)).filter(|text| !text.is_empty());
+    let first = ArticleSpec::new(&form.text("sku"), "", Amount::ZERO);
+    let spec = ArticleSpec {
+        name: form.text("name"),
+        barcode: some("barcode"),
+        category: form.text("category"),
+        unit: form.text("unit"),
+        price: Amount::new(price),
+        tax_rate: TaxRate(tax_rate),
+        weighed: form.ticked("weighed"),
+        plu,
+        blocked: some("blocked"),
+        state: match form.text("state").as_str() {
+            "withdrawn" => ArticleState::Withdrawn,
+            _ => ArticleState::Active,
+        },
+        ..before.cloned().unwrap_or(first)
+    };
+    with_early(early, checked(spec))
+}
+
+/// Where the stock of an article is to be put right, and how.
+pub fn correction(form: &FormValues, sku: &str) -> Draft<(StoreId, StockSpec)> {
+    let mut early = Vec::new();
+    let store = form.choice("store_id").map_err(|wrong| early.push(wrong)).ok();
+    let delta = form.text("delta").trim_start_matches('+').parse::<Quantity>();
+    let delta = delta.unwrap_or_else(|_| {
+        early.push(fault("delta", "must be a number, such as 12, -3 or 0.250"));
+        // Not zero, so that nothing is said of it twice.
+        Quantity::pieces(1)
+    });
+    let edge_id = form.text("edge_id").parse().ok();
+    let spec = checked(StockSpec { sku: sku.to_owned(), delta, edge_id, note: form.text("note") });
+    let spec = with_early(early, spec)?;
+    store.map(|store| (store, spec)).ok_or_else(Vec::new)
+}
+
+/// A number with at most so many digits behind the mark, counted in the last of them.
+fn units(form: &FormValues, name: &str, decimals: u8, early: &mut Vec<FieldError>) -> i64 {
+    let text = form.text(name).trim_end_matches('%').trim().replace(',', ".");
+    let found = text.parse::<Decimal>().ok().and_then(|decimal| decimal.to_units(decimals).ok());
+    found.unwrap_or_else(|| {
+        let detail = match (text.is_empty(), decimals) {
+            (true, _) => "must not be empty".to_owned(),
+            (_, 0) => "must be a whole number".to_owned(),
+            _ => format!("must be a number with at most {decimals} digits behind the point"),
+        };
+        early.push(fault(name, &detail));
+        0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn form(pairs: &[(&str, &str)]) -> FormValues {
+        pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    fn fields(errors: Vec<FieldError>) -> Vec<String> {
+        errors.into_iter().map(|error| error.field).collect()
+    }
+
+    #[test]
+    fn an_article_is_made_of_what_people_type() {
+        let typed = form(&[
+            ("sku", " M1 "),
+            ("name", "Milk"),
+            ("price", "1,65"),
+            ("tax_rate", "2.5 %"),
+            ("unit", "l"),
+            ("plu", "17"),
+            ("barcode", ""),
+            ("weighed", "on"),
+        ]);
+        let made = article(&typed, Some(Currency::EUR), None).unwrap();
+        assert_eq!((made.sku.as_str(), made.price, made.tax_rate), ("M1", Amount::new(165), TaxRate(250)));
+        assert_eq!((made.plu, made.barcode, made.weighed), (Some(17), None, true));
+        let dong = form(&[("sku", "M1"), ("name", "Sữa"), ("unit", "l"), ("price", "25000")]);
+        assert_eq!(article(&dong, Some(Currency::VND), None).unwrap().price, Amount::new(25_000));
+    }
+
+    #[test]
+    fn what_the_form_does_not_show_stays() {
+        let prices = BTreeMap::from([(StoreId::new(), Amount::new(99))]);
+        let before = ArticleSpec { prices, ..ArticleSpec::new("M1", "Milk", Amount::new(165)) };
+        let typed = form(&[("name", "Milk"), ("unit", "pcs"), ("price", "1.70"), ("state", "withdrawn")]);
+        let after = article(&typed, Some(Currency::EUR), Some(&before)).unwrap();
+        assert_eq!((&after.sku, &after.prices, after.price), (&before.sku, &before.prices, Amount::new(170)));
+        assert_eq!(after.state, ArticleState::Withdrawn);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_its_field() {
+        let typed =
+            form(&[("sku", "M1"), ("price", "1.655"), ("tax_rate", "-1"), ("plu", "x"), ("unit", "")]);
+        let faults = fields(article(&typed, Some(Currency::EUR), None).unwrap_err());
+        assert_eq!(faults, ["price", "tax_rate", "plu", "name", "unit"]);
+    }
+
+    #[test]
+    fn a_correction_has_a_store_and_a_difference() {
+        let store = StoreId::new();
+        let id = store.to_string();
+        let (found, spec) =
+            correction(&form(&[("store_id", &id), ("delta", "+12"), ("note", "counted")]), "M1").unwrap();
+        assert_eq!((found, spec.delta, spec.edge_id), (store, Quantity::pieces(12), None));
+        for (delta, wrong) in [("", "delta"), ("0", "delta"), ("a few", "delta")] {
+            let faults = fields(correction(&form(&[("store_id", &id), ("delta", delta)]), "M1").unwrap_err());
+            assert_eq!(faults, [wrong], "{delta}");
+        }
+        assert_eq!(fields(correction(&form(&[("delta", "1")]), "M1").unwrap_err()), ["store_id"]);
+    }
+}
