@@ -10,12 +10,14 @@ use messages::ErrorCode;
 use messages::agent::RejectedItem;
 use messages::connector::{ColumnName, CsvSource, DecimalMark, PickFiles, SourceConfig, TextEncoding};
 use messages::item::{Item, ItemField};
+use messages::mapping::Mapping;
+use messages::mapping::preview::{Preview, Verdict};
 use proptest::prelude::*;
 
 use super::records::{Broken, Records, Row};
 use super::*;
 use crate::connector::text::TextReader;
-use crate::connector::{Batch, Failure, Means, PosConnector as _, conformance};
+use crate::connector::{Batch, Failure, Means, Numbered, PosConnector as _, conformance};
 
 const HEAD: &str = "sku,name,price,stock\n";
 
@@ -304,6 +306,72 @@ async fn a_mapping_rejects_by_column_and_leaves_out_what_nobody_wants() {
     assert!(first.reason.starts_with("step 1 of the mapping: \"x\" is not"), "{}", first.reason);
     assert_eq!((second.column.as_deref(), second.field), (Some("text"), Some(ItemField::Name)));
     assert_eq!((rejects.len(), batch.left_out), (2, 1));
+}
+
+/// The console shows what a run will do; both must come to the same.
+#[tokio::test]
+async fn what_a_preview_shows_is_what_is_read() {
+    let text = "nr;name;netto;ean;bestand;aktiv\n\
+        1;milch;1,00;4006381333931;3;ja\n2;;1,00;;;ja\n3;brot;frei;;;ja\n4;tee;1.00;;;ja\n5;reis;-1;;;ja\n\
+        6;kekse;2,50;123;;ja\n7;bier;9,99;;-2,5;nein\n8; wein ;0;;1,5;JA\n;eis;1;;;ja\n9;salz;0,999;;x;ja\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(folder.path(), text.as_bytes());
+    let column = |field, header: &str| ColumnName { field, header: header.into() };
+    let config = CsvSource {
+        path,
+        delimiter: ";".into(),
+        decimal_mark: DecimalMark::Comma,
+        columns: vec![column(ItemField::Sku, "NR"), column(ItemField::Barcode, "ean")],
+        ..CsvSource::default()
+    };
+    let mapping: Mapping = serde_json::from_value(serde_json::json!({
+        "fields": [
+            { "field": "name", "from": { "kind": "template", "template": "{name} ({nr})" },
+              "steps": [{ "step": "letters", "to": "title" }, { "step": "before", "mark": "(2" }] },
+            { "field": "price", "from": { "kind": "column", "column": "netto" },
+              "steps": [{ "step": "percent", "by": "20" }, { "step": "round", "to": "0.01" }] },
+            { "field": "stock", "from": { "kind": "column", "column": "bestand" } },
+            { "field": "unit", "from": { "kind": "constant", "text": " pcs " } },
+        ],
+        "filter": { "conditions": [{ "column": "aktiv", "test": "equals", "value": "ja" }] },
+    }))
+    .unwrap();
+    let connector = CsvConnector::new(config.clone()).mapped(mapping.clone());
+    let looked = connector.look().await.unwrap();
+    let preview = Preview::new(&mapping, &config.columns, ',', &looked.columns).unwrap();
+    let shown: Vec<_> = looked.sample.into_rows().iter().map(|row| preview.row(row)).collect();
+    let batch = connector.open().await.unwrap().batches.next().await.unwrap().unwrap();
+    let left_out = shown.iter().filter(|row| row.verdict == Verdict::LeftOut).count();
+    assert_eq!((shown.len(), left_out as u64), (10, batch.left_out));
+    let told = shown.iter().filter(|row| row.verdict != Verdict::LeftOut).map(|row| match &row.verdict {
+        Verdict::Rejected { field, reason } => format!("{}: {reason}", field.as_str()),
+        _ => {
+            let texts = row.fields.iter().map(|field| field.clone().unwrap().unwrap_or_default());
+            texts.collect::<Vec<_>>().join("|")
+        }
+    });
+    let number =
+        |number: Option<messages::quantity::Decimal>| number.map(|n| n.to_string()).unwrap_or_default();
+    let read = batch.rows.iter().map(|row| match row {
+        Err(reject) => {
+            // The agent adds a hint about the mark.
+            let reason = reject.reason.split("; the decimal mark").next().unwrap_or_default();
+            format!("{}: {reason}", reject.field.unwrap().as_str())
+        }
+        Ok(Numbered { item, .. }) => [
+            item.sku.clone(),
+            item.name.clone(),
+            item.barcode.clone().unwrap_or_default(),
+            item.price.to_string(),
+            number(item.tax_rate),
+            number(item.stock),
+            item.unit.clone().unwrap_or_default(),
+            item.category.clone().unwrap_or_default(),
+            item.description.clone().unwrap_or_default(),
+        ]
+        .join("|"),
+    });
+    assert_eq!(told.collect::<Vec<_>>(), read.collect::<Vec<_>>());
 }
 
 #[test]
