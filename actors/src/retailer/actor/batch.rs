@@ -10,7 +10,7 @@ use super::super::request::Response;
 use super::super::state::{State as Documents, entity};
 use super::effects;
 use super::timer;
-use super::{Asked, MOST_IN_BATCH, Reply, RetailerMsg, State, Work};
+use super::{Asked, MOST_IN_BATCH, RetailerMsg, State, Work};
 use crate::clock;
 use crate::domain::Write;
 use crate::failpoint;
@@ -32,7 +32,7 @@ pub(super) struct Batch {
 /// One request of a batch. The work is kept, to be decided on again if the batch must be taken apart.
 struct Member {
     work: Work,
-    answer: Answer,
+    answer: Result<Answer, Problem>,
     effects: Vec<Effect>,
 }
 
@@ -63,7 +63,8 @@ pub(super) fn begin(me: &ActorRef<RetailerMsg>, state: &mut State) {
     }
 }
 
-/// Decides on as much of the queue as fits. Refusals are answered at once: they change nothing.
+/// Decides on as much of the queue as fits. A refusal is answered at once, unless it may tell of what was decided just before
+/// and is not committed yet: nobody may see that before it counts.
 fn gather(state: &mut State) -> Batch {
     let version = state.documents.version.next();
     let now = (state.tools.clock)();
@@ -82,10 +83,11 @@ fn gather(state: &mut State) -> Batch {
                     staged.apply(write);
                 }
                 writes.extend(decision.writes);
-                members.push(Member { work, answer: decision.answer, effects: decision.effects });
+                members.push(Member { work, answer: Ok(decision.answer), effects: decision.effects });
             }
             Ok(None) => {}
-            Err(problem) => refuse(work, problem),
+            Err(problem) if writes.is_empty() => refuse(work, problem),
+            Err(problem) => members.push(Member { work, answer: Err(problem), effects: Vec::new() }),
         }
     }
     // Whatever was decided, a run that is over has made room, and an agent that came is waiting.
@@ -96,7 +98,7 @@ fn gather(state: &mut State) -> Batch {
             staged.apply(write);
         }
         writes.extend(refill.writes);
-        members.push(Member { work: Work::Tick, answer: refill.answer, effects: refill.effects });
+        members.push(Member { work: Work::Tick, answer: Ok(refill.answer), effects: refill.effects });
     }
     if !writes.is_empty() {
         staged.version = version;
@@ -170,7 +172,7 @@ fn finish(me: &ActorRef<RetailerMsg>, state: &mut State, members: Vec<Member>, w
     for member in members {
         if let Work::Asked(asked) = member.work {
             let Asked { reply, permit, .. } = *asked;
-            respond(state, reply, member.answer);
+            drop(reply.send(member.answer.and_then(|answer| response(state, answer))));
             drop(permit);
         }
         for effect in member.effects {
@@ -179,15 +181,14 @@ fn finish(me: &ActorRef<RetailerMsg>, state: &mut State, members: Vec<Member>, w
     }
 }
 
-fn respond(state: &State, reply: Reply, answer: Answer) {
-    let response = match answer {
+fn response(state: &State, answer: Answer) -> Result<Response, Problem> {
+    match answer {
         Answer::Done => Ok(Response::Done),
         Answer::Response(response) => Ok(response),
         Answer::Entity(id) => entity(&state.documents, id, state.retailer, &state.connections, clock::now())
             .map(|entity| Response::Entity(Box::new(entity)))
             .ok_or_else(|| Problem::new(ErrorCode::NotFound, "it has been deleted since")),
-    };
-    drop(reply.send(response));
+    }
 }
 
 /// Nothing of the batch counts, or nobody knows whether it does.

@@ -11,7 +11,7 @@ use crate::host::MOST_WAITING;
 use crate::retailer::actor::MOST_IN_BATCH;
 use crate::retailer::request::{Draft, Request, Response};
 use crate::testkit::bench::Bench;
-use crate::testkit::samples::{author, create, create_store, store_spec};
+use crate::testkit::samples::{author, create, create_store, store_spec, update};
 use crate::testkit::wait_until;
 
 fn revision(response: &Response) -> Version {
@@ -58,6 +58,29 @@ async fn a_batch_has_its_limit() {
         asked.await.unwrap().unwrap();
     }
     assert_eq!(bench.store.commits(), [1, 1, MOST_IN_BATCH, 1]);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_refusal_tells_nothing_of_what_may_still_fail() {
+    let bench = Bench::new().await;
+    bench.store.take_name("taken");
+    let id = EntityId::Store(StoreId::new());
+    let made = bench.ask(create(id, Draft::Store(store_spec("a")))).await.unwrap();
+    bench.store.hold();
+    let filler = bench.ask_later(create_store("b"));
+    wait_until("the commit has begun", || bench.store.begun() == 3).await;
+    let mut asked = Vec::new();
+    for (waiting, code) in (1..).zip(["taken", "c"]) {
+        asked.push(bench.ask_later(update(id, Draft::Store(store_spec(code)), revision(&made))));
+        until_waiting(&bench, waiting).await;
+    }
+    bench.store.release();
+    filler.await.unwrap().unwrap();
+    let [first, second] = [asked.remove(0), asked.remove(0)];
+    assert_eq!(first.await.unwrap().unwrap_err().code, ErrorCode::NameTaken);
+    // What it would have met was never there.
+    second.await.unwrap().unwrap();
     bench.finish().await;
 }
 
