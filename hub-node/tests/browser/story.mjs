@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
-import { accessible, assert, at, given, launch, live, open, PASSWORD, say, signIn } from './console.mjs';
+import { accessible, assert, at, given, launch, live, open, PASSWORD, PATIENCE, say, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 const world = createInterface({ input: process.stdin });
@@ -121,7 +121,7 @@ async function surviveTheHub(page) {
   await accessible(page, 'a page without its hub');
   await answers.next();
   await live(page);
-  await at(page, 'run-state').filter({ hasText: 'Succeeded' }).waitFor();
+  await at(page, 'run-state').filter({ hasText: 'Succeeded' }).waitFor({ timeout: 4 * PATIENCE });
   assert(true, 'the page is live again and the run has ended well');
 }
 

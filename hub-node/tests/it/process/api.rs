@@ -121,9 +121,23 @@ impl Api {
         path: &str,
         rev: messages::Version,
     ) -> StatusCode {
+        self.guarded_until_answered(method, path, rev, None).await
+    }
+
+    /// Asks again while the hub cannot say. Whether an earlier try went through, the status of the last one tells.
+    pub(super) async fn guarded_until_answered(
+        &self,
+        method: Method,
+        path: &str,
+        rev: messages::Version,
+        body: Option<Value>,
+    ) -> StatusCode {
         until("an answer", || async {
             let request = self.client.request(method.clone(), format!("{}{path}", self.base));
-            let request = request.bearer_auth(&self.token).header("if-match", format!("\"{rev}\""));
+            let mut request = request.bearer_auth(&self.token).header("if-match", format!("\"{rev}\""));
+            if let Some(body) = &body {
+                request = request.json(body);
+            }
             let status = request.send().await.ok()?.status();
             (!status.is_server_error()).then_some(status)
         })
