@@ -11,6 +11,7 @@ pub mod dialog;
 pub mod enrolment;
 pub mod field;
 pub mod file_field;
+pub mod filter_bar;
 pub mod form_dialog;
 pub mod icon;
 pub mod layout;

@@ -5,7 +5,6 @@ use messages::edge::Currency;
 use messages::http::articles::{ArticleQuery, ArticleState, ArticleView};
 use messages::http::paging::Page;
 use messages::permission::Permission;
-use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use self::form::ArticleForm;
@@ -15,7 +14,8 @@ use super::TabProps;
 use crate::components::async_view;
 use crate::components::badge::Badge;
 use crate::components::button::{Button, Tone};
-use crate::components::icon::{Glyph, Icon};
+use crate::components::filter_bar::{Chip, FilterBar};
+use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
 use crate::components::pager::Pager;
 use crate::components::time::Time;
@@ -124,29 +124,16 @@ fn opener(open: &UseStateHandle<Open>, what: Open) -> Callback<()> {
 }
 
 fn toolbar(wish: &UseStateHandle<Wish>, search: Callback<String>) -> Html {
-    let oninput = Callback::from(move |event: InputEvent| {
-        search.emit(event.target_unchecked_into::<HtmlInputElement>().value());
-    });
-    let states =
+    let chip = |(state, label)| {
+        let to = wish.clone();
+        let press =
+            Callback::from(move |()| to.set(Wish { state, trail: Trail::default(), ..(*to).clone() }));
+        Chip { label, pressed: wish.state == state, press }
+    };
+    let chips =
         [(None, "All"), (Some(ArticleState::Active), "Sold"), (Some(ArticleState::Withdrawn), "Withdrawn")];
     html! {
-        <div class="toolbar tight">
-            <label class="searchbox">
-                { draw!(Glyph { icon: Icon::Search }) }
-                <input type="search" aria-label="Search articles" placeholder="Search name, number or barcode" {oninput} data-testid="search-articles" />
-            </label>
-            <div class="chips" role="group" aria-label="Show">
-                { for states.map(|(state, label)| {
-                    let onclick = {
-                        let wish = wish.clone();
-                        Callback::from(move |_: MouseEvent| wish.set(Wish { state, trail: Trail::default(), ..(*wish).clone() }))
-                    };
-                    html! {
-                        <button type="button" class="chip" aria-pressed={if wish.state == state { "true" } else { "false" }} {onclick}>{ label }</button>
-                    }
-                }) }
-            </div>
-        </div>
+        { draw!(FilterBar { name: "Search articles", placeholder: "Search name, number or barcode", search, chips: chips.map(chip).to_vec(), testid: "search-articles" }) }
     }
 }
 

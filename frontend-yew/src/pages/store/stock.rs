@@ -4,7 +4,6 @@ use messages::edge::Quantity;
 use messages::http::figures::LOW_STOCK;
 use messages::http::paging::Page;
 use messages::http::reports::{InventoryQuery, StockRow};
-use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::PartProps;
@@ -12,7 +11,8 @@ use crate::api::browser;
 use crate::components::async_view;
 use crate::components::badge::Badge;
 use crate::components::button::Button;
-use crate::components::icon::{Glyph, Icon};
+use crate::components::filter_bar::{Chip, FilterBar};
+use crate::components::icon::Icon;
 use crate::components::layout::{Card, Empty};
 use crate::components::pager::Pager;
 use crate::components::time::Time;
@@ -102,28 +102,15 @@ fn use_stock(props: &PartProps) -> Html {
 }
 
 fn toolbar(wish: &UseStateHandle<Wish>, search: Callback<String>) -> Html {
-    let oninput = Callback::from(move |event: InputEvent| {
-        search.emit(event.target_unchecked_into::<HtmlInputElement>().value());
-    });
-    let levels = [(None, "All"), (Some(LOW_STOCK), "Low or out"), (Some(Quantity::ZERO), "Out")];
+    let chip = |(at_most, label)| {
+        let to = wish.clone();
+        let press =
+            Callback::from(move |()| to.set(Wish { at_most, trail: Trail::default(), ..(*to).clone() }));
+        Chip { label, pressed: wish.at_most == at_most, press }
+    };
+    let chips = [(None, "All"), (Some(LOW_STOCK), "Low or out"), (Some(Quantity::ZERO), "Out")];
     html! {
-        <div class="toolbar tight">
-            <label class="searchbox">
-                { draw!(Glyph { icon: Icon::Search }) }
-                <input type="search" aria-label="Search stock" placeholder="Search number or name" {oninput} data-testid="search-stock" />
-            </label>
-            <div class="chips" role="group" aria-label="Show">
-                { for levels.map(|(at_most, label)| {
-                    let onclick = {
-                        let wish = wish.clone();
-                        Callback::from(move |_: MouseEvent| wish.set(Wish { at_most, trail: Trail::default(), ..(*wish).clone() }))
-                    };
-                    html! {
-                        <button type="button" class="chip" aria-pressed={if wish.at_most == at_most { "true" } else { "false" }} {onclick}>{ label }</button>
-                    }
-                }) }
-            </div>
-        </div>
+        { draw!(FilterBar { name: "Search stock", placeholder: "Search number or name", search, chips: chips.map(chip).to_vec(), testid: "search-stock" }) }
     }
 }
 

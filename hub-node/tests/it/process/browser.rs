@@ -75,21 +75,13 @@ async fn browser_plugins() {
 /// An agent that the script enrols, and a file of its own; see there.
 #[tokio::test]
 async fn browser_a_mapping_from_the_look_to_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let hub = Hub::start(folder.path()).await;
-    let mut child = script("mapping.mjs", &hub)
-        .env("STORY_FOLDER", folder.path())
-        .env("STORY_PROGRAMS", Path::new(env!("CARGO_BIN_EXE_hub-node")).parent().unwrap())
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-    while let Some(line) = said.next_line().await.unwrap() {
-        tracing_line(&line);
-    }
-    let status = child.wait().await.unwrap();
-    assert!(status.success(), "the script ended with {status}\nhub:\n{}", tail(&hub.log()));
-    hub.stop().await;
+    plays("mapping.mjs").await;
+}
+
+/// A store edge that the script enrols by the dialog's command, and that sells; see there.
+#[tokio::test]
+async fn browser_the_stores_of_a_retailer() {
+    plays("stores.mjs").await;
 }
 
 /// A script that needs nothing but a new hub, and what lies beside it.
@@ -97,26 +89,8 @@ async fn plays(name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let hub = Hub::start(folder.path()).await;
     let mut child = script(name, &hub)
+        .env("STORY_FOLDER", folder.path())
         .env("STORY_AGENT_FOLDER", folder.path().join("agent"))
-        .env("STORY_PROGRAMS", Path::new(env!("CARGO_BIN_EXE_hub-node")).parent().unwrap())
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-    while let Some(line) = said.next_line().await.unwrap() {
-        tracing_line(&line);
-    }
-    let status = child.wait().await.unwrap();
-    assert!(status.success(), "the script ended with {status}\nhub:\n{}", tail(&hub.log()));
-    hub.stop().await;
-}
-
-/// A store edge that the script enrols by the dialog's command, and that sells; see there.
-#[tokio::test]
-async fn browser_the_stores_of_a_retailer() {
-    let folder = tempfile::tempdir().unwrap();
-    let hub = Hub::start(folder.path()).await;
-    let mut child = script("stores.mjs", &hub)
         .env("STORY_EDGE_FOLDER", folder.path().join("edge"))
         .env("STORY_PROGRAMS", Path::new(env!("CARGO_BIN_EXE_hub-node")).parent().unwrap())
         .stdin(Stdio::null())
