@@ -30,7 +30,7 @@ async function furnish() {
   const enrolment = await call('POST', `${of}/agents/${made.id}/enrolment`, undefined, token);
   const data = path.join(folder, 'agent');
   await run(program, ['enrol', '--hub', hub, '--token', enrolment.token, '--data-dir', data]);
-  agent = spawn(program, ['run', '--data-dir', data, '--stop-on-stdin-close'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  agent = spawn(program, ['run', '--data-dir', data, '--stop-on-stdin-close'], { stdio: ['pipe', 'ignore', 'inherit'] });
   const config = { kind: 'local_file', path: path.join(folder, 'out/items.csv'), format: 'csv' };
   await call('POST', `${of}/destinations`, { name: 'Folder', config }, token);
   await writeFile(path.join(folder, 'items.csv'), `${ARTICLES}\n`);

@@ -56,7 +56,7 @@ async function furnish() {
   const data = ['--data-dir', path.join(folder, 'data')];
   await run(program, ['enrol', '--hub', hub, '--token', enrolment.token, ...data]);
   const child = spawn(program, ['run', '--stop-on-stdin-close', '--plugins', plugins, ...data],
-    { stdio: ['pipe', 'ignore', 'ignore'] });
+    { stdio: ['pipe', 'ignore', 'inherit'] });
   return [`${hub}/retailers/${retailer.id}`, child];
 }
 

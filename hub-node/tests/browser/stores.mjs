@@ -62,7 +62,7 @@ async function enrol(page) {
   const [program, ...parts] = command.trim().split(/\s+/);
   await run(program, parts, { env });
   const edge = spawn(program, ['run', '--sample-catalogue', '--listen', '127.0.0.1:0', '--stop-on-stdin-close'],
-    { env, stdio: ['pipe', 'ignore', 'ignore'] });
+    { env, stdio: ['pipe', 'ignore', 'inherit'] });
   await at(page, 'enrol-state').filter({ hasText: 'online' }).waitFor();
   assert(true, 'the dialog turns by itself when the device is heard of');
   await at(page, 'enrol-close').click();

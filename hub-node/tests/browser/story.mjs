@@ -61,7 +61,7 @@ async function enrol(page) {
   };
   const [program, ...parts] = command.trim().split(/\s+/);
   await promisify(execFile)(program, parts, { env });
-  const agent = spawn(program, ['run', '--stop-on-stdin-close'], { env, stdio: ['pipe', 'ignore', 'ignore'] });
+  const agent = spawn(program, ['run', '--stop-on-stdin-close'], { env, stdio: ['pipe', 'ignore', 'inherit'] });
   await at(page, 'enrol-state').filter({ hasText: 'connected' }).waitFor();
   assert(true, 'the dialog turns by itself when the agent arrives');
   await at(page, 'enrol-close').click();

@@ -1,5 +1,6 @@
 //! What follows a commit: consoles are told, agents sent to, runs watched.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use messages::agent::{RunCommand, ToAgent};
@@ -39,16 +40,26 @@ pub(super) fn publish(state: &mut State, writes: &[Write]) {
     state.history.push(Commit { version, changes: changes.clone() });
     let topic = Topic::Retailer(state.retailer);
     state.tools.feed.publish(Publication::Committed { topic, after, version, changes });
-    for write in writes {
-        match write {
-            Write::Run(run) => publish_run(state, run),
-            Write::Delete(EntityId::Retailer) => {
-                state.tools.feed.publish(Publication::Gone(state.retailer));
-            }
-            _ => {}
-        }
+    for run in last_words(writes) {
+        publish_run(state, run);
+    }
+    if writes.iter().any(|write| matches!(write, Write::Delete(EntityId::Retailer))) {
+        state.tools.feed.publish(Publication::Gone(state.retailer));
     }
     publish_summary(state);
+}
+
+/// Each run as the commit leaves it. A commit may tell of its start and of its end, and whoever watches the run takes one
+/// change of each version.
+fn last_words(writes: &[Write]) -> Vec<&Run> {
+    let mut seen = HashSet::new();
+    let latest_first = writes.iter().rev().filter_map(|write| match write {
+        Write::Run(run) if seen.insert(run.id) => Some(run),
+        _ => None,
+    });
+    let mut runs: Vec<_> = latest_first.collect();
+    runs.reverse();
+    runs
 }
 
 /// A run's topic has its own watchers; and an open run has an actor that watches it.
@@ -56,8 +67,7 @@ fn publish_run(state: &State, run: &Run) {
     let view = run.view(state.retailer);
     let retailer_name = state.documents.retailer.as_ref().map(|r| r.spec.name.clone()).unwrap_or_default();
     state.tools.feed.publish(Publication::Run { retailer_name, run: Arc::new(view) });
-    // A commit may tell of a run's end after its start.
-    if state.documents.runs.get(&run.id).is_some_and(|latest| !latest.state.is_over()) {
+    if !run.state.is_over() {
         state.tools.watchers.watch(state.retailer, run.id);
     }
 }

@@ -6,14 +6,15 @@ use messages::agent::{Fact, Report, ToAgent};
 use messages::ids::SpoolId;
 use messages::live::{Change, Entity, Tick, Topic};
 use messages::run::{Progress, RunOutcome, RunState};
-use messages::{DestinationId, ErrorCode, JobId, RunId, Timestamp};
+use messages::{DestinationId, ErrorCode, JobId, RunId, Timestamp, Version};
 
+use super::until_waiting;
 use crate::domain::EntityId;
 use crate::failpoint;
 use crate::ports::{ConnAddr, Publication};
 use crate::retailer::request::{Draft, Request};
 use crate::testkit::bench::{Bench, Site};
-use crate::testkit::samples::{author, conn, create, job_spec, sealed, sftp};
+use crate::testkit::samples::{author, conn, create, create_store, job_spec, sealed, sftp};
 use crate::testkit::store::Fault;
 use crate::testkit::wait_until;
 
@@ -190,13 +191,7 @@ async fn consoles_are_told_every_commit_once_in_order_and_runs_on_their_own_topi
     assert!(versions.iter().zip(0..).all(|(pair, after)| *pair == (after, after + 1)), "{versions:?}");
     assert_eq!(versions.len(), bench.store.commits().len());
     let all = bench.world.publications();
-    let states: Vec<_> = all
-        .iter()
-        .filter_map(|publication| match publication {
-            Publication::Run { run: view, .. } if view.id == run => Some(view.state),
-            _ => None,
-        })
-        .collect();
+    let states: Vec<_> = told(&bench, run).iter().map(|(_, state)| *state).collect();
     assert_eq!(states, [RunState::Dispatched, RunState::Running, RunState::Succeeded]);
     let last = all.iter().rev().find_map(|publication| match publication {
         Publication::Committed { changes, .. } => Some(changes.clone()),
@@ -205,6 +200,42 @@ async fn consoles_are_told_every_commit_once_in_order_and_runs_on_their_own_topi
     let run_told =
         |change: &Change| matches!(change, Change::Put { entity: Entity::Run(view) } if view.id == run);
     assert!(last.unwrap().iter().any(run_told));
+    bench.finish().await;
+}
+
+/// What those who watch the run have been told: versions and states.
+fn told(bench: &Bench, run: RunId) -> Vec<(Version, RunState)> {
+    let publications = bench.world.publications().into_iter();
+    publications
+        .filter_map(|publication| match publication {
+            Publication::Run { run: view, .. } if view.id == run => Some((view.rev, view.state)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn who_watches_a_run_is_told_how_a_commit_leaves_it() {
+    let bench = Bench::new().await;
+    let site = bench.site().await;
+    let socket = conn(site.agent, 1);
+    bench.attach(socket).await.unwrap();
+    let run = bench.start_run(site).await;
+    bench.store.hold();
+    let begun = bench.store.begun();
+    let filler = bench.ask_later(create_store("a"));
+    wait_until("the commit has begun", || bench.store.begun() == begun + 1).await;
+    let started = bench.ask_later(reports(socket, run, vec![Fact::Started { attempt: 1 }]));
+    until_waiting(&bench, 1).await;
+    let ended = bench.ask_later(reports(socket, run, vec![finished(7)]));
+    until_waiting(&bench, 2).await;
+    bench.store.release();
+    for asked in [filler, started, ended] {
+        asked.await.unwrap().unwrap();
+    }
+    let told = told(&bench, run);
+    assert_eq!(told.last().map(|(_, state)| *state), Some(RunState::Succeeded));
+    assert!(told.windows(2).all(|pair| pair[0].0 < pair[1].0), "one change of each version: {told:?}");
     bench.finish().await;
 }
 
