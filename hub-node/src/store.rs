@@ -8,6 +8,7 @@
 //! tenant              TenantDb, ScopedDb: the only ways to documents of retailers
 //! take, commit        the fence: ownership of a retailer, and one transaction per commit
 //! ingest              what store edges brought, behind a fence of its own; letters and reports
+//! generations         numbers of agents' sockets, for owners of the build before
 //! streams             logs and rejected items, appended outside the fence
 //! reads               lists for people: paged, searched, counted
 //! sweep               what a deleted retailer leaves behind
@@ -24,6 +25,7 @@ mod commit;
 mod documents;
 mod embedded;
 mod failure;
+mod generations;
 mod guard;
 mod handle;
 mod identity;

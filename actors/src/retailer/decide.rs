@@ -140,6 +140,7 @@ pub fn decide(state: &State, request: &Request, cx: Context<'_>) -> Result<Decis
         | Request::Queue(_)
         | Request::Configuration
         | Request::Watch { .. }
+        | Request::Introduce { .. }
         | Request::Authenticate { .. }
         | Request::Alive { .. }
         | Request::Inspect { .. }

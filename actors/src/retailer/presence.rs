@@ -29,6 +29,13 @@ impl Generations {
     pub fn next(&self, epoch: Epoch) -> u64 {
         (epoch.0 << Self::BITS) | self.0.fetch_add(1, Ordering::Relaxed)
     }
+
+    /// Was this socket opened after the one that is known? One of a node of the build before has no epoch in its number, and
+    /// nothing can be said of it but that it says hello now.
+    const fn is_later(of: u64, known: u64) -> bool {
+        let foreign = of >> Self::BITS == 0 && known >> Self::BITS != 0;
+        of >= known || foreign
+    }
 }
 
 /// What is known of an agent since this actor started.
@@ -88,7 +95,7 @@ impl Connections {
         at: Timestamp,
     ) -> Result<Option<ConnAddr>, Stray> {
         let known = self.seen.get(&conn.agent).and_then(|seen| seen.conn);
-        if known.is_some_and(|old| old.generation > conn.generation) {
+        if known.is_some_and(|old| !Generations::is_later(conn.generation, old.generation)) {
             return Err(Stray::Superseded);
         }
         self.sent_away.remove(&conn.agent);
@@ -237,6 +244,22 @@ mod tests {
         numbers.push(second.next(Epoch(8)));
         numbers.push(first.next(Epoch(9)));
         assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    }
+
+    /// A node of the build before numbers its sockets from one.
+    #[test]
+    fn a_hello_from_a_node_of_the_build_before_is_heard() {
+        let (agent, now) = (AgentId::new(), Instant::now());
+        let mut connections = Connections::default();
+        let numbers = Generations::default();
+        let (new, foreign) = (conn(agent, numbers.next(Epoch(3))), conn(agent, 41));
+        assert_eq!(connections.attach(new, vec![], now, Timestamp(0)), Ok(None));
+        assert_eq!(connections.attach(foreign, vec![], now, Timestamp(0)), Ok(Some(new)));
+        assert_eq!(connections.attach(conn(agent, 40), vec![], now, Timestamp(0)), Err(Stray::Superseded));
+        let newer = conn(agent, numbers.next(Epoch(3)));
+        assert_eq!(connections.attach(newer, vec![], now, Timestamp(0)), Ok(Some(foreign)));
+        // It is not heard again only because it still talks.
+        assert_eq!(connections.alive(foreign, None, now, Timestamp(0)), Err(Stray::Superseded));
     }
 
     #[test]

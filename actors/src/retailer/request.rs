@@ -212,6 +212,11 @@ pub enum Request {
         author: Author,
     },
     /// Is this credential valid? Answer: [`Response::Known`].
+    Introduce {
+        agent: AgentId,
+        credential: SecretHash,
+    },
+    /// The same as nodes of release 0.1 ask it, which number sockets by themselves. Answer: [`Response::Done`].
     Authenticate {
         agent: AgentId,
         credential: SecretHash,
@@ -339,6 +344,7 @@ impl Request {
                 | Self::List { .. }
                 | Self::Queue(_)
                 | Self::Configuration
+                | Self::Introduce { .. }
                 | Self::Authenticate { .. }
                 | Self::Watch { .. }
         )

@@ -96,13 +96,21 @@ pub(super) fn proof(headers: &HeaderMap) -> Result<AgentProof, Problem> {
 }
 
 async fn authenticate(sockets: &Sockets, proof: AgentProof) -> Result<Visitor, Problem> {
-    let request = Request::Authenticate { agent: proof.agent, credential: proof.hash };
-    match sockets.router.ask(proof.retailer, request, PATIENCE).await {
+    let AgentProof { retailer, agent, hash: credential } = proof;
+    let ask = |request| sockets.router.ask(retailer, request, PATIENCE);
+    let answer = match ask(Request::Introduce { agent, credential }).await {
+        Err(problem) if problem.code == ErrorCode::UnsupportedProtocol => {
+            ask(Request::Authenticate { agent, credential }).await
+        }
+        other => other,
+    };
+    match answer {
         Ok(Told::Known { generation }) => Ok(Visitor { proof, generation }),
-        Ok(_) => Err(Problem::new(
-            ErrorCode::Busy,
-            "the retailer is with a node of another release; come back soon",
-        )),
+        // An owner of the build before, whose sockets are numbered there.
+        Ok(_) => {
+            let generation = sockets.store.next_generation(retailer, agent).await?;
+            Ok(Visitor { proof, generation })
+        }
         // Whether a retailer exists is nobody's business who has no valid credential for it.
         Err(problem) if problem.code == ErrorCode::NotFound => {
             Err(Problem::new(ErrorCode::BadCredentials, "the agent is not known here; enrol it again"))

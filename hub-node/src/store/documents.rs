@@ -9,6 +9,7 @@ pub(super) mod connector;
 pub(super) mod destination;
 pub(super) mod export;
 pub(super) mod fence;
+pub(super) mod generation;
 pub(super) mod job;
 pub(super) mod log;
 pub(super) mod mapping;
@@ -80,6 +81,7 @@ pub(super) fn declared() -> Vec<(&'static str, Vec<IndexModel>)> {
         of::<receipt::ReceiptDoc>(),
         of::<log::LogDoc>(),
         of::<reject::RejectDoc>(),
+        of::<generation::GenerationDoc>(),
         of::<node::NodeDoc>(),
         of::<node::ShardDoc>(),
         (Fence::Ledger.collection(), Vec::new()),

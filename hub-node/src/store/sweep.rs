@@ -11,6 +11,7 @@ use bson::doc;
 use messages::{RetailerId, Timestamp};
 
 use super::documents::Stored as _;
+use super::documents::generation::GenerationDoc;
 use super::documents::log::LogDoc;
 use super::documents::receipt::ReceiptDoc;
 use super::documents::reject::RejectDoc;
@@ -68,9 +69,13 @@ impl TenantDb {
         for collection in ingest::COLLECTIONS {
             self.clear_one(collection).await?;
         }
-        for collection in
-            [RunDoc::COLLECTION, ReceiptDoc::COLLECTION, LogDoc::COLLECTION, RejectDoc::COLLECTION]
-        {
+        for collection in [
+            RunDoc::COLLECTION,
+            ReceiptDoc::COLLECTION,
+            LogDoc::COLLECTION,
+            RejectDoc::COLLECTION,
+            GenerationDoc::COLLECTION,
+        ] {
             self.clear_one(collection).await?;
         }
         Ok(())

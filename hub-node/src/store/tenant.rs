@@ -9,14 +9,15 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, RawArrayBuf, RawDocumentBuf, doc};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use messages::RetailerId;
 use messages::permission::RetailerScope;
+use messages::{AgentId, RetailerId};
 use mongodb::ClientSession;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{ReadConcern, ReturnDocument};
 use tokio::sync::SemaphorePermit;
 
 use super::documents::fence::FenceDoc;
+use super::documents::generation::GenerationDoc;
 use super::documents::retailer::RetailerDoc;
 use super::documents::value::{StoredId as _, Unreadable};
 use super::documents::{Stored as _, TenantDocument};
@@ -319,6 +320,20 @@ impl TenantDb {
             Some(session) => action.session(session).await,
             None => action.await,
         }
+    }
+
+    /// Counts a socket of an agent.
+    pub(super) async fn draw_generation(&self, agent: AgentId) -> Result<GenerationDoc, Error> {
+        let wanted = self.filter(doc! { "_id": agent.stored() });
+        let change = doc! { "$inc": { "generation": 1_i64 }, "$setOnInsert": { "sv": GenerationDoc::SHAPE } };
+        let generations = self.store.tenants::<GenerationDoc>(&KEY);
+        let drawn = generations
+            .find_one_and_update(wanted, change)
+            .upsert(true)
+            .return_document(ReturnDocument::After);
+        drawn.await?.ok_or_else(|| {
+            ErrorKind::Custom(std::sync::Arc::new("an upsert answered with no document".to_owned())).into()
+        })
     }
 
     fn fences(&self, of: Fence) -> mongodb::Collection<FenceDoc> {

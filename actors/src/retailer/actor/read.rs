@@ -49,6 +49,9 @@ pub(super) fn answer(state: &State, asked: Asked) {
             .ok_or_else(|| ErrorCode::NotFound.into()),
         Request::Queue(query) => Ok(Response::Page(queue(state, &query))),
         Request::Authenticate { agent, credential } => {
+            decide::authenticate(&state.documents, agent, credential).map(|()| Response::Done)
+        }
+        Request::Introduce { agent, credential } => {
             let generation = || state.tools.generations.next(state.epoch);
             decide::authenticate(&state.documents, agent, credential)
                 .map(|()| Response::Known { generation: generation() })
