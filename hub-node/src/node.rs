@@ -26,7 +26,7 @@ use actors::run::watchers::Watchers;
 use actors::supervise::{SupervisorArgs, SupervisorHandle};
 use messages::Timestamp;
 use messages::ids::BootId;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warp::Filter as _;
@@ -54,6 +54,8 @@ use crate::store::{OpenError, OwnershipStore, Store};
 const GOODBYES: Duration = Duration::from_secs(5);
 /// Over this time sockets are asked to move to other nodes, so that those do not get all of them at once.
 const PARTING: Duration = Duration::from_secs(3);
+/// People's connections are served at least this long, each answer being its connection's last: a busy one comes again within it.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
 /// How long handing over all shards may take: a second a shard at worst, many at once.
 const HANDOVER: Duration = Duration::from_secs(30);
 
@@ -177,7 +179,7 @@ async fn serve(
     let door = Door::new(engine.router.clone(), sockets.strangers.clone(), feeds);
     let special = crate::sockets::filter(sockets.clone()).or(crate::ingestion::filter(door.clone()));
     let app = crate::http::app(state, special.unify().boxed());
-    let server = server.with_streams(Streams::new(door, draining.clone()));
+    let server = server.with_streams(Streams::new(door, draining.clone())).with_parting(draining.clone());
     let serving = tokio::spawn(server.serve(app, closing.clone()));
     let ready = place.settled(config).await.and_then(|()| announce(data_dir.path(), &local_url));
     if ready.is_ok() {
@@ -226,7 +228,12 @@ async fn part(place: &Place, sockets: &Sockets) {
             tracing::warn!("some sockets did not take their goodbye in time");
         }
     };
-    tokio::join!(giving, parting);
+    let busy = async {
+        if moves {
+            sleep(LAST_REQUESTS).await;
+        }
+    };
+    tokio::join!(giving, parting, busy);
 }
 
 /// Opens the port for Prometheus, if it is wanted.

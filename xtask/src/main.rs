@@ -17,6 +17,7 @@ mod dist;
 mod faults;
 mod process;
 mod repo;
+mod roll;
 mod stage;
 mod test;
 mod tidy;
@@ -51,6 +52,8 @@ enum Task {
     Ci,
     /// Play hundreds of drawn schedules of faults against a cluster of three hub nodes, or a store edge, under load.
     Faults(faults::Options),
+    /// Replace the hub nodes of another revision by this one's, under traffic.
+    Roll(roll::Options),
     /// Show how much of each crate its tests run through.
     Coverage(coverage::Options),
     /// Measure one thing against its reference.
@@ -88,6 +91,7 @@ fn run(repo: &Repo, task: Task) -> Result<()> {
         Task::Test(options) => test::run(repo, &options),
         Task::Ci => ci::run(repo),
         Task::Faults(options) => faults::run(repo, &options),
+        Task::Roll(options) => roll::run(repo, &options),
         Task::Coverage(options) => coverage::run(repo, &options),
         Task::Bench { name } => bench::run(repo, name),
         Task::Demo(options) => demo::run(repo, &options),

@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, TryFutureExt as _};
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -71,6 +73,7 @@ pub struct Server {
     listener: TcpListener,
     settings: ServerSettings,
     streams: Option<Streams>,
+    parting: CancellationToken,
 }
 
 /// How serving ended.
@@ -82,7 +85,12 @@ pub struct Drained {
 
 impl Server {
     pub async fn bind(address: SocketAddr, settings: ServerSettings) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, settings, streams: None })
+        Ok(Self {
+            listener: TcpListener::bind(address).await?,
+            settings,
+            streams: None,
+            parting: CancellationToken::new(),
+        })
     }
 
     /// Serves gRPC beside everything else. Asked before the filter is: its answers end with trailers, which the filter's
@@ -90,6 +98,13 @@ impl Server {
     #[must_use]
     pub fn with_streams(self, streams: Streams) -> Self {
         Self { streams: Some(streams), ..self }
+    }
+
+    /// From `parting` on each answer over HTTP/1.1 is the last of its connection and says so: whoever is served here goes
+    /// elsewhere between two requests, and none is sent into a connection that is being closed. (HTTP/2 has a frame for it.)
+    #[must_use]
+    pub fn with_parting(self, parting: CancellationToken) -> Self {
+        Self { parting, ..self }
     }
 
     /// Where it listens, with the real port.
@@ -100,11 +115,12 @@ impl Server {
     /// Serves until `stop`, then lets requests under way finish. Sockets that were upgraded are not waited for:
     /// whoever upgraded them closes them.
     pub async fn serve(self, app: BoxedFilter<(Response,)>, stop: CancellationToken) -> Drained {
-        let Self { listener, settings, streams } = self;
+        let Self { listener, settings, streams, parting } = self;
         let places = Arc::new(Semaphore::new(settings.max_connections));
         let edge = Edge {
             app,
             streams,
+            parting,
             builder: Arc::new(builder(settings.header_timeout)),
             tls: settings.tls.map(TlsAcceptor::from),
         };
@@ -165,6 +181,7 @@ fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {
 struct Edge {
     app: BoxedFilter<(Response,)>,
     streams: Option<Streams>,
+    parting: CancellationToken,
     builder: Arc<Builder<TokioExecutor>>,
     tls: Option<TlsAcceptor>,
 }
@@ -189,12 +206,16 @@ impl Edge {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let warp = TowerToHyperService::new(warp::service(self.app));
-        let streams = self.streams;
+        let (streams, parting) = (self.streams, self.parting);
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             match &streams {
                 Some(streams) if Streams::is_for(request.uri().path()) => streams.clone().call(request),
-                _ => warp.call(request).map_ok(|answer| answer.map(Body::new)).boxed(),
+                _ => {
+                    let (parting, one) = (parting.clone(), request.version() == Version::HTTP_11);
+                    let last = move || one && parting.is_cancelled();
+                    warp.call(request).map_ok(move |answer| said_last(answer, last()).map(Body::new)).boxed()
+                }
             }
         });
         let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(io), service).into_owned();
@@ -202,6 +223,14 @@ impl Edge {
             tracing::debug!(%failure, %peer, "a connection ended with an error");
         }
     }
+}
+
+/// The answer, and that no other follows on its connection if it is the last.
+fn said_last(mut answer: Response, last: bool) -> Response {
+    if last && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// A socket with its place among the open ones, which it keeps when it becomes a WebSocket.

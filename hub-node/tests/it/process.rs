@@ -16,6 +16,7 @@ mod hub;
 mod mapping;
 mod meddler;
 mod metrics;
+mod roll;
 mod schedule;
 mod sessions;
 mod sshd;

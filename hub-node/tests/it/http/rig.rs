@@ -40,6 +40,8 @@ pub(super) struct Rig {
     pub router: Arc<FakeRouter>,
     pub access: Access,
     pub folder: tempfile::TempDir,
+    /// The node is about to stop.
+    pub draining: CancellationToken,
     pub stop: CancellationToken,
     pub serving: Option<JoinHandle<hub_node::http::Drained>>,
     store: Store,
@@ -142,6 +144,7 @@ impl Rig {
             warp::reply::Response::new("slow but whole".into())
         });
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), settings).await.unwrap();
+        let server = server.with_parting(draining.clone());
         let address = server.address().unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(server.serve(app(state, slow.boxed()), stop.clone()));
@@ -152,6 +155,7 @@ impl Rig {
             router,
             access,
             folder,
+            draining,
             stop,
             serving: Some(serving),
             store,

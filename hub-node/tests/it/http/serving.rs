@@ -49,6 +49,27 @@ async fn past_the_limit_connections_are_closed_and_a_free_place_is_used_again() 
 }
 
 #[tokio::test]
+async fn before_a_drain_each_answer_is_told_to_be_the_last_of_its_connection() {
+    let rig = Rig::start().await;
+    let ask = b"GET /health/live HTTP/1.1\r\nhost: hub\r\n\r\n";
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    let mut answer = vec![0; 4_096];
+    stream.write_all(ask).await.unwrap();
+    let read = timeout(PATIENCE, stream.read(&mut answer)).await.unwrap().unwrap();
+    assert!(!String::from_utf8_lossy(&answer[..read]).contains("connection: close"));
+    rig.draining.cancel();
+    // Served all the same, on the connection that is there.
+    stream.write_all(ask).await.unwrap();
+    let mut rest = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("the connection is closed").unwrap();
+    let rest = String::from_utf8_lossy(&rest);
+    assert!(rest.starts_with("HTTP/1.1 200") && rest.contains("connection: close"), "{rest}");
+    let h2 = reqwest::Client::builder().http2_prior_knowledge().timeout(PATIENCE).build().unwrap();
+    let answer = h2.get(format!("{}/health/live", rig.base)).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "it has no such header");
+}
+
+#[tokio::test]
 async fn a_drain_lets_requests_finish_and_takes_no_new_ones() {
     let mut rig = Rig::start().await;
     let slow = tokio::spawn(rig.request(Method::GET, "/ws/slow").send());

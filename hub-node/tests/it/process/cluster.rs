@@ -1,6 +1,6 @@
 //! Several hub nodes as one: any of them serves everything, and losing one loses nothing.
 
-mod console;
+pub(super) mod console;
 pub(super) mod nodes;
 
 use std::fs;

@@ -6,10 +6,10 @@ mod catalogue;
 mod faults;
 mod folds;
 mod line;
-mod machine;
+pub(super) mod machine;
 mod moves;
 mod reinstall;
-mod scene;
+pub(super) mod scene;
 
 use messages::edge::status::EdgeStatus;
 use messages::http::agents::Enrolment;

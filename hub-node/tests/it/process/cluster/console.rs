@@ -13,7 +13,7 @@ use super::super::api::Api;
 use super::super::wait::PATIENCE;
 
 /// One tab of a browser.
-pub(super) struct Console {
+pub(in crate::process) struct Console {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     topic: Topic,
     version: Version,
@@ -22,7 +22,7 @@ pub(super) struct Console {
 
 impl Console {
     /// Signs in at a node and follows the retailer's stores.
-    pub(super) async fn open(hub: &str, api: &Api, retailer: &str) -> Self {
+    pub(in crate::process) async fn open(hub: &str, api: &Api, retailer: &str) -> Self {
         let retailer: RetailerId = retailer.parse().unwrap();
         let url = format!("{}/ws/live", hub.replacen("http", "ws", 1));
         let (socket, _) = connect_async(url).await.unwrap();
@@ -40,7 +40,7 @@ impl Console {
     }
 
     /// Follows until a store of this name is shown. A gap in the versions is a fault: the hub is to fill it.
-    pub(super) async fn until_store(&mut self, name: &str) {
+    pub(in crate::process) async fn until_store(&mut self, name: &str) {
         let seen = tokio::time::timeout(PATIENCE, async {
             while !self.names.iter().any(|known| known == name) {
                 self.next().await;
@@ -94,7 +94,7 @@ fn store_name(entity: Entity) -> Option<String> {
     }
 }
 
-pub(super) async fn make_store(api: &Api, retailer: &str, name: &str) {
+pub(in crate::process) async fn make_store(api: &Api, retailer: &str, name: &str) {
     let store = json!({"code": name, "name": name, "time_zone": "Europe/Berlin"});
     let _: Value = api.post(&format!("/retailers/{retailer}/stores"), store).await;
 }

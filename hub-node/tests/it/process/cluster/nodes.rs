@@ -34,10 +34,17 @@ pub(in crate::process) struct Cluster {
     server: Arc<TestServer>,
     certs: tempfile::TempDir,
     started: usize,
+    /// Of the nodes that are started from now on.
+    pub(in crate::process) program: PathBuf,
 }
 
 impl Cluster {
     pub(in crate::process) async fn start(count: usize) -> Self {
+        Self::of(env!("CARGO_BIN_EXE_hub-node").into(), count).await
+    }
+
+    /// All nodes are this program.
+    pub(in crate::process) async fn of(program: PathBuf, count: usize) -> Self {
         let _already = rustls::crypto::ring::default_provider().install_default();
         let database = format!("test_{}", messages::RunId::new().as_uuid().simple());
         let mut cluster = Self {
@@ -47,6 +54,7 @@ impl Cluster {
             server: server::shared(),
             certs: link::certificates(),
             started: 0,
+            program,
         };
         for _ in 0..count {
             cluster.add().await;
@@ -66,7 +74,7 @@ impl Cluster {
             fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         }
         let log = File::options().create(true).append(true).open(folder.join("hub.log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_hub-node"))
+        let child = Command::new(&self.program)
             .args(["run", "--stop-on-stdin-close", "--listen", "127.0.0.1:0"])
             .args(["--cluster-listen", "127.0.0.1:0", "--database", &self.database])
             .arg("--data-dir")

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::super::wait::{PATIENCE, until};
 
 /// It listens on one port for all its lives.
-pub(super) struct Edge {
+pub(in crate::process) struct Edge {
     child: Option<Child>,
     pub(super) data_dir: PathBuf,
     log: PathBuf,
@@ -41,7 +41,12 @@ pub(super) async fn enrol(data_dir: &Path, hub: &str, token: &str) -> (bool, Str
 }
 
 impl Edge {
-    pub(super) async fn enrol(data_dir: &Path, hub: &str, token: &str, protocol: &'static str) -> Self {
+    pub(in crate::process) async fn enrol(
+        data_dir: &Path,
+        hub: &str,
+        token: &str,
+        protocol: &'static str,
+    ) -> Self {
         fs::create_dir_all(data_dir).unwrap();
         let (done, said) = enrol(data_dir, hub, token).await;
         assert!(done, "enrolment failed: {said}");
@@ -63,7 +68,7 @@ impl Edge {
     }
 
     /// Starts it and waits until tills can sell.
-    pub(super) async fn start(&mut self) {
+    pub(in crate::process) async fn start(&mut self) {
         self.launch();
         until("the edge to answer", || async { self.answers().await.then_some(()) }).await;
     }
@@ -129,7 +134,13 @@ impl Edge {
         self.sell_at(4, customers, seed, 0)
     }
 
-    pub(super) fn sell_at(&self, tills: u32, customers: u32, seed: u64, pause_ms: u32) -> Customers {
+    pub(in crate::process) fn sell_at(
+        &self,
+        tills: u32,
+        customers: u32,
+        seed: u64,
+        pause_ms: u32,
+    ) -> Customers {
         let child = tokio::process::Command::new(program())
             .args(["simulate", "--terminals", &tills.to_string(), "--edge", &self.url()])
             .args(["--customers", &customers.to_string(), "--seed", &seed.to_string()])
@@ -176,11 +187,11 @@ impl Drop for Edge {
 }
 
 /// The program that plays them.
-pub(super) struct Customers(tokio::process::Child);
+pub(in crate::process) struct Customers(tokio::process::Child);
 
 impl Customers {
     /// No more come; those at the tills are served.
-    pub(super) fn close_the_doors(&self) {
+    pub(in crate::process) fn close_the_doors(&self) {
         let pid = self.0.id().and_then(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()));
         if let Some(pid) = pid {
             let _already_gone = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
@@ -188,7 +199,7 @@ impl Customers {
     }
 
     /// Every receipt that a till was given is the edge's, once and to the cent; otherwise what the tills say.
-    pub(super) async fn all_served(self) -> Result<(), String> {
+    pub(in crate::process) async fn all_served(self) -> Result<(), String> {
         let output = self.0.wait_with_output().await.unwrap();
         if output.status.success() {
             return Ok(());

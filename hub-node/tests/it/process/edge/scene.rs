@@ -24,8 +24,8 @@ use super::machine::{self, Edge};
 const AT_ONCE: usize = 16;
 
 /// A store as it is known at the hub.
-pub(super) struct Office {
-    pub(super) api: Api,
+pub(in crate::process) struct Office {
+    pub(in crate::process) api: Api,
     /// Path of the retailer.
     pub(super) of: String,
     pub(super) retailer: String,
@@ -33,7 +33,7 @@ pub(super) struct Office {
 }
 
 impl Office {
-    pub(super) async fn open(api: &Api, code: &str) -> Self {
+    pub(in crate::process) async fn open(api: &Api, code: &str) -> Self {
         let zone = "Asia/Ho_Chi_Minh";
         let retailer = json!({"code": code, "name": code, "currency": "EUR", "time_zone": zone});
         let retailer: Value = api.post("/retailers", retailer).await;
@@ -46,7 +46,7 @@ impl Office {
     }
 
     /// A place for a device; gives the token.
-    pub(super) async fn token(&self) -> String {
+    pub(in crate::process) async fn token(&self) -> String {
         let place = json!({"name": "Checkout server"});
         let token: EdgeToken =
             self.api.post(&format!("{}/stores/{}/edges", self.of, self.store), place).await;
@@ -85,7 +85,7 @@ impl Office {
     }
 
     /// Waits for more than so many sales at the hub.
-    pub(super) async fn until_sales(&self, count: u64) {
+    pub(in crate::process) async fn until_sales(&self, count: u64) {
         until("sales at the hub", || async {
             let page: Page<SaleView> = self.api.try_get(&format!("{}/sales?limit=1", self.of)).await?;
             (page.total > count).then_some(())
@@ -94,7 +94,7 @@ impl Office {
     }
 
     /// Receipts at the edge are sales at the hub, to the cent; stock and sums are theirs.
-    pub(super) async fn reconcile(&self, edge: &Edge) {
+    pub(in crate::process) async fn reconcile(&self, edge: &Edge) {
         let status = edge.drained().await;
         let place = self.place().await;
         let stream = place.stream.unwrap();
