@@ -39,6 +39,11 @@ impl Api {
         Self { base: format!("{hub}/api/v1"), ..self.clone() }
     }
 
+    /// The same person, with a connection for each request.
+    pub(super) fn connecting_anew(&self) -> Self {
+        Self { client: Client::builder().pool_max_idle_per_host(0).build().unwrap(), ..self.clone() }
+    }
+
     pub(super) fn token(&self) -> &str {
         &self.token
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use messages::http::agents::EnrolmentToken;
 use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ use super::cluster::nodes::Cluster;
 use super::csv_file;
 use super::edge::machine::Edge;
 use super::edge::scene::Office;
+use super::sessions::Hand;
 use super::sshd::Sshd;
 use super::wait::until;
 
@@ -29,14 +31,15 @@ const BUSY: usize = 8;
 /// Articles of a run that goes on for a while.
 const ARTICLES: usize = 20_000;
 
-/// The program of the nodes that are there before.
-fn former() -> PathBuf {
-    std::env::var_os("GROCERYSYNC_FORMER_HUB")
-        .map_or_else(|| env!("CARGO_BIN_EXE_hub-node").into(), PathBuf::from)
+/// The program of the nodes that are there before, if it is another one.
+fn former() -> Option<PathBuf> {
+    std::env::var_os("GROCERYSYNC_FORMER_HUB").map(PathBuf::from)
 }
 
 /// What people do until it is over. A request that fails ends the test.
 struct People {
+    /// Agents of theirs, one a retailer.
+    agents: Vec<Hand>,
     over: Arc<AtomicBool>,
     calls: Arc<AtomicUsize>,
     at_work: JoinSet<(String, usize)>,
@@ -45,12 +48,14 @@ struct People {
 impl People {
     async fn at(api: &Api) -> Self {
         let (over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let mut at_work = JoinSet::new();
+        let (mut at_work, mut agents) = (JoinSet::new(), Vec::new());
         for n in 0..BUSY {
             let body =
                 json!({"code": format!("busy-{n}"), "name": "Busy", "currency": "EUR", "time_zone": "UTC"});
             let made: Value = api.post("/retailers", body).await;
-            let stores = format!("/retailers/{}/stores", made["id"].as_str().unwrap());
+            let of = format!("/retailers/{}", made["id"].as_str().unwrap());
+            agents.push(agent_of(api, &of).await);
+            let stores = format!("{of}/stores");
             let (api, over, calls) = (api.clone(), over.clone(), calls.clone());
             at_work.spawn(async move {
                 let mut count = 0;
@@ -64,7 +69,7 @@ impl People {
                 (stores, count)
             });
         }
-        Self { over, calls, at_work }
+        Self { agents, over, calls, at_work }
     }
 
     /// More is done after this moment.
@@ -72,6 +77,16 @@ impl People {
         let before = self.calls.load(Ordering::Relaxed);
         let more = || std::future::ready((self.calls.load(Ordering::Relaxed) > before + 50).then_some(()));
         until("people to go on", more).await;
+    }
+
+    /// Their agents are welcome at each node, whoever owns their retailers.
+    async fn are_welcome_at(&mut self, nodes: impl Iterator<Item = &str>) {
+        for node in nodes {
+            for agent in &mut self.agents {
+                agent.turn_to(node);
+                agent.greet().await;
+            }
+        }
     }
 
     /// What they were told was done is there, once.
@@ -86,6 +101,13 @@ impl People {
     }
 }
 
+async fn agent_of(api: &Api, of: &str) -> Hand {
+    let made: Value = api.post(&format!("{of}/agents"), json!({"name": "By hand"})).await;
+    let enrolment = format!("{of}/agents/{}/enrolment", made["id"].as_str().unwrap());
+    let token: EnrolmentToken = api.post(&enrolment, json!({})).await;
+    Hand::enrolled_at("", api, token.token.expose()).await
+}
+
 async fn succeeds(api: &Api, method: Method, path: &str, body: Option<Value>) {
     let (status, answer) = api.call(method, path, body).await;
     assert!(status.is_success(), "a request failed while nodes were replaced: {status} {answer}");
@@ -93,8 +115,9 @@ async fn succeeds(api: &Api, method: Method, path: &str, body: Option<Value>) {
 
 #[tokio::test]
 async fn process_a_release_is_rolled_out_and_nobody_is_told_of_it() {
-    let mut cluster = Cluster::of(former(), NODES).await;
-    cluster.program = env!("CARGO_BIN_EXE_hub-node").into();
+    let own = PathBuf::from(env!("CARGO_BIN_EXE_hub-node"));
+    let mut cluster = Cluster::of(former().unwrap_or_else(|| own.clone()), NODES).await;
+    cluster.program = own;
     let balancer = Balancer::start().await;
     balancer.lead_to(cluster.nodes.iter().map(|node| node.url.clone()).collect());
     let direct = Api::set_up(&cluster.nodes[0].url).await;
@@ -114,7 +137,8 @@ async fn process_a_release_is_rolled_out_and_nobody_is_told_of_it() {
     edge.start().await;
     let selling = edge.sell_at(3, 100_000, 5, 40);
     office.until_sales(20).await;
-    let people = People::at(&api).await;
+    // Builds before this one close a connection that is kept alive without a word, and a request may be on its way into it.
+    let mut people = People::at(&if former().is_some() { api.connecting_anew() } else { api.clone() }).await;
 
     for round in 0..NODES {
         let run = shop.press_run(&api).await;
@@ -136,6 +160,7 @@ async fn process_a_release_is_rolled_out_and_nobody_is_told_of_it() {
             make_store(&api.at(&node.url), &shop.retailer, &name).await;
             console.until_store(&name).await;
         }
+        people.are_welcome_at(cluster.nodes.iter().map(|node| node.url.as_str())).await;
         shop.until_connected(&api).await;
     }
 

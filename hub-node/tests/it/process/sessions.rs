@@ -15,7 +15,7 @@ use super::wait::until;
 const SPOOL: &str = "01932f6e-2b1c-7a40-8f3a-5d0c9e7b1a0a";
 
 /// An agent that speaks by hand.
-struct Hand {
+pub(super) struct Hand {
     client: Client,
     base: String,
     credential: String,
@@ -26,18 +26,26 @@ struct Hand {
 
 impl Hand {
     async fn enrolled(hub: &Hub, api: &Api, shop: &Shop) -> Self {
-        let token = shop.token(api).await;
+        Self::enrolled_at(&hub.url, api, &shop.token(api).await).await
+    }
+
+    pub(super) async fn enrolled_at(hub: &str, api: &Api, token: &str) -> Self {
         let machine =
             json!({"agent_version": "1", "os": "mine", "host": "till", "capabilities": ["source:csv"]});
         let grant: Value = api.post("/enrol", json!({"token": token, "machine": machine})).await;
         Self {
             client: Client::new(),
-            base: format!("{}/agent/v1/sessions", hub.url),
+            base: format!("{hub}/agent/v1/sessions"),
             credential: grant["credential"].as_str().unwrap().to_owned(),
             session: String::new(),
             posted: 0,
             polled: 0,
         }
+    }
+
+    /// From now on it speaks to this node.
+    pub(super) fn turn_to(&mut self, hub: &str) {
+        self.base = format!("{hub}/agent/v1/sessions");
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -83,7 +91,8 @@ impl Hand {
         }
     }
 
-    async fn greet(&mut self) {
+    /// Opens a session, says hello and is welcome.
+    pub(super) async fn greet(&mut self) {
         self.open().await;
         let machine =
             json!({"agent_version": "1", "os": "mine", "host": "till", "capabilities": ["source:csv"]});
