@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ipnet::IpNet;
 use messages::Secret;
 
 /// Settings of `hub-node run`. Every flag can be given as `GROCERYSYNC_…` in the environment instead.
@@ -30,9 +31,9 @@ pub struct Config {
     #[arg(long, env = "GROCERYSYNC_TLS_KEY", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 
-    /// Proxies whose X-Forwarded-For header is believed
-    #[arg(long, env = "GROCERYSYNC_TRUSTED_PROXIES", value_delimiter = ',')]
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Proxies whose X-Forwarded-For header is believed: addresses or networks, such as 10.0.0.7 or 10.1.0.0/16
+    #[arg(long, env = "GROCERYSYNC_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
 
     /// A MongoDB replica set; without it the hub runs a database of its own in its data folder
     #[arg(long, env = "MONGODB_URI", hide_env_values = true)]
@@ -131,6 +132,18 @@ fn secret(text: &str) -> Result<Secret, String> {
     Ok(Secret::new(text))
 }
 
+/// One address is a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let network: Option<IpNet> = text.parse().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.into()));
+    match network {
+        Some(all) if all.prefix_len() == 0 => {
+            Err("this would believe everybody; name the proxies' own network".into())
+        }
+        Some(network) => Ok(network.trunc()),
+        None => Err("this is no address and no network; write 10.0.0.7 or 10.1.0.0/16".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -151,6 +164,8 @@ mod tests {
             (["hub", "--public-url=https://hub.example.com/path"], "--public-url"),
             (["hub", "--tls-cert=cert.pem"], "--tls-key"),
             (["hub", "--trusted-proxies=10.0.0.1,x"], "--trusted-proxies"),
+            (["hub", "--trusted-proxies=10.0.0.0/33"], "--trusted-proxies"),
+            (["hub", "--trusted-proxies=0.0.0.0/0"], "everybody"),
             (["hub", "--cluster-listen=127.0.0.1:0"], "--cluster-cert"),
             (["hub", "--cluster-address=nonsense"], "--cluster-address"),
         ] {
@@ -158,6 +173,10 @@ mod tests {
                 Cli::try_parse_from(arguments).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(named), "{arguments:?}: {error}");
         }
+        let proxies = Cli::try_parse_from(["hub", "--trusted-proxies=10.0.0.1,10.9.8.7/8,fd00::/64"]).ok();
+        let networks =
+            proxies.map(|cli| cli.config.trusted_proxies.iter().map(ToString::to_string).collect());
+        assert_eq!(networks, Some(vec!["10.0.0.1/32".to_owned(), "10.0.0.0/8".into(), "fd00::/64".into()]));
         let fine = Cli::try_parse_from(["hub", "--public-url=https://hub.example.com/"]).ok();
         assert_eq!(fine.and_then(|cli| cli.config.public_url).as_deref(), Some("https://hub.example.com"));
     }

@@ -44,12 +44,12 @@ mod table;
 mod tls;
 mod users;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use actors::live_hub::fleet::Fleet;
 use actors::retailer::request::Router;
 use futures_util::future::BoxFuture;
+use ipnet::IpNet;
 use messages::Problem;
 use messages::http::admin::ActorList;
 use messages::http::cluster::ClusterView;
@@ -113,7 +113,7 @@ pub struct Settings {
     /// The console is reached over TLS, here or at a proxy before us: cookies are `Secure`, and HSTS is sent.
     pub secure: bool,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Does this request come from a page of ours, or from no page at all? For sockets, which browsers let any page open.

@@ -8,6 +8,7 @@ use actors::ingest::request::{EdgeReply, EdgeRequest};
 use actors::retailer::request::{Request, Response};
 use http::HeaderMap;
 use http::header::{COOKIE, IF_MATCH};
+use ipnet::IpNet;
 use messages::live::Entity;
 use messages::{ErrorCode, Problem, RetailerId, Version};
 use serde::de::DeserializeOwned;
@@ -150,16 +151,12 @@ fn parse_etag(text: &str) -> Option<Version> {
 /// The address a request comes from: the peer's, or what the proxies we trust say. The list is read from its end,
 /// because everything before the first proxy of ours can be made up by the client.
 #[must_use]
-pub(crate) fn client_address(
-    peer: Option<IpAddr>,
-    headers: &HeaderMap,
-    trusted: &[IpAddr],
-) -> Option<IpAddr> {
+pub(crate) fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut address = peer?.to_canonical();
     let lines: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        if !trusted.contains(&address) {
+        if !trusted.iter().any(|network| network.contains(&address)) {
             break;
         }
         match hop.trim().parse::<IpAddr>() {
@@ -196,12 +193,14 @@ mod tests {
     #[test]
     fn forwarded_addresses_are_believed_from_trusted_proxies_only() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let proxy = [ip("10.0.0.1"), ip("10.0.0.2")];
+        let proxy = [ip("10.0.0.1").into(), ip("10.0.0.2").into(), "10.7.0.0/16".parse().unwrap()];
         for (peer, forwarded, expected) in [
             ("203.0.113.9", "1.2.3.4", "203.0.113.9"),
             ("10.0.0.1", "1.2.3.4", "1.2.3.4"),
             ("10.0.0.1", "6.6.6.6, 1.2.3.4", "1.2.3.4"),
             ("10.0.0.1", "6.6.6.6, 1.2.3.4, 10.0.0.2", "1.2.3.4"),
+            ("10.7.200.9", "6.6.6.6, 1.2.3.4, 10.7.1.1", "1.2.3.4"),
+            ("10.8.0.1", "1.2.3.4", "10.8.0.1"),
             ("10.0.0.1", "nonsense", "10.0.0.1"),
             ("10.0.0.1", "", "10.0.0.1"),
             ("::ffff:10.0.0.1", "1.2.3.4", "1.2.3.4"),

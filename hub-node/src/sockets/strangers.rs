@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
+use ipnet::IpNet;
 use messages::{ErrorCode, Problem};
 
 use crate::http::{Rates, client_address};
@@ -14,13 +15,13 @@ use crate::http::{Rates, client_address};
 #[derive(Default)]
 pub(crate) struct Strangers {
     /// Proxies whose `X-Forwarded-For` is believed.
-    trusted: Vec<IpAddr>,
+    trusted: Vec<IpNet>,
     rates: Mutex<Rates>,
 }
 
 impl Strangers {
     #[must_use]
-    pub(crate) fn new(trusted: Vec<IpAddr>) -> Self {
+    pub(crate) fn new(trusted: Vec<IpNet>) -> Self {
         Self { trusted, rates: Mutex::default() }
     }
 

@@ -132,7 +132,7 @@ impl Rig {
             settings: Settings {
                 public_url: "https://hub.example".into(),
                 secure: true,
-                trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+                trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
             },
             metrics: hub_node::metrics::Metrics::default(),
             levels: hub_node::http::Levels::default(),
