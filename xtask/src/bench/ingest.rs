@@ -30,69 +30,115 @@ const HTTP_WANTED: u64 = 60;
 /// For each size of batch and each way: enough for a hundredth to mean something.
 const LATENCY_ROUNDS: usize = 300;
 
+/// Whose devices they are. The rounds of a retailer come one after the other, those of several side by side.
+struct Of {
+    retailers: usize,
+    /// Before what is shown.
+    named: &'static str,
+}
+
+const ONE: Of = Of { retailers: 1, named: "" };
+const SEVERAL: Of = Of { retailers: STORES, named: "four retailers, " };
+
 pub(super) fn run(bench: &Bench) -> Result<Report> {
     let mut report = Report::default();
     let (store, shared) =
         ui::step("start the database", |_| shared_store::start(&bench.store, &bench.home, &bench.stop))?;
     let node = ui::step("start the hub", |_| cluster::node(bench, &shared, 0))?;
-    let (retailer, stock, tokens) = ui::step("make stores and their edges", |_| edges(&node.api))?;
     let program = bench.hub.with_file_name("examples").join("ingest_load");
-    let load = RefCell::new(Load::start(&program, &node.address, &shared.uri, &tokens, &bench.home)?);
-
-    latency(&load, 1, &mut report)?;
-    latency(&load, 50, &mut report)?;
-    for (way, shown, id, wanted) in [
-        ("http", "HTTP, batches of 50", "P-1 HTTP", HTTP_WANTED),
-        ("grpc", "gRPC stream, batches of 50", "P-1 gRPC", GRPC_WANTED),
-    ] {
-        ui::say(&format!("{EVENTS} events of {DEVICES} devices by {way}, against insert_many"));
-        let mut answered = Vec::new();
-        let subject = || {
-            let burst = load.borrow_mut().round(way)?;
-            answered.push(burst);
-            // What was answered is not done before it is in the sums: whoever reads stock has that done.
-            let began = Instant::now();
-            node.api.get(&stock)?;
-            Ok(burst + began.elapsed())
-        };
-        let duel = Duel::run(subject, || load.borrow_mut().round("insert"))?;
-        report.figure(format!("{shown}: events a second, all in the sums"), pace(&duel.subject));
-        report.durations(&format!("{shown}, {EVENTS} events, all in the sums"), &duel.subject);
-        let answered = answered.get(1..).unwrap_or_default();
-        report.figure(format!("{shown}: events a second, answered"), pace(answered));
-        report.durations(&format!("{shown}, {EVENTS} events, answered"), answered);
-        let micros = u64::try_from(median(answered).as_micros())?.max(1);
-        let share = u64::try_from(median(&duel.reference).as_micros())? * 100 / micros;
-        report.figure(format!("{shown}: answered, against insert_many"), times(share));
-        report.figure("insert_many of 50: events a second", pace(&duel.reference));
-        report.durations(&format!("insert_many of 50, {EVENTS} events"), &duel.reference);
-        report.at_least(id, wanted, duel.speed_percent());
+    for of in [ONE, SEVERAL] {
+        let edges = ui::step("make stores and their edges", |_| Edges::make(&node.api, of.retailers))?;
+        let load =
+            RefCell::new(Load::start(&program, &node.address, &shared.uri, &edges.tokens, &bench.home)?);
+        if of.retailers == 1 {
+            latency(&load, 1, &mut report)?;
+            latency(&load, 50, &mut report)?;
+        }
+        for (way, shown) in [("http", "HTTP, batches of 50"), ("grpc", "gRPC stream, batches of 50")] {
+            let shown = format!("{}{shown}", of.named);
+            let share = duel(&load, &node.api, &edges, way, &shown, &mut report)?;
+            match (of.retailers, way) {
+                (1, "http") => report.at_least("P-1 HTTP", HTTP_WANTED, share),
+                (1, _) => report.at_least("P-1 gRPC", GRPC_WANTED, share),
+                _ => report.figure(format!("{shown}: all in the sums, against insert_many"), times(share)),
+            }
+        }
+        exactly_once(&mut load.into_inner(), &node.api, &edges, of.named, &mut report)?;
     }
-
     report.figure("hub, resident, at the end", ui::short_size(rss::resident(node.service.id())?));
-    let mut load = load.into_inner();
-    exactly_once(&mut load, &node.api, &retailer, &mut report)?;
-    drop(load);
     node.service.stop()?;
     store.stop()?;
     Ok(report)
 }
 
-/// The retailer, a question for the stock of one of its stores, and a token for each device.
-fn edges(api: &Api) -> Result<(String, String, Vec<String>)> {
-    let retailer = json!({"code": "bench", "name": "Bench", "currency": "EUR", "time_zone": "Europe/Berlin"});
-    let of = format!("/retailers/{}", api.create("/retailers", &retailer)?);
-    let (mut stock, mut tokens) = (String::new(), Vec::with_capacity(DEVICES));
-    for number in 0..STORES {
-        let store = json!({"code": format!("s{number}"), "name": format!("Store {number}"), "time_zone": "Europe/Berlin"});
-        let store = api.create(&format!("{of}/stores"), &store)?;
-        stock = format!("{of}/reports/inventory?limit=1&store_id={store}");
-        for device in 0..DEVICES / STORES {
-            let place = json!({"name": format!("Checkout {device}")});
-            tokens.push(text(&api.post(&format!("{of}/stores/{store}/edges"), &place)?, "token")?);
+/// Rounds of the hub and of the database's driver in turn; how fast the hub is, in hundredths of the other.
+fn duel(
+    load: &RefCell<Load>,
+    api: &Api,
+    edges: &Edges,
+    way: &str,
+    shown: &str,
+    report: &mut Report,
+) -> Result<u64> {
+    ui::say(&format!("{EVENTS} events of {DEVICES} devices, {shown}, against insert_many"));
+    let mut answered = Vec::new();
+    let subject = || {
+        let burst = load.borrow_mut().round(way)?;
+        answered.push(burst);
+        // What was answered is not done before it is in the sums: whoever reads stock has that done.
+        let began = Instant::now();
+        for stock in &edges.stocks {
+            api.get(stock)?;
         }
+        Ok(burst + began.elapsed())
+    };
+    let duel = Duel::run(subject, || load.borrow_mut().round("insert"))?;
+    report.figure(format!("{shown}: events a second, all in the sums"), pace(&duel.subject));
+    report.durations(&format!("{shown}, {EVENTS} events, all in the sums"), &duel.subject);
+    let answered = answered.get(1..).unwrap_or_default();
+    report.figure(format!("{shown}: events a second, answered"), pace(answered));
+    report.durations(&format!("{shown}, {EVENTS} events, answered"), answered);
+    let micros = u64::try_from(median(answered).as_micros())?.max(1);
+    let share = u64::try_from(median(&duel.reference).as_micros())? * 100 / micros;
+    report.figure(format!("{shown}: answered, against insert_many"), times(share));
+    report.figure("insert_many of 50: events a second", pace(&duel.reference));
+    report.durations(&format!("insert_many of 50, {EVENTS} events"), &duel.reference);
+    Ok(duel.speed_percent())
+}
+
+/// Devices and what they belong to.
+struct Edges {
+    retailers: Vec<String>,
+    /// A question for the stock of a store, one of each retailer.
+    stocks: Vec<String>,
+    tokens: Vec<String>,
+}
+
+impl Edges {
+    /// As many stores and devices, whoever's they are.
+    fn make(api: &Api, retailers: usize) -> Result<Self> {
+        let mut edges = Self { retailers: Vec::new(), stocks: Vec::new(), tokens: Vec::new() };
+        for number in 0..retailers {
+            let code = format!("bench-{retailers}-{number}");
+            let retailer =
+                json!({"code": code, "name": "Bench", "currency": "EUR", "time_zone": "Europe/Berlin"});
+            let of = format!("/retailers/{}", api.create("/retailers", &retailer)?);
+            for number in 0..STORES / retailers {
+                let store = json!({"code": format!("s{number}"), "name": format!("Store {number}"), "time_zone": "Europe/Berlin"});
+                let store = api.create(&format!("{of}/stores"), &store)?;
+                if number == 0 {
+                    edges.stocks.push(format!("{of}/reports/inventory?limit=1&store_id={store}"));
+                }
+                for device in 0..DEVICES / STORES {
+                    let place = json!({"name": format!("Checkout {device}")});
+                    let token = api.post(&format!("{of}/stores/{store}/edges"), &place)?;
+                    edges.tokens.push(text(&token, "token")?);
+                }
+            }
+            edges.retailers.push(of);
+        }
+        Ok(edges)
     }
-    Ok((of, stock, tokens))
 }
 
 fn pace(rounds: &[Duration]) -> String {
@@ -117,22 +163,20 @@ fn latency(load: &RefCell<Load>, size: usize, report: &mut Report) -> Result<()>
 }
 
 /// What was acknowledged is there, and a repeated batch changes nothing.
-fn exactly_once(load: &mut Load, api: &Api, retailer: &str, report: &mut Report) -> Result<()> {
+fn exactly_once(load: &mut Load, api: &Api, edges: &Edges, named: &str, report: &mut Report) -> Result<()> {
     let again = load.obey("again")?;
-    let settled = load.acknowledged;
-    let places = api.get(&format!("{retailer}/edges"))?;
-    let letters: u64 = places["items"]
-        .as_array()
-        .context("the hub lists no edges")?
-        .iter()
-        .map(|place| place["dead_letters"].as_u64().unwrap_or_default())
-        .sum();
+    let (mut letters, mut sales) = (0, 0);
+    for retailer in &edges.retailers {
+        let places = api.get(&format!("{retailer}/edges"))?;
+        let places = places["items"].as_array().context("the hub lists no edges")?;
+        letters += places.iter().map(|place| place["dead_letters"].as_u64().unwrap_or_default()).sum::<u64>();
+        sales += api.get(&format!("{retailer}/sales?limit=1"))?["total"].as_u64().unwrap_or_default();
+    }
     ensure!(letters == 0, "{letters} events were set aside");
-    let sales = api.get(&format!("{retailer}/sales?limit=1"))?["total"].as_u64().unwrap_or_default();
     ensure!(again["sales"] == sales, "{} sales were acknowledged, and {sales} are there", again["sales"]);
-    report.figure("events acknowledged", settled.to_string());
-    report.figure("sales at the hub", sales.to_string());
-    report.figure("events sent once more, all known", again["duplicates"].to_string());
+    report.figure(format!("{named}events acknowledged"), load.acknowledged.to_string());
+    report.figure(format!("{named}sales at the hub"), sales.to_string());
+    report.figure(format!("{named}events sent once more, all known"), again["duplicates"].to_string());
     Ok(())
 }
 

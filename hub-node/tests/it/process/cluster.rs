@@ -84,6 +84,11 @@ async fn process_a_killed_owner_is_replaced_and_the_run_ends_once() {
     let mut agent = Agent::enrol(cluster.folder.path(), &cluster.nodes[with_agent].url, &token).await;
     agent.start();
     shop.until_connected(api).await;
+    // To the owner, to the agent's socket, into the shop, and the same way back.
+    let look = json!({"look_at": "source", "source": {"kind": "csv", "path": source.display().to_string()}});
+    let path = format!("/retailers/{}/agents/{}/inspect", shop.retailer, shop.agent);
+    let found: Value = api.post(&path, look).await;
+    assert_eq!(found["found"], "source", "{found}");
     let run = shop.press_run(api).await;
     let run = shop.until_run(api, &run, "the run to read", |run| run.progress.read > 0).await;
     assert!(!run.state.is_over(), "there was no middle to kill in: {run:?}");
