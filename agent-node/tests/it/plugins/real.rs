@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use agent_node::connector::singer::{SingerTap, SingerTarget};
-use messages::connector::{ColumnName, Credentials, SingerDestination, SingerSource};
+use messages::connector::{ColumnName, Credentials, SingerDestination, SingerSource, SourceConfig};
 use messages::item::ItemField;
 use serde_json::{Value, json};
 
@@ -45,20 +45,21 @@ async fn tap_postgres_reads_a_real_server() {
     let database = Database::postgresql(&setup).await;
     let stage = Stage::new();
     install(&stage, "tap-postgres", "tap", &program("GROCERYSYNC_SINGER_TAP_PYTHON", "tap-postgres"));
-    let make = |port: u16, stream: &str| {
+    let config = |port: u16, stream: &str| {
         let settings = json!({"host": "127.0.0.1", "port": port, "user": "reader", "dbname": "pos"});
         let column = |field, header: &str| ColumnName { field, header: header.into() };
-        let config = SingerSource {
+        SingerSource {
             plugin: "tap-postgres".into(),
             settings: settings.as_object().cloned().unwrap(),
             secrets: vec!["password".into()],
             stream: stream.into(),
             columns: vec![column(ItemField::Sku, "code"), column(ItemField::Name, "title")],
             ..SingerSource::default()
-        };
-        let settings = [("password".to_owned(), PASSWORD.into())].into();
-        SingerTap::new(config, Some(Credentials::Settings { settings }), stage.means())
+        }
     };
+    let password = || Credentials::Settings { settings: [("password".to_owned(), PASSWORD.into())].into() };
+    let make =
+        |port: u16, stream: &str| SingerTap::new(config(port, stream), Some(password()), stage.means());
     let subject = make(database.port, "public-articles");
     let all = read(&subject).await.unwrap();
     assert_eq!((all.items.len(), all.rejects.len()), (2_000, 1));
@@ -68,6 +69,8 @@ async fn tap_postgres_reads_a_real_server() {
     let (nowhere, malformed) = (make(1, "public-articles"), make(database.port, "public-nonsense"));
     let breaches = conformance::source(&subject, (2_000, 1), &nowhere, &malformed).await;
     assert_eq!(breaches, [""; 0]);
+    let whole = SourceConfig::Singer(Box::new(config(database.port, "public-articles")));
+    assert_eq!(conformance::mapped(whole, Some(password()), &stage.means()).await, [""; 0]);
     stage.is_clean().await;
 }
 
