@@ -23,7 +23,7 @@ export function assert(holds, what) {
   say(`ok: ${what}`);
 }
 
-export const launch = () => chromium.launch({
+const launch = () => chromium.launch({
   executablePath: process.env.GROCERYSYNC_CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync'],
@@ -62,6 +62,36 @@ export async function open(browser, { theme = 'light', width = 1440 } = {}) {
     }
   });
   return page;
+}
+
+/**
+ * Plays a story in a browser of its own. When it breaks, it says where, and what the page that was opened last shows.
+ * `atEnd` is told what is to be done at the end, whatever happened.
+ */
+export async function play(story) {
+  const browser = await launch();
+  const ends = [];
+  let page;
+  try {
+    const opened = async (look) => (page = await open(browser, look));
+    await story({ browser, opened, atEnd: (end) => ends.push(end) });
+  } catch (error) {
+    say(`FAILED ${error.stack ?? error}`);
+    if (page) {
+      const shot = process.env.STORY_SCREENSHOT;
+      if (shot) await page.screenshot({ path: shot, fullPage: true });
+      say(`the page was ${page.url()}: ${(await page.locator('body').innerText()).slice(0, 2000)}`);
+      say(`faults: ${page.faults.join(' | ')}`);
+    }
+    process.exitCode = 1;
+  } finally {
+    for (const end of ends) end();
+    await browser.close();
+  }
+}
+
+export function faultless(page) {
+  assert(page.faults.length === 0, `no fault in the page's console ${page.faults.join(' | ')}`);
 }
 
 export const at = (page, id) => page.getByTestId(id);

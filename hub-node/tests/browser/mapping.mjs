@@ -5,7 +5,7 @@ import { execFile, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { accessible, assert, at, call, given, launch, live, open, PASSWORD, say, signIn } from './console.mjs';
+import { accessible, assert, at, call, faultless, given, live, PASSWORD, play, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 const folder = given('STORY_FOLDER');
@@ -16,8 +16,6 @@ const program = path.join(given('STORY_PROGRAMS'), 'agent-node');
 const ARTICLES = [
   'ARTNR;Marke;Text;Netto;Aktiv;Lager', '7;Alm;milch 1 l;1,00;1;12', '8;Bio;brot;2,00;0;3', '9;;tee;frei;1;5', '10;Korn;reis;4,20;1;40',
 ].join('\n');
-
-let agent;
 
 /** A retailer with an agent at work and a destination. */
 async function furnish() {
@@ -30,11 +28,11 @@ async function furnish() {
   const enrolment = await call('POST', `${of}/agents/${made.id}/enrolment`, undefined, token);
   const data = path.join(folder, 'agent');
   await run(program, ['enrol', '--hub', hub, '--token', enrolment.token, '--data-dir', data]);
-  agent = spawn(program, ['run', '--data-dir', data, '--stop-on-stdin-close'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  const agent = spawn(program, ['run', '--data-dir', data, '--stop-on-stdin-close'], { stdio: ['pipe', 'ignore', 'inherit'] });
   const config = { kind: 'local_file', path: path.join(folder, 'out/items.csv'), format: 'csv' };
   await call('POST', `${of}/destinations`, { name: 'Folder', config }, token);
   await writeFile(path.join(folder, 'items.csv'), `${ARTICLES}\n`);
-  return `${hub}/retailers/${retailer.id}`;
+  return [`${hub}/retailers/${retailer.id}`, agent];
 }
 
 const column = (page, name) => at(page, 'map-column').filter({ hasText: name });
@@ -186,12 +184,11 @@ async function phone(page, url) {
   assert(true, 'a column is chosen from a list on a phone');
 }
 
-const browser = await launch();
-let page;
-try {
-  const url = await furnish();
+await play(async ({ opened, atEnd }) => {
+  const [url, agent] = await furnish();
+  atEnd(() => agent.kill());
   for (const wide of [true, false]) {
-    page = await open(browser, wide ? {} : { theme: 'dark', width: 390 });
+    const page = await opened(wide ? {} : { theme: 'dark', width: 390 });
     await page.goto(`${url}/jobs`);
     await signIn(page);
     await live(page);
@@ -202,10 +199,10 @@ try {
     } else {
       await phone(page, url);
     }
-    assert(page.faults.length === 0, `no fault in the page's console ${page.faults.join(' | ')}`);
+    faultless(page);
     await page.context().close();
   }
-  page = await open(browser, { theme: 'dark' });
+  const page = await opened({ theme: 'dark' });
   await page.goto(`${url}/jobs`);
   await signIn(page);
   await at(page, 'job-row').filter({ hasText: 'Online prices' }).getByRole('button', { name: /edit/i }).click();
@@ -213,15 +210,4 @@ try {
   await field(page, 'price').click();
   await accessible(page, 'a mapping in the dark');
   await shoot(page, 'mapping-dark');
-} catch (error) {
-  say(`FAILED ${error.stack ?? error}`);
-  if (page) {
-    const shot = process.env.STORY_SCREENSHOT;
-    if (shot) await page.screenshot({ path: shot, fullPage: true });
-    say(`the page was ${page.url()}: ${(await page.locator('body').innerText()).slice(0, 2000)}`);
-  }
-  process.exitCode = 1;
-} finally {
-  agent?.kill();
-  await browser.close();
-}
+});

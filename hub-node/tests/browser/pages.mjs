@@ -1,7 +1,7 @@
 // Pages whose answers this script plays, on a real hub that serves the rest: what a run of many lines, a cluster of three
 // nodes, a lost file or a token of yesterday looks like. A test cannot wait for those.
 
-import { accessible, assert, at, call, given, launch, live, open, PASSWORD, say, signIn } from './console.mjs';
+import { accessible, assert, at, call, faultless, given, live, open, PASSWORD, play, say, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 /** More rows than the hub takes frames of one socket in a second. */
@@ -254,12 +254,10 @@ async function aLongLog(browser, { retailer, agent }) {
   await page.context().close();
 }
 
-const browser = await launch();
-let page;
-try {
+await play(async ({ browser, opened }) => {
   const things = await furnish();
   await aLostModule(browser, things);
-  page = await open(browser);
+  const page = await opened();
   await page.goto(hub);
   await signIn(page);
   await live(page);
@@ -267,17 +265,7 @@ try {
   await aHalfFilledForm(page, things);
   await aTokenOfYesterday(page, things);
   await aClusterOfThree(page);
-  assert(page.faults.length === 0, `no fault in the page's console ${page.faults.join(' | ')}`);
+  faultless(page);
   await aLongLog(browser, things);
   say('the pages do as they should');
-} catch (error) {
-  say(`FAILED ${error.stack ?? error}`);
-  if (page) {
-    const shot = process.env.STORY_SCREENSHOT;
-    if (shot) await page.screenshot({ path: shot, fullPage: true });
-    say(`the page was ${page.url()}: ${(await page.locator('body').innerText()).slice(0, 600)}`);
-  }
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+});

@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-import { accessible, assert, at, call, given, launch, live, open, PASSWORD, say, signIn } from './console.mjs';
+import { accessible, assert, at, call, faultless, given, live, open, PASSWORD, play, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 const folder = given('STORY_AGENT_FOLDER');
@@ -123,14 +123,11 @@ async function job(page) {
   assert(/"sku":"18","name":"Bread","barcode":null,"price":2\.50/.test(got), 'and the target its items');
 }
 
-const browser = await launch();
-let page;
-let agent;
-try {
-  const [url, child] = await furnish();
-  agent = child;
+await play(async ({ opened, atEnd }) => {
+  const [url, agent] = await furnish();
+  atEnd(() => agent.stdin.end());
   for (const look of [{}, { theme: 'dark', width: 390 }]) {
-    page = await open(browser, look);
+    const page = await opened(look);
     await page.goto(url);
     await signIn(page);
     await live(page);
@@ -149,18 +146,7 @@ try {
     }
     const shots = process.env.STORY_SHOTS;
     if (shots) await page.screenshot({ path: path.join(shots, `plugins-${look.theme ?? 'light'}.png`), fullPage: true });
-    assert(page.faults.length === 0, `no fault in the page's console ${page.faults.join(' | ')}`);
+    faultless(page);
     await page.context().close();
   }
-} catch (error) {
-  say(`FAILED ${error.stack ?? error}`);
-  if (page) {
-    const shot = process.env.STORY_SCREENSHOT;
-    if (shot) await page.screenshot({ path: shot, fullPage: true });
-    say(`the page was ${page.url()}: ${(await page.locator('body').innerText()).slice(0, 600)}`);
-  }
-  process.exitCode = 1;
-} finally {
-  agent?.stdin.end();
-  await browser.close();
-}
+});

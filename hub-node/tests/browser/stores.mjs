@@ -9,7 +9,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-import { accessible, assert, at, given, launch, live, open, PASSWORD, PATIENCE, say, signIn } from './console.mjs';
+import {
+  accessible, assert, at, faultless, given, live, open, PASSWORD, PATIENCE, play, say, signIn,
+} from './console.mjs';
 
 const hub = given('STORY_HUB');
 const folder = given('STORY_EDGE_FOLDER');
@@ -337,12 +339,9 @@ async function aHundredStores(page, { retailer }) {
   await shoot(page, 'error');
 }
 
-const browser = await launch();
-let edge;
-let page;
-try {
+await play(async ({ browser, opened, atEnd }) => {
   const things = await furnish();
-  page = await open(browser);
+  const page = await opened();
   await page.goto(`${hub}/retailers/${things.retailer}/reports`);
   await signIn(page);
   await page.getByText('Nothing was sold').first().waitFor();
@@ -353,7 +352,8 @@ try {
   await live(page);
   await accessible(page, 'a store without a device');
   await shoot(page, 'store-empty');
-  edge = await enrol(page);
+  const edge = await enrol(page);
+  atEnd(() => edge.kill());
   await sellAndWatch(page, things);
   await decide(page, things);
   const url = page.url();
@@ -374,19 +374,7 @@ try {
   await page.goto(url);
   await at(page, 'device-state').filter({ hasText: 'Online' }).waitFor();
   await fallSilent(page, edge);
-  assert(page.faults.length === 0, `no fault in the page's console ${page.faults.join(' | ')}`);
+  faultless(page);
   await aHundredStores(page, things);
   say('the stores do as they should');
-} catch (error) {
-  say(`FAILED ${error.stack ?? error}`);
-  if (page) {
-    const shot = process.env.STORY_SCREENSHOT;
-    if (shot) await page.screenshot({ path: shot, fullPage: true });
-    say(`the page was ${page.url()}: ${(await page.locator('body').innerText()).slice(0, 600)}`);
-    say(`faults: ${page.faults.join(' | ')}`);
-  }
-  process.exitCode = 1;
-} finally {
-  edge?.kill();
-  await browser.close();
-}
+});

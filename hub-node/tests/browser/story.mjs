@@ -7,7 +7,9 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
-import { accessible, assert, at, given, launch, live, open, PASSWORD, PATIENCE, say, signIn } from './console.mjs';
+import {
+  accessible, assert, at, faultless, given, live, open, PASSWORD, PATIENCE, play, say, signIn,
+} from './console.mjs';
 
 const hub = given('STORY_HUB');
 const world = createInterface({ input: process.stdin });
@@ -183,15 +185,14 @@ async function signOut(page) {
   assert(true, 'signed out is signed out');
 }
 
-const browser = await launch();
-let agent;
-let page;
-try {
-  page = await open(browser);
+await play(async ({ browser, opened, atEnd }) => {
+  atEnd(() => world.close());
+  const page = await opened();
   await setUp(page);
   await makeRetailer(page);
   const url = page.url().replace(/(retailers\/[^/]+).*/, '$1');
-  agent = await enrol(page);
+  const agent = await enrol(page);
+  atEnd(() => agent.kill());
   await makeDestination(page);
   await makeJob(page, 'Prices', given('STORY_SOURCE'));
   await makeJob(page, 'Everything', given('STORY_BIG_SOURCE'));
@@ -201,19 +202,6 @@ try {
   await conflict(browser, page, url);
   await onAPhone(browser, url);
   await signOut(page);
-  assert(page.faults.length === 0, `no fault in the page's console ${page.faults.join(' | ')}`);
+  faultless(page);
   say('the story has ended well');
-} catch (error) {
-  say(`FAILED ${error.stack ?? error}`);
-  if (page) {
-    const shot = process.env.STORY_SCREENSHOT;
-    if (shot) await page.screenshot({ path: shot, fullPage: true });
-    say(`the page was ${page.url()}: ${(await page.locator('body').innerText()).slice(0, 600)}`);
-    say(`faults: ${page.faults.join(' | ')}`);
-  }
-  process.exitCode = 1;
-} finally {
-  agent?.kill();
-  await browser.close();
-  world.close();
-}
+});

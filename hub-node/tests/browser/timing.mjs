@@ -3,7 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 
-import { accessible, assert, at, call, given, launch, live, open, PASSWORD, say, signIn } from './console.mjs';
+import { accessible, assert, at, call, faultless, given, live, PASSWORD, play, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 
@@ -166,12 +166,10 @@ async function elsewhere(page, url) {
   assert(true, 'a retailer is made of the file');
 }
 
-const browser = await launch();
-let page;
-try {
+await play(async ({ opened }) => {
   const url = await furnish();
   for (const look of [{}, { theme: 'dark', width: 390 }]) {
-    page = await open(browser, look);
+    const page = await opened(look);
     await page.goto(url);
     await signIn(page);
     await live(page);
@@ -195,17 +193,7 @@ try {
       await whatWaits(page, url);
       await elsewhere(page, url);
     }
-    assert(page.faults.length === 0, `no fault in the page's console ${page.faults.join(' | ')}`);
+    faultless(page);
     await page.context().close();
   }
-} catch (error) {
-  say(`FAILED ${error.stack ?? error}`);
-  if (page) {
-    const shot = process.env.STORY_SCREENSHOT;
-    if (shot) await page.screenshot({ path: shot, fullPage: true });
-    say(`the page was ${page.url()}: ${(await page.locator('body').innerText()).slice(0, 600)}`);
-  }
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+});
