@@ -1,15 +1,18 @@
-//! The command line: `agent-node enrol | run | check`. Flags stand over the environment, that over the file.
+//! The command line: `agent-node enrol | run | check | service`. Flags stand over the environment, that over the file.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+#[cfg(unix)]
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use messages::Secret;
 use tokio::io::AsyncReadExt as _;
 
-use crate::config::{Config, ConfigError, DEFAULT_DATA_DIR, Given};
+use crate::config::{Config, ConfigError, Given};
 use crate::net::{Dialer, NetError};
+use crate::service::{self, Seat, ServiceCommand, ServiceError};
 use crate::{AgentError, check, enrol, telemetry};
 
 /// The GrocerySync agent: reads the point of sale, writes to the shop platform, reports to the hub.
@@ -49,28 +52,40 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         source: Option<PathBuf>,
     },
+    /// The agent as a service of the system
+    #[command(subcommand)]
+    Service(ServiceCommand),
 }
 
 #[derive(Debug, Args)]
 struct Place {
-    /// Where the agent keeps its identity and what it must not lose
-    #[arg(long, env = "GROCERYSYNC_AGENT_DATA_DIR", default_value = DEFAULT_DATA_DIR, value_name = "DIR")]
-    data_dir: PathBuf,
-    /// Settings in TOML [default: agent.toml in the data folder, if it is there]
-    #[arg(long, env = "GROCERYSYNC_AGENT_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    seat: Seat,
     #[command(flatten)]
     given: Given,
 }
 
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+pub(crate) fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text.trim()))
 }
 
 impl Place {
     fn resolve(self) -> Result<Config, ConfigError> {
-        let below = Given::from_file(self.config.as_deref(), &self.data_dir)?;
-        self.given.over(below).resolve(self.data_dir)
+        let Seat { data_dir, config } = self.seat;
+        let below = Given::from_file(config.as_deref(), &data_dir)?;
+        self.given.over(below).resolve(data_dir)
+    }
+}
+
+#[cfg(windows)]
+impl Cli {
+    /// What Windows' manager of services wants to be run. It wants the process's first thread, and gives another one.
+    #[must_use]
+    pub fn launch(&self) -> Option<service::host::Launch> {
+        match &self.command {
+            Command::Service(command) => command.launch(),
+            _ => None,
+        }
     }
 }
 
@@ -87,6 +102,8 @@ pub enum CliError {
     Enrol(#[from] enrol::EnrolError),
     #[error(transparent)]
     Agent(#[from] AgentError),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
     #[error("the result could not be written: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -113,7 +130,14 @@ pub async fn execute(cli: Cli, out: &mut (dyn Write + Send)) -> Result<ExitCode,
         Command::Run { place, stop_on_stdin_close } => {
             let config = place.resolve()?;
             telemetry::init(&config.log);
-            crate::run(config, told_to_stop(stop_on_stdin_close)?).await?;
+            let stop = told_to_stop(stop_on_stdin_close)?;
+            #[cfg(unix)]
+            if let Some(systemd) = service::notify::Notifier::from_environment().map(Arc::new) {
+                let _watchdog = systemd.watch();
+                crate::run_under(config, stop, systemd.as_ref()).await?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            crate::run(config, stop).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Check { place, source } => {
@@ -121,6 +145,7 @@ pub async fn execute(cli: Cli, out: &mut (dyn Write + Send)) -> Result<ExitCode,
             let all_well = check::check(&config, source.as_deref(), out).await?;
             Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Service(command) => Ok(service::execute(command, out).await?),
     }
 }
 
@@ -130,6 +155,12 @@ fn told_to_stop(on_stdin_close: bool) -> std::io::Result<impl Future<Output = ()
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     #[cfg(unix)]
     let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    #[cfg(windows)]
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    #[cfg(windows)]
+    let mut terminate = tokio::signal::windows::ctrl_break()?;
+    #[cfg(windows)]
+    let mut closed = tokio::signal::windows::ctrl_close()?;
     Ok(async move {
         #[cfg(unix)]
         let signal = async {
@@ -138,11 +169,12 @@ fn told_to_stop(on_stdin_close: bool) -> std::io::Result<impl Future<Output = ()
                 _ = interrupt.recv() => {}
             }
         };
-        #[cfg(not(unix))]
+        #[cfg(windows)]
         let signal = async {
-            // Without a way to listen, only a closed standard input ends the agent.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = closed.recv() => {}
             }
         };
         tokio::select! {

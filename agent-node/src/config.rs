@@ -12,9 +12,12 @@ use crate::spool::Limits;
 use crate::uplink::fallback::Setting;
 
 /// Where an installed agent keeps what it must not lose.
-pub const DEFAULT_DATA_DIR: &str = "/var/lib/grocerysync-agent";
+pub const DEFAULT_DATA_DIR: &str =
+    if cfg!(windows) { r"C:\ProgramData\GrocerySync\Agent" } else { "/var/lib/grocerysync-agent" };
 /// Looked for in the data folder when no file is named.
 pub const FILE_NAME: &str = "agent.toml";
+/// Where a package puts the settings of the agent that has the default data folder.
+pub const SYSTEM_FILE: &str = "/etc/grocerysync/agent.toml";
 
 /// Each setting as it was given in one place; what is left out falls through to the next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, clap::Args)]
@@ -109,7 +112,8 @@ pub enum ConfigError {
 impl Given {
     /// Reads the file; one that was not named may be missing.
     pub fn from_file(named: Option<&Path>, data_dir: &Path) -> Result<Self, ConfigError> {
-        let path = named.map_or_else(|| data_dir.join(FILE_NAME), Path::to_path_buf);
+        let path =
+            named.map_or_else(|| unnamed(data_dir, data_dir.join(FILE_NAME).exists()), Path::to_path_buf);
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 toml::from_str(&text).map_err(|error| ConfigError::File { path, detail: error.to_string() })
@@ -183,6 +187,12 @@ impl Given {
     }
 }
 
+/// Where the settings are when nobody says: with the data, or where a package puts them.
+fn unnamed(data_dir: &Path, has_own: bool) -> PathBuf {
+    let packaged = cfg!(unix) && data_dir == Path::new(DEFAULT_DATA_DIR) && !has_own;
+    if packaged { SYSTEM_FILE.into() } else { data_dir.join(FILE_NAME) }
+}
+
 fn ranged(setting: &'static str, value: u64, min: u64, max: u64) -> Result<u64, ConfigError> {
     if (min..=max).contains(&value) {
         return Ok(value);
@@ -208,6 +218,15 @@ mod tests {
         let config = flags.over(below).resolve(folder.path().into()).unwrap();
         assert_eq!((config.max_runs, config.grace, config.hubs.len()), (1, Duration::from_secs(1), 2));
         assert_eq!(config.spool, Limits::default());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_packaged_agents_settings_are_the_systems_unless_it_has_its_own() {
+        let default = Path::new(DEFAULT_DATA_DIR);
+        assert_eq!(unnamed(default, false), Path::new(SYSTEM_FILE));
+        assert_eq!(unnamed(default, true), default.join(FILE_NAME));
+        assert_eq!(unnamed(Path::new("/srv/agent"), false), Path::new("/srv/agent/agent.toml"));
     }
 
     #[test]

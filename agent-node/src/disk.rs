@@ -47,6 +47,18 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Gives a file to the owner of its folder, if that is somebody else: only the administrator can have made it so.
+#[cfg(unix)]
+pub fn as_its_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let owner = |path: &Path| fs::symlink_metadata(path).map(|metadata| (metadata.uid(), metadata.gid()));
+    let (uid, gid) = owner(path.parent().unwrap_or(Path::new(".")))?;
+    if owner(path)? == (uid, gid) {
+        return Ok(());
+    }
+    std::os::unix::fs::lchown(path, Some(uid), Some(gid))
+}
+
 /// Makes names that were made, changed or removed in the folder of `path` durable.
 pub fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
@@ -126,6 +138,23 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_goes_to_the_owner_of_its_folder() {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity.json");
+        replace(&path, b"x").unwrap();
+        as_its_folder(&path).unwrap();
+        if chown(folder.path(), Some(4_711), Some(4_712)).is_err() {
+            // Only an administrator can give files away.
+            return;
+        }
+        as_its_folder(&path).unwrap();
+        let metadata = fs::metadata(&path).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o777), (4_711, 4_712, 0o600));
     }
 
     #[test]

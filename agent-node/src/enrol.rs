@@ -50,6 +50,11 @@ pub async fn enrol(
         .and_then(|()| disk::replace(&probe, b"x"))
         .and_then(|()| disk::remove_if_there(&probe))
         .map_err(EnrolError::Folder)?;
+    // Windows lets everybody read what lies below its common folder of data.
+    #[cfg(windows)]
+    crate::service::windows::close(data_dir, None)
+        .await
+        .map_err(|error| EnrolError::Folder(io::Error::other(error)))?;
     let body = EnrolRequest { token, machine: crate::machine::describe(Vec::new()) };
     let body = serde_json::to_vec(&body).map_err(|error| EnrolError::Folder(error.into()))?;
     let request = Request::post("/api/v1/enrol")
@@ -74,5 +79,8 @@ pub async fn enrol(
         credential: grant.credential.clone(),
     };
     identity.save(data_dir).map_err(EnrolError::Unsaved)?;
+    // An administrator enrols, and the service has a user of its own.
+    #[cfg(unix)]
+    disk::as_its_folder(&Identity::path(data_dir)).map_err(EnrolError::Unsaved)?;
     Ok(grant)
 }

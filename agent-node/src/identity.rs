@@ -1,7 +1,7 @@
 //! Who this agent is: `identity.json` in the data folder, readable by the owner only.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use messages::{AgentId, RetailerId, Secret};
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,14 @@ pub enum IdentityError {
 }
 
 impl Identity {
+    /// The file.
+    #[must_use]
+    pub fn path(data_dir: &Path) -> PathBuf {
+        data_dir.join(NAME)
+    }
+
     pub fn load(data_dir: &Path) -> Result<Self, IdentityError> {
-        let bytes = disk::read_if_there(&data_dir.join(NAME))
+        let bytes = disk::read_if_there(&Self::path(data_dir))
             .map_err(IdentityError::Unreadable)?
             .ok_or(IdentityError::NotEnrolled)?;
         serde_json::from_slice(&bytes).map_err(IdentityError::Damaged)
@@ -43,7 +49,7 @@ impl Identity {
 
     /// On the disk when this returns.
     pub fn save(&self, data_dir: &Path) -> io::Result<()> {
-        disk::replace(&data_dir.join(NAME), &serde_json::to_vec_pretty(self)?)
+        disk::replace(&Self::path(data_dir), &serde_json::to_vec_pretty(self)?)
     }
 }
 

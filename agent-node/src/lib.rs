@@ -8,7 +8,8 @@
 //!        └─ uplink   one line to the hub: a WebSocket, or HTTPS where that is blocked
 //! ```
 //!
-//! Knows nothing of the hub's store and listens on no port. [`run`] is the daemon; `main.rs` only starts it.
+//! Knows nothing of the hub's store and listens on no port. [`run`] is the daemon; `main.rs` only starts it, and
+//! [`service`] lets the system do so.
 
 pub mod belongings;
 pub mod check;
@@ -26,10 +27,12 @@ pub mod machine;
 pub mod net;
 pub mod plugins;
 pub mod runner;
+pub mod service;
 pub mod spool;
 pub mod telemetry;
 pub mod uplink;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,11 +48,26 @@ use identity::{Identity, IdentityError};
 use links::Links;
 use net::{Dialer, NetError};
 use runner::{Runner, RunnerArguments, RunnerMsg};
+use service::keeper::{self, Keeper, Nobody, Standing};
 use spool::{SpoolActor, SpoolArguments, SpoolMsg};
 use uplink::{UplinkActor, UplinkArguments};
 
 /// For runs that were interrupted to take back what they wrote.
 const INTERRUPT_DEADLINE: Duration = Duration::from_secs(12);
+
+/// A read of standard input cannot be interrupted and must not hold up the end of the process.
+pub const LEFTOVERS: Duration = Duration::from_millis(200);
+
+/// What the agent runs on. One thread: an idle agent should cost a till nothing. Disk work gets threads that go when it is
+/// done.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_keep_alive(Duration::from_secs(2))
+        // Each run at work reads on one of them; sixteen runs leave room for the spool and the journal.
+        .max_blocking_threads(64)
+        .build()
+}
 
 /// Why the agent cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +90,15 @@ pub enum AgentError {
 
 /// Runs the agent until `shutdown` comes, or until a part of it cannot be kept running.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), AgentError> {
+    run_under(config, shutdown, &Nobody).await
+}
+
+/// [`run`], with somebody who wants to know how the agent stands.
+pub async fn run_under(
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+    keeper: &dyn Keeper,
+) -> Result<(), AgentError> {
     let folder = |source| AgentError::Folder { path: config.data_dir.clone(), source };
     disk::create_private_dir(&config.data_dir).map_err(folder)?;
     let Some(_lock) = disk::lock_folder(&config.data_dir).map_err(folder)? else {
@@ -110,11 +137,20 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let fatal = tokio::select! {
         () = shutdown => false,
         () = given_up.cancelled() => true,
+        never = announce(&links, keeper) => match never {},
     };
     tracing::info!("the agent stops");
+    keeper.tell(Standing::stopping(config.grace));
     drain(&links, config.grace).await;
     tree.stop("the agent stops").await;
     if fatal { Err(AgentError::GivenUp) } else { Ok(()) }
+}
+
+/// Says once that every part is up.
+async fn announce(links: &Links, keeper: &dyn Keeper) -> Infallible {
+    keeper::all_up(links).await;
+    keeper.tell(Standing::Ready);
+    std::future::pending().await
 }
 
 /// The tree, in the order of starting; stopped in reverse, so that the uplink says goodbye first.

@@ -26,15 +26,13 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<ExitCode> {
-    // One thread: an idle agent should cost a till nothing. Disk work gets threads that go when it is done.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .thread_keep_alive(std::time::Duration::from_secs(2))
-        // Each run at work reads on one of them; sixteen runs leave room for the spool and the journal.
-        .max_blocking_threads(64)
-        .build()?;
+    #[cfg(windows)]
+    if let Some(launch) = cli.launch() {
+        agent_node::service::host::run(launch)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = agent_node::runtime()?;
     let code = runtime.block_on(cli::execute(cli, &mut std::io::stdout()))?;
-    // A read of standard input cannot be interrupted and must not hold up the end.
-    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    runtime.shutdown_timeout(agent_node::LEFTOVERS);
     Ok(code)
 }

@@ -1,6 +1,7 @@
-//! The agent's own log, on standard error: who starts the agent keeps it.
+//! The agent's own log, on standard error: who starts the agent keeps it. Where nobody does, it goes to a file.
 
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -27,9 +28,16 @@ pub fn parse(filter: &str) -> Result<Targets, String> {
 
 /// Starts logging for the process. A second call changes nothing; the filter was checked with the settings.
 pub fn init(filter: &str) {
+    init_to(filter, std::io::stderr);
+}
+
+/// [`init`], to another place.
+pub fn init_to<W>(filter: &str, writer: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = parse(filter).unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false).with_target(false);
     let _already = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }
 

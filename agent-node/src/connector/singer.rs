@@ -9,6 +9,7 @@
 mod catalog;
 mod ear;
 mod folder;
+mod group;
 mod lines;
 mod manifest;
 mod message;

@@ -18,6 +18,7 @@ mod plugins;
 mod process;
 mod protocol;
 mod runs;
+mod service;
 mod sftp;
 mod sources;
 mod sshd;

@@ -14,24 +14,24 @@ use tokio::process::{Child, Command};
 use crate::hub::{Hub, TOKEN};
 use crate::support::{Shop, end};
 
-fn binary(shop: &Shop, arguments: &[&str]) -> Command {
+pub(crate) fn binary(shop: &Shop, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agent-node"));
     command.args(arguments).arg("--data-dir").arg(shop.data_dir());
     command.env_clear().kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-fn start(shop: &Shop) -> Child {
+pub(crate) fn start(shop: &Shop) -> Child {
     binary(shop, &["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-async fn ran(mut command: Command) -> (Output, String) {
+pub(crate) async fn ran(mut command: Command) -> (Output, String) {
     let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned();
     (output, text)
 }
 
-async fn ended(mut child: Child) -> std::process::ExitStatus {
+pub(crate) async fn ended(mut child: Child) -> std::process::ExitStatus {
     tokio::time::timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap()
 }
 

@@ -18,6 +18,9 @@ const MOST_FILE: u64 = 256 * 1024;
 /// Folders that are looked at.
 const MOST_FOLDERS: usize = 256;
 
+/// What programs end in where a name alone does not say so.
+const ENDINGS: [&str; 3] = if cfg!(windows) { ["", ".exe", ".cmd"] } else { [""; 3] };
+
 /// A plugin that can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Installed {
@@ -167,7 +170,11 @@ impl Installed {
             Some(self.folder.join(command))
         } else {
             let path = std::env::var_os("PATH").unwrap_or_else(|| super::process::PATH.into());
-            std::env::split_paths(&path).map(|folder| folder.join(command)).find(|path| path.is_file())
+            std::env::split_paths(&path)
+                .flat_map(|folder| {
+                    ENDINGS.map(|ending| folder.join(format!("{}{ending}", self.manifest.command)))
+                })
+                .find(|path| path.is_file())
         };
         let missing = |why: &str| {
             let detail = format!(

@@ -1,4 +1,5 @@
-//! A plugin at work: a process in a group of its own, with limits, an environment made for it and nothing inherited.
+//! A plugin at work: a process in a [group](super::group) of its own, with limits, an environment made for it and nothing
+//! inherited.
 //!
 //! Whatever happens (it is done, it fails, it takes too long, the run is cancelled, the agent stops), the whole group is
 //! killed, so that no child of it stays behind. One that leaves its group on purpose is beyond what can be held here;
@@ -7,7 +8,6 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ear::Ear;
 use super::folder::Installed;
+use super::group::Group;
 use super::lines::{Lines, Next};
 use super::manifest::Limits;
 use super::place::Place;
@@ -93,7 +94,11 @@ pub(super) fn start(
         )
     };
     let mut child = command.spawn().map_err(|error| failed(&error.to_string()))?;
-    let group = Arc::new(Group::of(&child));
+    let group = match Group::of(&child) {
+        Ok(group) => Arc::new(group),
+        // It ends with its handle.
+        Err(error) => return Err(failed(&error.to_string())),
+    };
     let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(failed("it has no output"));
     };
@@ -243,46 +248,4 @@ fn of_status(status: ExitStatus) -> String {
         Some(code) => format!("ended with status {code}"),
         None => "ended without a status".to_owned(),
     }
-}
-
-/// A process and all its children.
-struct Group {
-    id: Option<u32>,
-    /// Once is enough, and later the number may be somebody else's.
-    killed: AtomicBool,
-}
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self { id: child.id(), killed: AtomicBool::new(false) }
-    }
-
-    fn kill(&self) {
-        let Some(id) = self.id.filter(|_| !self.killed.swap(true, Ordering::AcqRel)) else { return };
-        kill(id);
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-#[cfg(unix)]
-fn kill(group: u32) {
-    let id = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw);
-    if let Some(id) = id {
-        // None of it is left when this fails.
-        let _gone = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
-    }
-}
-
-#[cfg(not(unix))]
-fn kill(group: u32) {
-    let id = group.to_string();
-    let mut command = std::process::Command::new("taskkill");
-    command.args(["/T", "/F", "/PID", &id]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // Where it cannot be asked, the process itself still ends with its handle.
-    let _gone = command.spawn();
 }
