@@ -24,6 +24,7 @@ mod tidy;
 mod tools;
 mod ui;
 mod web;
+mod windows;
 
 use repo::Repo;
 
@@ -63,7 +64,9 @@ enum Task {
     /// Make certificates for the links between hub nodes: ca.pem, hub.pem, hub.key.
     Certs { folder: std::path::PathBuf },
     /// Pack what a customer gets into target/dist.
-    Dist,
+    Dist(dist::Options),
+    /// Build the agent for Windows and try it under Wine.
+    Windows,
     /// Run a program that ends when standard input ends.
     #[command(hide = true)]
     Guard {
@@ -96,7 +99,8 @@ fn run(repo: &Repo, task: Task) -> Result<()> {
         Task::Bench { name } => bench::run(repo, name),
         Task::Demo(options) => demo::run(repo, &options),
         Task::Certs { folder } => certs::write(&folder),
-        Task::Dist => dist::run(repo),
+        Task::Dist(options) => dist::run(repo, &options),
+        Task::Windows => windows::run(repo),
         Task::Guard { command } => stage::guard::run(&command),
     }
 }

@@ -43,6 +43,14 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     process::stream(&mut runner)
 }
 
+/// A command that runs the tests of a filter expression and nothing else; the caller tells them their surroundings.
+pub(crate) fn only(repo: &Repo, cache: &Cache, expression: &str) -> Result<Command> {
+    let options = Options { filter: Some(expression.to_owned()), ci: true, ..Options::default() };
+    web::build(repo, web::Mode::Release)?;
+    build(repo)?;
+    Ok(runner(repo, cache, &options))
+}
+
 /// Builds all programs and tests in one go. Building the tests along makes cargo choose the same
 /// features for the programs as the runner will, so that nothing is compiled twice; and integration
 /// tests of one crate find the programs of the others.

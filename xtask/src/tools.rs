@@ -17,6 +17,7 @@ pub(crate) mod debian;
 pub(crate) mod python;
 pub(crate) mod store;
 pub(crate) mod wasm;
+pub(crate) mod windows;
 
 /// Longest wait for another installer; more than the slowest install takes on two cores.
 const LOCK_LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -118,7 +119,7 @@ impl TestTools {
             &[debian::C_COMPILER, debian::CMAKE, debian::ZLIB, debian::SSHD, debian::CHROMIUM, debian::VENV],
         )?;
         debian::ready(cache, &debian::FAULTS)?;
-        debian::ready(cache, &[debian::POSTGRESQL, debian::MARIADB])?;
+        debian::ready(cache, &[debian::POSTGRESQL, debian::MARIADB, debian::SYSTEMD, debian::DPKG])?;
         Ok(Self {
             store: store::ready(cache)?,
             sshd: debian::sshd()?,

@@ -23,4 +23,5 @@ mod sftp;
 mod sources;
 mod sshd;
 mod support;
+mod wine;
 mod wire;

@@ -91,6 +91,34 @@ pub(crate) const MARIADB: Need = Need {
     },
 };
 
+/// Not to run anything: it says whether the agent's unit is sound.
+pub(crate) const SYSTEMD: Need = Need {
+    what: "systemd-analyze",
+    packages: &["systemd"],
+    present: || Ok(process::find_program(&["systemd-analyze"], &[]).is_some()),
+};
+
+pub(crate) const DPKG: Need = Need {
+    what: "dpkg-deb",
+    packages: &["dpkg"],
+    present: || Ok(process::find_program(&["dpkg-deb"], &[]).is_some()),
+};
+
+/// What turns the C in the agent into a program for Windows.
+pub(crate) const MINGW: Need = Need {
+    what: "a C compiler for Windows",
+    packages: &["gcc-mingw-w64-x86-64"],
+    present: || Ok(process::find_program(&["x86_64-w64-mingw32-gcc"], &[]).is_some()),
+};
+
+pub(crate) const WINE: Need =
+    Need { what: "Wine", packages: &["wine", "wine64"], present: || Ok(find_wine().is_some()) };
+
+/// Debian's own start script would ask for the 32-bit half, which nothing here needs.
+pub(crate) fn find_wine() -> Option<PathBuf> {
+    process::find_program(&["wine64"], &["/usr/lib/wine"])
+}
+
 const IPROUTE: Need = Need {
     what: "iproute2",
     packages: &["iproute2"],
