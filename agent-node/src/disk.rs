@@ -13,12 +13,27 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = create_private(&temp)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);
-    let done = written.and_then(|()| fs::rename(&temp, path)).and_then(|()| sync_parent(path));
+    let done = written.and_then(|()| rename(&temp, path)).and_then(|()| sync_parent(path));
     if done.is_err() {
         // Whatever is left of it would only take room; the first error is the one that counts.
         let _ignored = fs::remove_file(&temp);
     }
     done
+}
+
+/// Windows refuses while somebody else looks into the file, such as a virus scanner: for moments, and not for longer than
+/// a second.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let mut again = if cfg!(windows) { 20 } else { 0 };
+    loop {
+        match fs::rename(from, to) {
+            Err(error) if again > 0 && error.kind() == io::ErrorKind::PermissionDenied => {
+                again -= 1;
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            done => return done,
+        }
+    }
 }
 
 /// The name under which [`replace`] writes before it renames.

@@ -66,7 +66,7 @@ enum Task {
     /// Pack what a customer gets into target/dist.
     Dist(dist::Options),
     /// Build the agent for Windows and try it under Wine.
-    Windows,
+    Windows(windows::Options),
     /// Run a program that ends when standard input ends.
     #[command(hide = true)]
     Guard {
@@ -100,7 +100,7 @@ fn run(repo: &Repo, task: Task) -> Result<()> {
         Task::Demo(options) => demo::run(repo, &options),
         Task::Certs { folder } => certs::write(&folder),
         Task::Dist(options) => dist::run(repo, &options),
-        Task::Windows => windows::run(repo),
+        Task::Windows(options) => windows::run(repo, &options),
         Task::Guard { command } => stage::guard::run(&command),
     }
 }

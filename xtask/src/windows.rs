@@ -23,9 +23,21 @@ const SHIM: &str = include_str!("windows/bcryptprimitives.c");
 /// The first start makes a whole Windows.
 const BOOT_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-pub(crate) fn run(repo: &Repo) -> Result<()> {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only let the compiler look at it: for who changes what Windows alone compiles.
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     windows::ready(&cache)?;
+    if options.check {
+        let words =
+            ["clippy", "--package", "agent-node", "--target", windows::TARGET, "--", "-D", "warnings"];
+        return process::stream(process::cargo(repo).args(words));
+    }
     debian::ready(&cache, &[debian::WINE])?;
     let wine = debian::find_wine().context("Wine was installed and is not where it should be")?;
     ui::say("… building the agent for Windows");

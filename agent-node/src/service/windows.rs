@@ -31,6 +31,7 @@ const GLANCE: Duration = Duration::from_millis(250);
 const MISSING: i32 = 1060;
 const NOT_RUNNING: i32 = 1062;
 const RUNS_ALREADY: i32 = 1056;
+const UNKNOWN_LEVEL: i32 = 124;
 
 /// As whom the service runs.
 #[derive(Debug, Clone)]
@@ -59,7 +60,9 @@ pub async fn install(
         }
         Err(error) => return Err(refused("opening the service")(error)),
     };
-    recover(&service)?;
+    if !recover(&service)? {
+        writeln!(out, "this system knows no recovery of services: a service that falls stays down")?;
+    }
     service.set_description(ABOUT).map_err(refused("describing the service"))?;
     let folder = |source| ServiceError::Folder { path: plan.data_dir.clone(), source };
     disk::create_private_dir(&plan.data_dir).map_err(folder)?;
@@ -102,8 +105,9 @@ fn info(plan: &Plan, account: &Account) -> ServiceInfo {
     }
 }
 
-/// Windows starts it again when it falls, and when it ends by itself with an error.
-fn recover(service: &Service) -> Result<(), ServiceError> {
+/// Windows starts it again when it falls, and when it ends by itself with an error. False where the system does not know of
+/// such things, as Wine does not.
+fn recover(service: &Service) -> Result<bool, ServiceError> {
     let restart = |delay| ServiceAction { action_type: ServiceActionType::Restart, delay };
     let actions = ServiceFailureActions {
         reset_period: ServiceFailureResetPeriod::After(scm::RECOVERED_AFTER),
@@ -111,8 +115,13 @@ fn recover(service: &Service) -> Result<(), ServiceError> {
         command: None,
         actions: Some(scm::RECOVERY.into_iter().map(restart).collect()),
     };
-    service.update_failure_actions(actions).map_err(refused("setting the recovery"))?;
-    service.set_failure_actions_on_non_crash_failures(true).map_err(refused("setting the recovery"))
+    let set = service
+        .update_failure_actions(actions)
+        .and_then(|()| service.set_failure_actions_on_non_crash_failures(true));
+    match set {
+        Err(error) if code(&error) == Some(UNKNOWN_LEVEL) => Ok(false),
+        set => set.map(|()| true).map_err(refused("setting the recovery")),
+    }
 }
 
 /// Closes a folder to everybody but the system, administrators, its owner and the service.

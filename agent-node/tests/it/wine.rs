@@ -97,7 +97,8 @@ async fn wine_enrols_carries_out_a_run_and_says_goodbye() {
     let mut agent = wine.agent(&["run", "--data-dir", &data_dir, "--stop-on-stdin-close"]);
     let mut agent = agent.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     hub.until("hello", |seen| seen.hellos.len() == 1).await;
-    assert!(hub.seen().hellos[0].machine.os.starts_with("Windows"), "{}", hub.seen().hellos[0].machine.os);
+    let os = hub.seen().hellos[0].machine.os.clone();
+    assert!(os.contains("Windows") && os.contains("build"), "{os}");
     // Twice: the second run replaces the first one's file, its journal and what it kept.
     for _ in 0..2 {
         let command = command(&shop);

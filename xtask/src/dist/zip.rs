@@ -78,7 +78,7 @@ mod tests {
         let path = build(&packing, &program).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), first);
         let mut archive = zip::ZipArchive::new(File::open(path).unwrap()).unwrap();
-        let names: Vec<_> = archive.file_names().map(str::to_owned).collect();
+        let names: Vec<_> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
         assert_eq!(names.len(), 5);
         assert!(
             names.iter().all(|name| name.starts_with("grocerysync-agent-9.8.7-windows-x86_64/")),
