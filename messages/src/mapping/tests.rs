@@ -26,15 +26,24 @@ fn through(steps: serde_json::Value, text: &str) -> Result<Option<String>, Strin
 fn each_step_does_what_it_says() {
     let cases = [
         (json!([{ "step": "letters", "to": "upper" }]), "grün", "GRÜN"),
+        (json!([{ "step": "letters", "to": "lower" }]), "GRÜN", "grün"),
         (json!([{ "step": "letters", "to": "title" }]), "bio-MILCH o'neill", "Bio-Milch O'neill"),
         (json!([{ "step": "replace", "find": "ß", "with": "ss" }]), "Straße", "Strasse"),
+        (json!([{ "step": "replace", "find": ".", "with": "" }]), "1.234.567", "1234567"),
         (json!([{ "step": "cut", "from": 2, "length": 3 }]), "grüner", "rün"),
+        (json!([{ "step": "cut", "from": 3 }]), "grüner", "üner"),
         (json!([{ "step": "cut", "from": 9 }, { "step": "if_empty", "text": "-" }]), "kurz", "-"),
         (json!([{ "step": "before", "mark": "(" }]), "Milch (1 l)", "Milch "),
+        (json!([{ "step": "before", "mark": "-" }]), "a-b-c", "a"),
         (json!([{ "step": "before", "mark": "(" }]), "Milch", "Milch"),
         (json!([{ "step": "after", "mark": ":" }]), "EAN: 12", " 12"),
-        (json!([{ "step": "digits" }]), "40-06 381", "4006381"),
+        (json!([{ "step": "after", "mark": "-" }]), "a-b-c", "b-c"),
+        (json!([{ "step": "after", "mark": ":" }, { "step": "if_empty", "text": "-" }]), "no mark", "-"),
+        (json!([{ "step": "digits" }]), "EAN 40-06 381,", "4006381"),
         (json!([{ "step": "pad_start", "length": 5, "with": "0" }]), "42", "00042"),
+        (json!([{ "step": "pad_start", "length": 4, "with": "x" }]), "é", "xxxé"),
+        (json!([{ "step": "pad_start", "length": 2, "with": "0" }]), "123", "123"),
+        (json!([{ "step": "if_empty", "text": "-" }]), "kept", "kept"),
         (json!([{ "step": "lookup", "entries": [{ "from": "obst", "to": "Fruit" }] }]), " OBST ", "Fruit"),
         (json!([{ "step": "lookup", "entries": [{ "from": "a", "to": "b" }] }]), "c", "c"),
         (json!([{ "step": "add", "amount": "0.5" }]), "1,25", "1.75"),
@@ -44,6 +53,11 @@ fn each_step_does_what_it_says() {
         (json!([{ "step": "percent", "by": "19" }]), "100", "119.00"),
         (json!([{ "step": "percent", "by": "-50" }]), "3", "1.50"),
         (json!([{ "step": "round", "to": "0.05" }]), "1,98", "2.00"),
+        (json!([{ "step": "round", "to": "0.05" }]), "1,97", "1.95"),
+        (json!([{ "step": "round", "to": "0.05" }]), "1,975", "2.00"),
+        (json!([{ "step": "round", "to": "0.05" }]), "-1,975", "-2.00"),
+        (json!([{ "step": "round", "to": "0.05", "how": "up" }]), "-1,98", "-1.95"),
+        (json!([{ "step": "round", "to": "0.05", "how": "down" }]), "-1,96", "-2.00"),
         (json!([{ "step": "round", "to": "0.05", "how": "down" }]), "1,98", "1.95"),
         (
             json!([{ "step": "round", "to": "1", "how": "up" }, { "step": "add", "amount": "-0.01" }]),
@@ -51,12 +65,40 @@ fn each_step_does_what_it_says() {
             "4.99",
         ),
         (json!([{ "step": "at_least", "least": "0" }]), "-3", "0"),
+        (json!([{ "step": "at_least", "least": "0" }]), "3", "3"),
         (json!([{ "step": "at_most", "most": "99" }]), "100", "99"),
+        (json!([{ "step": "at_most", "most": "99" }]), "3", "3"),
         (json!([{ "step": "convert", "from": "gram", "to": "kilogram" }]), "1500", "1.500000"),
         (json!([{ "step": "convert", "from": "pound", "to": "gram" }]), "2", "907.184740"),
     ];
     for (steps, text, expected) in cases {
         assert_eq!(through(steps.clone(), text), Ok(Some(expected.to_owned())), "{steps} of {text:?}");
+    }
+}
+
+/// By their definitions: an ounce is a sixteenth of a pound, and a pound 453.59237 g.
+#[test]
+fn each_unit_is_converted_into_each_other_of_its_kind() {
+    for (from, to, expected) in [
+        ("gram", "kilogram", "0.012"),
+        ("kilogram", "gram", "12000"),
+        ("ounce", "gram", "340.194278"),
+        ("gram", "ounce", "0.423288"),
+        ("pound", "ounce", "192"),
+        ("ounce", "pound", "0.75"),
+        ("kilogram", "pound", "26.455471"),
+        ("litre", "millilitre", "12000"),
+        ("millilitre", "centilitre", "1.2"),
+        ("centilitre", "millilitre", "120"),
+        ("centilitre", "litre", "0.12"),
+        ("dozen", "piece", "144"),
+        ("piece", "dozen", "1"),
+        ("litre", "litre", "12"),
+    ] {
+        let converted =
+            through(json!([{ "step": "convert", "from": from, "to": to }]), "12").unwrap().unwrap();
+        let number = |text: &str| text.parse::<Decimal>().unwrap();
+        assert_eq!(number(&converted), number(expected), "12 {from} in {to}");
     }
 }
 
@@ -80,6 +122,9 @@ fn what_people_write_into_a_mapping_has_a_point_whatever_the_source_has() {
         { "step": "add", "amount": "0.5" },
     ]);
     assert_eq!(through(lookup, "Reduced"), Ok(Some("6.0".to_owned())));
+    let filled = json!([{ "step": "if_empty", "text": "5.5" }, { "step": "add", "amount": "0.5" }]);
+    assert_eq!(through(filled.clone(), " "), Ok(Some("6.0".to_owned())));
+    assert_eq!(through(filled, "1,5"), Ok(Some("2.0".to_owned())));
     let mapping = mapping(json!([{ "field": "tax_rate", "from": { "kind": "constant", "text": "5.5" } }]));
     let prepared = Prepared::new(&mapping, &[], ',').unwrap();
     let value = prepared.value(F::TaxRate, |_| "").unwrap().unwrap().unwrap();
@@ -97,8 +142,21 @@ fn templates_take_several_columns() {
     let name = |row: [&'static str; 2]| prepared.value(F::Name, move |at| row[at]).unwrap().unwrap();
     assert_eq!(name(row).map(Value::into_text), Some("Alm Milch".to_owned()));
     assert_eq!(name(["Milch", ""]).map(Value::into_text), Some("Milch".to_owned()));
+    assert_eq!(name([" Milch ", " Alm "]).map(Value::into_text), Some("Alm Milch".to_owned()));
     assert_eq!(name(["", " "]), None, "nothing but the blank between them");
     assert_eq!((prepared.has(F::Name), prepared.has(F::Sku), prepared.column(F::Name)), (true, false, None));
+}
+
+#[test]
+fn of_two_columns_that_differ_in_case_alone_the_one_that_is_named_counts() {
+    let mapping = mapping(json!([
+        { "field": "name", "from": { "kind": "column", "column": "name" } },
+        { "field": "unit", "from": { "kind": "column", "column": "Name" } },
+        { "field": "category", "from": { "kind": "column", "column": "NAME" } },
+    ]));
+    let prepared = Prepared::new(&mapping, &["Name".into(), "name".into()], '.').unwrap();
+    let of = |field| prepared.column(field);
+    assert_eq!((of(F::Name), of(F::Unit), of(F::Category)), (Some(1), Some(0), Some(0)));
 }
 
 #[test]
@@ -131,7 +189,10 @@ fn rows_are_left_out_by_their_columns() {
         ("all", json!([named]), [true, true, false]),
         ("all", json!([{ "column": "price", "test": "equals", "value": "9.90" }]), [false, true, false]),
         ("all", json!([{ "column": "price", "test": "above", "value": "9" }]), [true, true, false]),
+        ("all", json!([{ "column": "price", "test": "above", "value": "9.90" }]), [true, false, false]),
+        ("all", json!([{ "column": "price", "test": "below", "value": "10.49" }]), [false, true, false]),
         ("all", json!([{ "column": "active", "test": "starts_with", "value": "N" }]), [false, true, false]),
+        ("all", json!([{ "column": "active", "test": "starts_with", "value": "a" }]), [false, false, false]),
         ("all", json!([{ "column": "active", "test": "contains", "value": "E" }]), [false, true, false]),
     ] {
         let mapping = filter(need, conditions.clone());
