@@ -5,6 +5,8 @@
 
 mod commands;
 mod folds;
+mod pages;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

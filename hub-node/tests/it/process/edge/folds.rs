@@ -62,3 +62,74 @@ async fn process_sums_are_complete_for_whoever_asks_and_exact_after_kills_before
     scene.office.reconcile(&scene.edge).await;
     scene.end().await;
 }
+
+/// Who reads the sums.
+#[derive(Debug, Clone, Copy)]
+enum Reader {
+    Counts,
+    Products,
+    Stock,
+    StockFile,
+    StockByStore,
+}
+
+impl Reader {
+    /// The counts come first: they are kept for half a minute.
+    const ALL: [Self; 5] = [Self::Counts, Self::Products, Self::Stock, Self::StockFile, Self::StockByStore];
+
+    fn path(self, scene: &Scene) -> String {
+        let (of, store) = (&scene.office.of, &scene.office.store);
+        match self {
+            Self::Counts => format!("/api/v1{of}/reports/stock"),
+            Self::Products => format!("/api/v1{of}/reports/products?from={}&to={}", day(-1), day(1)),
+            Self::Stock => format!("/api/v1{of}/reports/inventory?store_id={store}"),
+            Self::StockFile => format!("/api/v1{of}/reports/inventory?store_id={store}&format=csv"),
+            Self::StockByStore => format!("/v1/reports/inventory?store_id={store}"),
+        }
+    }
+
+    /// Does this answer know of so many pieces?
+    fn knows(self, answer: &str, pieces: usize) -> bool {
+        let json = || serde_json::from_str::<Value>(answer).unwrap();
+        match self {
+            Self::Counts => json()["items"][0]["articles"] == 1,
+            Self::Products => {
+                json()["rows"][0]["quantity"].as_str().is_some_and(|sold| sold.parse() == Ok(pieces))
+            }
+            Self::Stock | Self::StockByStore => json()["items"][0]["moved"] == format!("-{pieces}"),
+            Self::StockFile => answer.contains(&format!(",-{pieces},")),
+        }
+    }
+}
+
+/// Around today, whatever the store's time zone.
+fn day(from_today: i64) -> String {
+    let now = messages::Timestamp::now();
+    messages::Timestamp(now.0 + from_today * 86_400_000).to_string().chars().take(10).collect()
+}
+
+/// Nobody else has asked: each reader by itself has the sums brought up to date.
+#[tokio::test]
+async fn process_each_reader_of_the_sums_finds_all_that_was_acknowledged() {
+    let mut scene = Scene::set("http").await;
+    scene.edge.start().await;
+    let client = reqwest::Client::new();
+    let mut round = 0;
+    for reader in Reader::ALL {
+        let mut tries = 0;
+        loop {
+            sell(&scene.edge, round).await;
+            round += 1;
+            if unfolded(&scene).await > 0 {
+                break;
+            }
+            tries += 1;
+            assert!(tries < 20, "the hub was never seen with sums to be written");
+        }
+        let request = client.get(format!("{}{}", scene.hub.url, reader.path(&scene)));
+        let answer = request.bearer_auth(scene.office.api.token()).send().await.unwrap();
+        let answer = answer.text().await.unwrap();
+        assert!(reader.knows(&answer, SALES * round), "{reader:?} after {round} rounds: {answer}");
+    }
+    scene.end().await;
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actors::ingest::model::{Changes, StockMove};
 use actors::ingest::pending::{Additions, Fold};
@@ -13,7 +14,9 @@ use messages::edge::{Amount, Quantity};
 use messages::http::reports::{ProductQuery, StockRow};
 use messages::version::Epoch;
 
+use super::wire::{Break, Wire};
 use super::{NOW, changes, database, inventory, journal_only, retailer, shop, slot, stored, with_retailer};
+use crate::support::eventually;
 
 async fn stock(store: &Store) -> Vec<StockRow> {
     TenantDb::new(store, retailer()).inventory(&inventory()).await.unwrap().items
@@ -28,8 +31,8 @@ async fn sold(store: &Store) -> Amount {
     rows.first().map(|row| row.total).unwrap_or_default()
 }
 
-async fn fold_of_all(store: &Store) -> Fold {
-    let journal = store.open(retailer(), Epoch(1)).await.unwrap().journal;
+async fn fold_of_all(store: &Store, epoch: Epoch) -> Fold {
+    let journal = store.open(retailer(), epoch).await.unwrap().journal;
     let mut fold = Fold { additions: changes().added, ..Fold::default() };
     for entry in journal {
         fold.rounds.push(entry.round);
@@ -52,7 +55,7 @@ async fn a_fold_happens_once_or_not_at_all() {
         store.write(retailer(), Epoch(1), Version(round), Arc::new(journal_only())).await.unwrap();
     }
     assert_eq!((stock(&store).await, sold(&store).await), (vec![], Amount::ZERO));
-    let fold = Arc::new(fold_of_all(&store).await);
+    let fold = Arc::new(fold_of_all(&store, Epoch(1)).await);
     assert_eq!(fold.rounds, [Version(1), Version(2), Version(3)]);
     // Whoever is behind, or no longer the owner, changes nothing.
     for (epoch, version) in [(Epoch(1), Version(3)), (Epoch(1), Version(5)), (Epoch(0), Version(4))] {
@@ -60,6 +63,8 @@ async fn a_fold_happens_once_or_not_at_all() {
         assert_eq!(refused, Err(StoreError::Fenced), "{epoch:?} {version:?}");
     }
     assert_eq!(sold(&store).await, Amount::ZERO);
+    let kept = store.open(retailer(), Epoch(1)).await.unwrap().journal;
+    assert_eq!(kept.len(), 3, "what is in no sum is in the journal");
     store.fold(retailer(), Epoch(1), Version(4), fold.clone()).await.unwrap();
     assert_eq!(
         (stock(&store).await[0].on_hand, sold(&store).await),
@@ -70,6 +75,45 @@ async fn a_fold_happens_once_or_not_at_all() {
     assert_eq!((after.version, after.journal), (Version(4), vec![]));
     assert_eq!(store.fold(retailer(), Epoch(1), Version(5), fold).await, Err(StoreError::Fenced));
     assert_eq!(sold(&store).await, Amount::new(1_200));
+}
+
+/// A fold that is cut off where its hub dies, and the line with it; then what the next owner finds, and makes of it.
+async fn cut_off(place: Break, left: usize, total: Amount) {
+    let home = with_retailer().await;
+    home.open(retailer(), Epoch(1)).await.unwrap();
+    for round in 1..=3 {
+        home.write(retailer(), Epoch(1), Version(round), Arc::new(journal_only())).await.unwrap();
+    }
+    let fold = Arc::new(fold_of_all(&home, Epoch(1)).await);
+    let wire = Wire::to(home.server.uri()).await;
+    let dying = Store::open(&wire.uri(), &home.database).await.unwrap();
+    wire.break_at(place);
+    tokio::select! {
+        answer = dying.fold(retailer(), Epoch(1), Version(4), fold) => panic!("it was answered: {answer:?}"),
+        () = wire.broken() => {}
+    }
+    // The fence may be held by what was cut off until the server has noticed.
+    let next = eventually("the next owner", Duration::from_secs(90), || async {
+        home.open(retailer(), Epoch(2)).await.ok()
+    })
+    .await;
+    assert_eq!((next.journal.len(), sold(&home).await), (left, total), "{place:?}");
+    if left > 0 {
+        let rest = Arc::new(fold_of_all(&home, Epoch(2)).await);
+        home.fold(retailer(), Epoch(2), next.version.next(), rest).await.unwrap();
+    }
+    let all = (Quantity::pieces(47), Amount::new(1_200));
+    assert_eq!((stock(&home).await[0].on_hand, sold(&home).await), all, "{place:?}");
+}
+
+#[tokio::test]
+async fn a_fold_whose_commit_never_arrives_leaves_its_entries_to_the_next_owner() {
+    cut_off(Break::Before("commitTransaction"), 3, Amount::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_fold_whose_hub_dies_behind_its_commit_leaves_nothing_to_be_added_again() {
+    cut_off(Break::After("commitTransaction"), 0, Amount::new(1_200)).await;
 }
 
 #[tokio::test]
@@ -85,7 +129,7 @@ async fn sums_of_an_earlier_build_go_on_where_they_were() {
     let other = Changes { added, ..Changes::default() };
     store.write(retailer(), Epoch(1), Version(version + 1), Arc::new(other.clone())).await.unwrap();
     store.write(retailer(), Epoch(1), Version(version + 2), Arc::new(journal_only())).await.unwrap();
-    let mut fold = fold_of_all(&store).await;
+    let mut fold = fold_of_all(&store, Epoch(1)).await;
     fold.additions = changes().added;
     fold.additions.stock.extend(other.added.stock);
     store.fold(retailer(), Epoch(1), Version(version + 3), Arc::new(fold)).await.unwrap();
