@@ -225,6 +225,23 @@ async fn what_was_left_out_is_asked_for_again_at_the_next_start() {
     edge.stop().await;
 }
 
+/// The database fails at each commit in its turn while changes come down: what the cursor says to be here is here.
+#[tokio::test]
+async fn a_commit_that_fails_loses_no_change() {
+    let (hub, shop) = (Hub::start().await, Shop::new());
+    shop.enrolled(&hub.url(), CREDENTIAL);
+    let edge = shop.start().await;
+    hub.change([Changed::Article(article("A1", 1))]);
+    arrived(&edge, &hub).await;
+    for failing in 1..=5_i64 {
+        actors::failpoint::arm("edge_writer.before_commit", u32::try_from(failing).unwrap());
+        hub.change((0..120).map(|n| Changed::Article(article(&format!("B{n:05}"), 1_000 * failing + n))));
+        arrived(&edge, &hub).await;
+        assert_eq!(sold(&edge.store).await, expected(&hub), "commit {failing} failed");
+    }
+    edge.stop().await;
+}
+
 /// Pieces that were written are written; those that come again are not; whatever is cut off goes on.
 #[tokio::test]
 async fn a_piece_counts_once_and_a_load_goes_on_where_it_was() {
