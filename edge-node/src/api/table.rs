@@ -147,7 +147,8 @@ fn system_routes() -> Vec<Route> {
             .by_anyone()
             .answers::<ParkedList>(200)
             .by(system::parked),
-        post("/v1/parked/{event}/retry", "send a parked event once more").by(system::retry_parked),
+        post("/v1/parked/{event}/retry", "send a parked event that head office does not have once more")
+            .by(system::retry_parked),
         post("/v1/parked/{event}/discard", "forget a parked event").by(system::discard_parked),
     ]
 }

@@ -31,13 +31,14 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Sends a parked event once more, as a new event at the end of the outbox.
+    /// Sends a parked event once more, as a new event at the end of the outbox. One that head office has too is decided on
+    /// there: tried again in both places, under two identifiers, it would count twice.
     pub fn retry_parked(&self, event: EventId) -> Result<(), StoreError> {
         let id = event.as_uuid().into_bytes();
         let row = self
             .connection
             .query_row(
-                "select kind, version, data, occurred_at from parked where event_id = ?1",
+                "select kind, version, data, occurred_at, at_hub from parked where event_id = ?1",
                 [id],
                 |row| {
                     Ok((
@@ -45,11 +46,16 @@ impl Tx<'_> {
                         row.get::<_, u16>(1)?,
                         row.get::<_, String>(2)?,
                         Timestamp(row.get(3)?),
+                        row.get::<_, bool>(4)?,
                     ))
                 },
             )
             .optional()?;
-        let Some((kind, version, data, occurred_at)) = row else { return Err(no_such()) };
+        let Some((kind, version, data, occurred_at, at_hub)) = row else { return Err(no_such()) };
+        if at_hub {
+            let detail = "head office has this event; try it again in the console there, then forget it here";
+            return Err(Problem::new(ErrorCode::WrongState, detail).into());
+        }
         self.tell_again((&kind, version, &data), occurred_at)?;
         self.discard_parked(event)
     }
