@@ -13,6 +13,7 @@ pub mod field;
 pub mod file_field;
 pub mod filter_bar;
 pub mod form_dialog;
+pub mod hidden_field;
 pub mod icon;
 pub mod layout;
 pub mod live_state;

@@ -39,6 +39,21 @@ impl FormValues {
         self.0.iter().any(|(field, _)| field == name)
     }
 
+    /// The rows of a list, by what stands behind its name: `prices.3.store` is of row `3` of `prices`. In their order.
+    #[must_use]
+    pub fn rows(&self, list: &str) -> Vec<&str> {
+        let mut rows = Vec::new();
+        for (field, _) in &self.0 {
+            let inside = field.strip_prefix(list).and_then(|rest| rest.strip_prefix('.'));
+            if let Some((row, _)) = inside.and_then(|rest| rest.split_once('.'))
+                && !rows.contains(&row)
+            {
+                rows.push(row);
+            }
+        }
+        rows
+    }
+
     /// A whole number, or the fault to show.
     pub fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, FieldError> {
         let text = self.text(name);
@@ -95,6 +110,21 @@ mod tests {
         assert_eq!(form.number::<u16>("none"), Err(fault("none", "must not be empty")));
         assert!(form.ticked("enabled") && !form.ticked("other"));
         assert!(form.choice::<messages::AgentId>("name").is_err());
+    }
+
+    #[test]
+    fn rows_are_told_apart_by_their_place() {
+        let form = values(&[
+            ("prices.0.store", "a"),
+            ("prices.0.price", "1"),
+            ("prices.12.price", ""),
+            ("prices", "x"),
+            ("pricesx.3.store", "b"),
+            ("prices.4", "c"),
+            ("prices.2.store", "d"),
+        ]);
+        assert_eq!(form.rows("prices"), ["0", "12", "2"]);
+        assert_eq!(form.rows("other"), [""; 0]);
     }
 
     #[test]

@@ -160,6 +160,69 @@ async function decide(page, things) {
   assert(true, 'a discarded one is kept, with who decided');
 }
 
+/** The article as the store's tills have it. */
+async function untilSold(what, where, holds) {
+  for (const patience = Date.now() + PATIENCE; ;) {
+    const till = `http://${readFileSync(path.join(folder, 'edge.addr'), 'utf8')}`;
+    const headers = { 'x-terminal-id': 'till-1', 'x-cashier-id': 'ann' };
+    const answer = await fetch(`${till}/v1/articles/${where}`, { headers });
+    const sold = answer.ok ? await answer.json() : undefined;
+    if (sold && holds(sold)) return;
+    if (Date.now() > patience) throw new Error(`tills never had ${what}: ${answer.status} ${JSON.stringify(sold)}`);
+    await new Promise((over) => setTimeout(over, 100)); // poll: the device asks what has changed
+  }
+}
+
+/** A price for one store, and one for several pieces; then they are taken away, on a phone. */
+async function singlePrices(page, things, one) {
+  const sku = encodeURIComponent('OAT/1');
+  const rows = at(page, 'price-row');
+  await at(page, 'edit-article').click();
+  await page.getByText('All stores sell it at the price above').waitFor();
+  await page.locator('[name="bundle.pieces"]').fill('3');
+  for (const name of ['Main street', 'Main street']) {
+    await at(page, 'add-price').click();
+    await at(page, 'price-store').last().selectOption({ label: name });
+    await at(page, 'price-of-store').last().fill('2,80');
+  }
+  assert(await at(page, 'add-price').count() === 0, 'no more rows than the retailer has stores');
+  await at(page, 'form-submit').click();
+  await rows.nth(1).getByText('has a price of its own already').waitFor();
+  await page.locator('#f-bundle-price-fault').waitFor();
+  await accessible(page, 'the form of an article with prices of stores and faults in them');
+  await shoot(page, 'article-prices');
+  await at(page, 'price-store').last().selectOption({ label: 'Harbour' });
+  await page.locator('[name="bundle.price"]').fill('8.40');
+  await rows.nth(1).getByTestId('price-of-store').fill('2,855');
+  await at(page, 'form-submit').click();
+  await rows.nth(1).getByText('at most 2 digits').waitFor();
+  await rows.nth(1).getByTestId('price-of-store').fill('2.85');
+  await at(page, 'form-submit').click();
+  await at(page, 'article-row').filter({ hasText: 'other in 2 stores' }).waitFor();
+  const made = await call('GET', one);
+  assert(made.prices[things.store] === 280 && Object.values(made.prices).includes(285), 'each store has its price');
+  assert(made.bundle.pieces === 3 && made.bundle.price === 840, 'and three have one together');
+  await untilSold('the price of their store', sku, (sold) => sold.price === 280);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await at(page, 'edit-article').click();
+  assert(await page.getByLabel('Main street', { exact: true }).inputValue() === '2.80', 'the form shows what was saved');
+  await page.getByRole('button', { name: 'Take the price of Main street away' }).click();
+  assert(await page.getByLabel('Harbour', { exact: true }).inputValue() === '2.85', 'the other row is what it was');
+  await accessible(page, 'the form of an article on a phone');
+  await rows.scrollIntoViewIfNeeded();
+  await shoot(page, 'article-prices-phone');
+  await page.keyboard.press('Escape');
+  await at(page, 'discard').waitFor();
+  await at(page, 'discard-stay').click();
+  for (const name of ['bundle.pieces', 'bundle.price']) await page.locator(`[name="${name}"]`).fill('');
+  await at(page, 'form-submit').click();
+  await at(page, 'article-row').filter({ hasText: 'other in 1 store' }).waitFor();
+  await untilSold('the price for all stores', sku, (sold) => sold.price === 310);
+  const left = await call('GET', one);
+  assert(!left.bundle && left.prices[things.store] === undefined, 'what was taken away is gone at the hub and at the till');
+  await page.setViewportSize({ width: 1440, height: 900 });
+}
+
 /** Head office: an article is made, changed while somebody else changes it, put right in the store, and withdrawn. */
 async function articles(page, things) {
   const all = `/retailers/${things.retailer}/articles`;
@@ -193,6 +256,7 @@ async function articles(page, things) {
   await at(page, 'conflict-save').click();
   await row.filter({ hasText: '3.10 EUR' }).filter({ hasText: 'Oat drink' }).waitFor();
   assert(true, 'two people changed it, and both changes are there');
+  await singlePrices(page, things, one);
   await at(page, 'search-articles').fill('nothing has this name');
   await page.getByText('No article fits').waitFor();
   await at(page, 'search-articles').fill('oat');

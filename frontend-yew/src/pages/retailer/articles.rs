@@ -24,6 +24,7 @@ use crate::state::paging::Trail;
 use crate::state::words::Hue;
 
 mod form;
+mod prices;
 mod stock;
 mod withdraw;
 
@@ -237,6 +238,7 @@ fn dialog(
     reload: &Callback<()>,
 ) -> Html {
     let (retailer, on_close) = (props.id, opener(open, Open::Nothing));
+    let topic = || props.topic.clone();
     let on_done = {
         let (close, reload) = (on_close.clone(), reload.clone());
         Callback::from(move |()| {
@@ -246,12 +248,14 @@ fn dialog(
     };
     match &**open {
         Open::Nothing => Html::default(),
-        Open::New => html! { { draw!(ArticleForm { retailer, currency, on_close, on_done }) } },
+        Open::New => {
+            html! { { draw!(ArticleForm { retailer, currency, topic: topic(), on_close, on_done }) } }
+        }
         Open::Edit(view) => {
-            html! { { draw!(ArticleForm { retailer, currency, existing: (**view).clone(), on_close, on_done }) } }
+            html! { { draw!(ArticleForm { retailer, currency, topic: topic(), existing: (**view).clone(), on_close, on_done }) } }
         }
         Open::Stock(view) => {
-            html! { { draw!(StockForm { retailer, topic: props.topic.clone(), article: (**view).clone(), on_close }) } }
+            html! { { draw!(StockForm { retailer, topic: topic(), article: (**view).clone(), on_close }) } }
         }
         Open::Withdraw(view) => {
             html! { { draw!(WithdrawDialog { retailer, article: (**view).clone(), on_close, on_done }) } }

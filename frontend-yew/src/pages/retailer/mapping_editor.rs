@@ -18,7 +18,6 @@ use messages::item::ItemField;
 use messages::mapping::Mapping;
 use messages::mapping::preview::{Preview, Shown};
 use messages::{AgentId, FieldError, JobId, RetailerId};
-use web_sys::{HtmlInputElement, InputEvent, InputEventInit};
 use yew::prelude::*;
 
 use self::board::{Board, Columns};
@@ -29,6 +28,7 @@ use super::look::{LookNote, Seen, form_around, use_look};
 use crate::api::error::sentence;
 use crate::components::button::Button;
 use crate::components::field::Faults;
+use crate::components::hidden_field::HiddenField;
 use crate::components::icon::Icon;
 use crate::state::draft;
 use crate::state::mapping::{Draft, lines};
@@ -94,7 +94,7 @@ fn use_mapping_editor(props: &Props) -> Html {
     html! {
         <fieldset class="group map" ref={node} data-testid="mapping">
             <legend>{ "Columns to fields" }</legend>
-            { draw!(Hidden { value: draft.text() }) }
+            { draw!(HiddenField { name: "mapping", value: draft.text() }) }
             <div class="map-head">
                 <p class="hint">{ "Draw a line from a column to a field: pull it, or choose first the one, then the other. Without a line a field is read from the column of its name." }</p>
                 { draw!(Button { label: "Look at the source", icon: Icon::Search, small: true, busy: look.seen == Seen::Busy, onclick: on_look, testid: "look-source" }) }
@@ -231,34 +231,4 @@ fn wrong(draft: &Draft, faults: &[FieldError]) -> Html {
             </ul>
         }
     }
-}
-
-#[derive(Properties, PartialEq)]
-struct HiddenProps {
-    value: String,
-}
-
-part!(Hidden(HiddenProps) kept by use_hidden);
-
-/// The mapping for the form around. Tells it of each change, as fields in which one types do by themselves.
-#[hook]
-fn use_hidden(props: &HiddenProps) -> Html {
-    let node = use_node_ref();
-    let first = use_mut_ref(|| true);
-    {
-        let node = node.clone();
-        use_effect_with(props.value.clone(), move |_| {
-            if std::mem::replace(&mut *first.borrow_mut(), false) {
-                return;
-            }
-            let bubbles = InputEventInit::new();
-            bubbles.set_bubbles(true);
-            let event = InputEvent::new_with_event_init_dict("input", &bubbles);
-            if let (Some(input), Ok(event)) = (node.cast::<HtmlInputElement>(), event) {
-                // Nobody can refuse it.
-                input.dispatch_event(&event).ok();
-            }
-        });
-    }
-    html! { <input ref={node} type="hidden" name="mapping" value={props.value.clone()} /> }
 }

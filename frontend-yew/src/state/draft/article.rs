@@ -1,5 +1,8 @@
 //! Articles and corrections of stock, from what was typed: prices as people write them, taxes in per cent. Pure.
 
+use std::collections::BTreeMap;
+
+use messages::edge::catalogue::Bundle;
 use messages::edge::{Amount, Currency, Quantity, TaxRate};
 use messages::http::articles::{ArticleSpec, ArticleState, StockSpec};
 use messages::quantity::Decimal;
@@ -8,14 +11,16 @@ use messages::{FieldError, StoreId};
 use super::{Draft, checked, with_early};
 use crate::state::form::{FormValues, fault};
 
-/// `before` is the article that is changed: what the form does not show stays as it is there.
+/// `before` is the article that is changed: what the form does not show stays as it is there. Prices of single stores are
+/// rows of `prices`, each with its `store` and `price`; faults are told at the rows.
 pub fn article(
     form: &FormValues,
     currency: Option<Currency>,
     before: Option<&ArticleSpec>,
 ) -> Draft<ArticleSpec> {
     let mut early = Vec::new();
-    let decimals = currency.map_or(2, Currency::decimals);
+    // As the form has shown them: without a currency, in its smallest unit.
+    let decimals = currency.map_or(0, Currency::decimals);
     let price = units(form, "price", decimals, &mut early);
     let tax_rate = if form.text("tax_rate").is_empty() { 0 } else { units(form, "tax_rate", 2, &mut early) };
     let tax_rate = u32::try_from(tax_rate).unwrap_or_else(|_| {
@@ -26,6 +31,8 @@ pub fn article(
         text if text.is_empty() => None,
         _ => form.number("plu").map_err(|wrong| early.push(wrong)).ok(),
     };
+    let bundle = bundle(form, decimals, &mut early);
+    let (prices, rows) = prices(form, decimals, &mut early);
     let some = |name: &str| Some(form.text(name)).filter(|text| !text.is_empty());
     let first = ArticleSpec::new(&form.text("sku"), "", Amount::ZERO);
     let spec = ArticleSpec {
@@ -38,13 +45,61 @@ pub fn article(
         weighed: form.ticked("weighed"),
         plu,
         blocked: some("blocked"),
+        bundle,
+        prices,
         state: match form.text("state").as_str() {
             "withdrawn" => ArticleState::Withdrawn,
             _ => ArticleState::Active,
         },
         ..before.cloned().unwrap_or(first)
     };
-    with_early(early, checked(spec))
+    with_early(early, checked(spec).map_err(|errors| at_rows(errors, &rows)))
+}
+
+/// So many pieces at a price of their own: both fields, or neither.
+fn bundle(form: &FormValues, decimals: u8, early: &mut Vec<FieldError>) -> Option<Bundle> {
+    if form.text("bundle.pieces").is_empty() && form.text("bundle.price").is_empty() {
+        return None;
+    }
+    // Two, where it is no number: nothing is said of it twice.
+    let pieces = form.number("bundle.pieces").unwrap_or_else(|wrong| {
+        early.push(wrong);
+        2
+    });
+    Some(Bundle { pieces, price: Amount::new(units(form, "bundle.price", decimals, early)) })
+}
+
+/// Prices of single stores, and the row that each comes from.
+fn prices(
+    form: &FormValues,
+    decimals: u8,
+    early: &mut Vec<FieldError>,
+) -> (BTreeMap<StoreId, Amount>, BTreeMap<StoreId, String>) {
+    let (mut prices, mut rows) = (BTreeMap::new(), BTreeMap::new());
+    for row in form.rows("prices") {
+        let field = format!("prices.{row}.store");
+        let store = form.choice::<StoreId>(&field).map_err(|wrong| early.push(wrong)).ok();
+        let price = Amount::new(units(form, &format!("prices.{row}.price"), decimals, early));
+        let Some(store) = store else { continue };
+        if rows.insert(store, row.to_owned()).is_some() {
+            early.push(fault(&field, "has a price of its own already"));
+        }
+        prices.insert(store, price);
+    }
+    (prices, rows)
+}
+
+/// What is wrong with the price of a store is told where it was typed.
+fn at_rows(mut errors: Vec<FieldError>, rows: &BTreeMap<StoreId, String>) -> Vec<FieldError> {
+    for error in &mut errors {
+        let store = error.field.strip_prefix("prices.").and_then(|id| id.parse::<StoreId>().ok());
+        if let Some(row) = store.and_then(|store| rows.get(&store)) {
+            error.field = format!("prices.{row}.price");
+        } else if error.field == "bundle" {
+            "bundle.pieces".clone_into(&mut error.field);
+        }
+    }
+    errors
 }
 
 /// Where the stock of an article is to be put right, and how.
@@ -80,8 +135,6 @@ fn units(form: &FormValues, name: &str, decimals: u8, early: &mut Vec<FieldError
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn form(pairs: &[(&str, &str)]) -> FormValues {
@@ -117,8 +170,72 @@ mod tests {
         let before = ArticleSpec { prices, ..ArticleSpec::new("M1", "Milk", Amount::new(165)) };
         let typed = form(&[("name", "Milk"), ("unit", "pcs"), ("price", "1.70"), ("state", "withdrawn")]);
         let after = article(&typed, Some(Currency::EUR), Some(&before)).unwrap();
-        assert_eq!((&after.sku, &after.prices, after.price), (&before.sku, &before.prices, Amount::new(170)));
+        assert_eq!((&after.sku, after.price), (&before.sku, Amount::new(170)));
         assert_eq!(after.state, ArticleState::Withdrawn);
+        assert!(after.prices.is_empty(), "its only row was taken away");
+    }
+
+    #[test]
+    fn amounts_without_a_currency_are_read_as_they_are_shown() {
+        let typed = form(&[("sku", "M1"), ("name", "Milk"), ("unit", "l"), ("price", "165")]);
+        assert_eq!(article(&typed, None, None).unwrap().price, Amount::new(165));
+    }
+
+    /// An article with these fields besides what each needs.
+    fn with(pairs: &[(&str, &str)]) -> Draft<ArticleSpec> {
+        let usual = [("sku", "M1"), ("name", "Milk"), ("unit", "l"), ("price", "1.65")];
+        article(&form(&[&usual, pairs].concat()), Some(Currency::EUR), None)
+    }
+
+    #[test]
+    fn several_pieces_have_a_price_of_their_own() {
+        let bundle = |pieces: &str, price: &str| {
+            let made = with(&[("bundle.pieces", pieces), ("bundle.price", price)]);
+            made.map(|spec| spec.bundle).map_err(fields)
+        };
+        assert_eq!(bundle("", " "), Ok(None));
+        assert_eq!(bundle("3", "4,50"), Ok(Some(Bundle { pieces: 3, price: Amount::new(450) })));
+        for (pieces, price, wrong) in [
+            ("3", "", "bundle.price"),
+            ("", "4.50", "bundle.pieces"),
+            ("a few", "4.50", "bundle.pieces"),
+            ("1", "4.50", "bundle.pieces"),
+            ("3", "4.505", "bundle.price"),
+            ("3", "-1", "bundle.price"),
+        ] {
+            assert_eq!(bundle(pieces, price), Err(vec![wrong.to_owned()]), "{pieces} for {price}");
+        }
+        let weighed = with(&[("bundle.pieces", "3"), ("bundle.price", "4.50"), ("weighed", "on")]);
+        assert_eq!(fields(weighed.unwrap_err()), ["bundle.pieces"]);
+    }
+
+    #[test]
+    fn single_stores_have_prices_of_their_own() {
+        let (one, other) = (StoreId::new(), StoreId::new());
+        let (here, there) = (one.to_string(), other.to_string());
+        let made = with(&[
+            ("prices.0.store", &here),
+            ("prices.0.price", "1,60"),
+            ("prices.7.store", &there),
+            ("prices.7.price", "0"),
+        ]);
+        assert_eq!(made.unwrap().prices, BTreeMap::from([(one, Amount::new(160)), (other, Amount::ZERO)]));
+        for (store, price, wrong) in [
+            (there.as_str(), "", "prices.7.price"),
+            (&there, "1.605", "prices.7.price"),
+            (&there, "-0.01", "prices.7.price"),
+            (&there, "100000000000000", "prices.7.price"),
+            ("", "1", "prices.7.store"),
+            (&here, "1", "prices.7.store"),
+        ] {
+            let made = with(&[
+                ("prices.0.store", &here),
+                ("prices.0.price", "1"),
+                ("prices.7.store", store),
+                ("prices.7.price", price),
+            ]);
+            assert_eq!(fields(made.unwrap_err()), [wrong], "{store} {price}");
+        }
     }
 
     #[test]

@@ -1,21 +1,27 @@
 //! Making an article, or changing one.
 
+use std::rc::Rc;
+
 use messages::RetailerId;
-use messages::edge::Currency;
+use messages::edge::{Amount, Currency};
 use messages::http::articles::{ArticleSpec, ArticleState, ArticleView};
 use yew::prelude::*;
 
+use super::prices::StorePrices;
 use crate::api::resource::Article;
 use crate::components::field::{CheckField, SelectField, TextField};
 use crate::components::form_dialog::FormDialog;
 use crate::hooks::{json, use_save};
 use crate::state::draft;
 use crate::state::form::FormValues;
+use crate::state::topic::TopicState;
 
 #[derive(Properties, PartialEq)]
 pub(super) struct Props {
     pub(super) retailer: RetailerId,
     pub(super) currency: Option<Currency>,
+    /// Which stores there are.
+    pub(super) topic: Rc<TopicState>,
     #[prop_or_default]
     pub(super) existing: Option<ArticleView>,
     pub(super) on_close: Callback<()>,
@@ -42,18 +48,20 @@ fn use_article_form(props: &Props) -> Html {
         if spec.is_some() { ("Edit article", "Save") } else { ("New article", "Create article") };
     let subtitle = spec.map(|spec| format!("Number {}", spec.sku)).unwrap_or_default();
     html! {
-        { draw!(FormDialog { title, subtitle, action, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: fields(spec, currency) }) }
+        { draw!(FormDialog { title, subtitle, action, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: html! { <>
+            { fields(spec, currency) }
+            { bundle(spec, currency) }
+            { draw!(StorePrices { topic: props.topic.clone(), currency, prices: spec.map(|spec| spec.prices.clone()).unwrap_or_default() }) }
+            { state(spec) }
+        </> } }) }
     }
 }
 
 fn fields(spec: Option<&ArticleSpec>, currency: Option<Currency>) -> Html {
     let text = |of: fn(&ArticleSpec) -> String| spec.map(of).unwrap_or_default();
-    let price = spec.map(|spec| {
-        currency.map_or_else(|| spec.price.minor().to_string(), |currency| currency.show(spec.price))
-    });
+    let price = spec.map(|spec| typed(spec.price, currency));
     let tax = spec.map(|spec| spec.tax_rate.to_string().replace(" %", ""));
     let money = currency.map(|currency| format!("Price in {currency}")).unwrap_or_else(|| "Price".to_owned());
-    let state = spec.map_or("active", |spec| spec.state.as_str());
     html! {
         <>
             if spec.is_none() {
@@ -68,9 +76,35 @@ fn fields(spec: Option<&ArticleSpec>, currency: Option<Currency>) -> Html {
             { draw!(TextField { name: "plu", label: "PLU", mono: true, value: text(|s| s.plu.map(|plu| plu.to_string()).unwrap_or_default()), hint: html! { "The short number that scales and cashiers know it by." } }) }
             { draw!(CheckField { name: "weighed", label: "Sold by weight", checked: spec.is_some_and(|s| s.weighed) }) }
             { draw!(TextField { name: "blocked", label: "Must not be sold because", value: text(|s| s.blocked.clone().unwrap_or_default()), hint: html! { "Tills refuse it and show this reason; empty, it is sold." } }) }
-            if spec.is_some() {
-                { draw!(SelectField { name: "state", label: "State", value: state, choices: ArticleState::ALL.map(|state| (state.as_str().into(), if state == ArticleState::Active { "Sold".into() } else { "Withdrawn".into() })).to_vec() }) }
-            }
         </>
     }
+}
+
+/// As people write it.
+pub(super) fn typed(amount: Amount, currency: Option<Currency>) -> String {
+    currency.map_or_else(|| amount.minor().to_string(), |currency| currency.show(amount))
+}
+
+fn bundle(spec: Option<&ArticleSpec>, currency: Option<Currency>) -> Html {
+    let bundle = spec.and_then(|spec| spec.bundle);
+    let pieces = bundle.map(|bundle| bundle.pieces.to_string()).unwrap_or_default();
+    let price = bundle.map(|bundle| typed(bundle.price, currency)).unwrap_or_default();
+    html! {
+        <fieldset class="group">
+            <legend>{ "Several at once" }</legend>
+            <p class="hint">{ "So many pieces in one basket cost this together, in every store. Both blank, each piece has its price." }</p>
+            <div class="fields-2">
+                { draw!(TextField { name: "bundle.pieces", label: "Pieces", value: pieces }) }
+                { draw!(TextField { name: "bundle.price", label: "Together", value: price }) }
+            </div>
+        </fieldset>
+    }
+}
+
+/// A new article is sold.
+fn state(spec: Option<&ArticleSpec>) -> Html {
+    let Some(spec) = spec else { return Html::default() };
+    let label = |state| if state == ArticleState::Active { "Sold" } else { "Withdrawn" };
+    let choices = ArticleState::ALL.map(|state| (state.as_str().into(), label(state).into())).to_vec();
+    html! { { draw!(SelectField { name: "state", label: "State", value: spec.state.as_str(), choices }) } }
 }
