@@ -1,6 +1,6 @@
 //! `agent-node service …`: the agent as a service of the system, installed and asked about with one command.
 //!
-//! [`plan`], [`unit`], [`scm`] and [`state`] decide and know no system; `systemd` and `windows` carry out. [`keeper`] is
+//! [`plan`], [`mod@unit`], [`scm`] and [`state`] decide and know no system; `systemd` and `windows` carry out. [`keeper`] is
 //! what the running agent tells whoever keeps it: systemd by `notify`, Windows' manager of services by `host`.
 
 #[cfg(windows)]
