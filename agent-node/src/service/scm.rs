@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::keeper::Standing;
+use super::plan::{DEFAULT_NAME, TITLE};
 
 /// For the first words of a service: Windows gives up on one that is silent for longer.
 const START_HINT: Duration = Duration::from_secs(30);
@@ -83,6 +84,12 @@ pub const RECOVERY: [Duration; 3] =
 /// A service that held for so long has recovered.
 pub const RECOVERED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
+/// What people see in the list of services. Windows wants each to be there once, and a machine may have several agents.
+#[must_use]
+pub fn display_name(name: &str) -> String {
+    if name == DEFAULT_NAME { TITLE.to_owned() } else { format!("{TITLE} ({name})") }
+}
+
 /// Known to everybody as the account that may do everything.
 pub const LOCAL_SYSTEM: &str = "LocalSystem";
 
@@ -119,7 +126,7 @@ pub const fn advice(code: i32) -> Option<&'static str> {
         1063 => "this is for Windows to start; use `agent-node run` at a console",
         1069 => "the account or its password is wrong, or it may not log on as a service",
         1072 => "it is being removed; close the window of services and whatever else looks at it",
-        1073 => "a service of this name is there already",
+        1073 | 1078 => "a service of this name is there already",
         _ => return None,
     })
 }
@@ -175,6 +182,12 @@ mod tests {
             ]
         );
         assert_eq!(closing(Path::new("d"), None).len(), 7);
+    }
+
+    #[test]
+    fn several_agents_are_told_apart() {
+        assert_eq!(display_name("grocerysync-agent"), "GrocerySync agent");
+        assert_eq!(display_name("till-2"), "GrocerySync agent (till-2)");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use windows_service::service::{
 };
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 
-use super::plan::{self, Plan, TITLE};
+use super::plan::{self, Plan};
 use super::scm::{self, LOCAL_SYSTEM};
 use super::state::{Running, State};
 use super::{ServiceError, logfile, tool};
@@ -93,7 +93,7 @@ fn info(plan: &Plan, account: &Account) -> ServiceInfo {
     words.extend(plan.place());
     ServiceInfo {
         name: plan.name.clone().into(),
-        display_name: TITLE.into(),
+        display_name: scm::display_name(&plan.name).into(),
         service_type: ServiceType::OWN_PROCESS,
         start_type: ServiceStartType::AutoStart,
         error_control: ServiceErrorControl::Normal,
