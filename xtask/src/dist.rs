@@ -68,11 +68,11 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
         packed_by: "-Zxz",
     };
     if wanted(Part::Hub) || wanted(Part::Deb) {
-        ui::say("… building the agent (profile small)");
+        ui::say(&format!("… building the agent (profile {profile})"));
         process::stream(process::cargo(repo).args([
             "build",
             "--profile",
-            "small",
+            profile,
             "--package",
             "agent-node",
         ]))?;
