@@ -75,6 +75,10 @@ fn runner(repo: &Repo, cache: &Cache, options: &Options) -> Command {
             if let Some(expression) = expression(options) {
                 direct.args(["-E", &expression]);
             }
+            // Whoever names tests means those.
+            if options.filter.is_some() {
+                direct.arg("--ignore-default-filter");
+            }
             command = direct;
         }
         Ok(None) | Err(_) => {
@@ -92,6 +96,9 @@ fn runner(repo: &Repo, cache: &Cache, options: &Options) -> Command {
                 command.args(["--package", package]);
             }
             command.args(&options.filter);
+            if options.filter.is_none() {
+                command.args(["--", "--skip", "wine::"]);
+            }
         }
     }
     command

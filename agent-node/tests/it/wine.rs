@@ -1,5 +1,5 @@
-//! The agent as a program for Windows, under Wine. `cargo xtask windows` builds it and names it; without that these tests
-//! say that they are skipped. Wine shares this machine's files (drive Z:) and its loopback.
+//! The agent as a program for Windows, under Wine. `cargo xtask windows` builds it, names it and runs these tests; no other run has them
+//! (`.config/nextest.toml`). Wine shares this machine's files (drive Z:) and its loopback.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,14 +24,13 @@ struct Wine {
 }
 
 impl Wine {
-    fn named() -> Option<Self> {
-        let named = |name| std::env::var_os(name).map(PathBuf::from);
-        let found = (named("GROCERYSYNC_WINE"), named("GROCERYSYNC_WINDOWS_AGENT"), named("WINEPREFIX"));
-        let (Some(wine), Some(agent), Some(prefix)) = found else {
-            println!("skipped: `cargo xtask windows` runs this");
-            return None;
+    fn named() -> Self {
+        let named = |name| {
+            let value = std::env::var_os(name).map(PathBuf::from);
+            value.unwrap_or_else(|| panic!("{name} is not set; `cargo xtask windows` runs this"))
         };
-        Some(Self { wine, agent, prefix })
+        let (wine, agent) = (named("GROCERYSYNC_WINE"), named("GROCERYSYNC_WINDOWS_AGENT"));
+        Self { wine, agent, prefix: named("WINEPREFIX") }
     }
 
     /// `agent-node …` on Windows.
@@ -59,7 +58,7 @@ fn command(shop: &Shop) -> messages::agent::RunCommand {
 
 #[tokio::test]
 async fn wine_says_its_version_and_names_each_wrong_setting() {
-    let Some(wine) = Wine::named() else { return };
+    let wine = Wine::named();
     let shop = Shop::new();
     let (output, text) = ran(wine.agent(&["--version"])).await;
     assert!(output.status.success() && text.starts_with("agent-node "), "{text}");
@@ -84,7 +83,7 @@ async fn wine_says_its_version_and_names_each_wrong_setting() {
 
 #[tokio::test]
 async fn wine_enrols_carries_out_a_run_and_says_goodbye() {
-    let Some(wine) = Wine::named() else { return };
+    let wine = Wine::named();
     let (hub, shop) = (Hub::start().await, Shop::new());
     let (url, data_dir) = (hub.url(), windows(&shop.data_dir()));
     let enrol = ["enrol", "--data-dir", &data_dir, "--hub", &url, "--token", TOKEN];
@@ -117,7 +116,7 @@ async fn wine_enrols_carries_out_a_run_and_says_goodbye() {
 
 #[tokio::test]
 async fn wine_installs_a_service_that_starts_stops_and_goes() {
-    let Some(wine) = Wine::named() else { return };
+    let wine = Wine::named();
     let (hub, shop) = (Hub::start().await, Shop::new());
     shop.enrolled(&hub);
     let data_dir = windows(&shop.data_dir());
@@ -165,7 +164,7 @@ fn with_argument(word: &str) -> usize {
 
 #[tokio::test]
 async fn wine_ends_a_plugin_with_its_children() {
-    let Some(wine) = Wine::named() else { return };
+    let wine = Wine::named();
     let (hub, shop) = (Hub::start().await, Shop::new());
     shop.enrolled(&hub);
     let plugins = shop.folder.path().join("plugins");

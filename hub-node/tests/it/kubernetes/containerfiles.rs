@@ -30,9 +30,9 @@ impl Containerfile {
 #[test]
 fn kubernetes_images_hold_and_start_the_programs_that_are_built() {
     for (node, settings, profile) in [
-        ("hub-node", "hub-node/src/config.rs", "release"),
-        ("agent-node", "agent-node/src/cli.rs", "small"),
-        ("edge-node", "edge-node/src/cli.rs", "release"),
+        ("hub-node", &["hub-node/src/config.rs"][..], "release"),
+        ("agent-node", &["agent-node/src/cli.rs", "agent-node/src/service.rs"], "small"),
+        ("edge-node", &["edge-node/src/cli.rs"], "release"),
     ] {
         let file = Containerfile::of(node);
         assert!(file.text.contains(&format!("--package {node}")), "{node} is not built");
@@ -40,7 +40,8 @@ fn kubernetes_images_hold_and_start_the_programs_that_are_built() {
         assert_eq!(file.list("ENTRYPOINT"), [format!("/usr/local/bin/{node}")]);
         assert_eq!(file.list("CMD"), ["run"]);
         assert_eq!(file.last["USER"], "65532:65532", "{node}");
-        let source = std::fs::read_to_string(folder().join("..").join(settings)).unwrap();
+        let read = |file: &&str| std::fs::read_to_string(folder().join("..").join(file)).unwrap();
+        let source: String = settings.iter().map(read).collect();
         for variable in file.last["ENV"].split_whitespace() {
             let (name, _) = variable.split_once('=').unwrap();
             assert!(source.contains(&format!("env = \"{name}\"")), "{node} does not read {name}");
