@@ -112,10 +112,6 @@ async fn process_shows_a_unit_that_systemd_understands() {
     fs::write(&file, unit.replace("User=grocerysync", "User=root")).unwrap();
     let mut verify = Command::new("systemd-analyze");
     verify.args(["verify", "--man=no"]).arg(&file).stdin(Stdio::null());
-    if verify.as_std_mut().output().is_err() {
-        println!("skipped: systemd-analyze is not there");
-        return;
-    }
     let (output, text) = ran(verify).await;
     // What it ignores it only complains of.
     assert!(output.status.success() && text.trim().is_empty(), "{text}");

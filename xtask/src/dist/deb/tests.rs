@@ -7,16 +7,13 @@ use tempfile::TempDir;
 use super::*;
 use crate::repo::Repo;
 
-/// The package of the agent in the target folder, if it has been built: `cargo xtask test` does so before it runs tests.
-fn packed(folder: &TempDir, repo: &Repo) -> Option<PathBuf> {
+/// The package of the agent in the target folder: `cargo xtask test` builds it before it runs tests.
+fn packed(folder: &TempDir, repo: &Repo) -> PathBuf {
     let program = repo.binary("debug", "agent-node");
-    if !program.is_file() {
-        println!("skipped: {} was not built", program.display());
-        return None;
-    }
+    assert!(program.is_file(), "{} is not built: run `cargo build -p agent-node`", program.display());
     let dist = folder.path().to_owned();
     let packing = Packing { repo, dist, version: "9.8.7", epoch: 1_700_000_000, packed_by: "-Znone" };
-    Some(build(&packing, &program).unwrap())
+    build(&packing, &program).unwrap()
 }
 
 fn said(command: &mut Command) -> String {
@@ -26,7 +23,7 @@ fn said(command: &mut Command) -> String {
 #[test]
 fn the_package_holds_what_it_should_and_is_the_same_each_time() {
     let (folder, repo) = (tempfile::tempdir().unwrap(), Repo::find().unwrap());
-    let Some(package) = packed(&folder, &repo) else { return };
+    let package = packed(&folder, &repo);
     let listing = said(Command::new("dpkg-deb").arg("-c").arg(&package));
     for (path, mode) in [
         ("./usr/bin/agent-node", "-rwxr-xr-x root/root"),
@@ -57,7 +54,7 @@ fn the_package_holds_what_it_should_and_is_the_same_each_time() {
     assert!(unit.contains("StateDirectory=grocerysync-agent\n"), "{unit}");
 
     let first = fs::read(&package).unwrap();
-    let again = fs::read(packed(&folder, &repo).unwrap()).unwrap();
+    let again = fs::read(packed(&folder, &repo)).unwrap();
     assert!(first == again, "the same program gives another package");
 }
 
