@@ -6,6 +6,7 @@ mod balancer;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use messages::http::agents::EnrolmentToken;
 use reqwest::Method;
@@ -28,6 +29,9 @@ use super::wait::until;
 const NODES: usize = 3;
 /// Retailers whose people work meanwhile.
 const BUSY: usize = 8;
+/// Stores that each of them makes: less than a retailer can have, however quick the machine is. Then they only read.
+const STORES: usize = 400;
+const PAUSE: Duration = Duration::from_millis(100);
 /// Articles of a run that goes on for a while.
 const ARTICLES: usize = 20_000;
 
@@ -60,11 +64,15 @@ impl People {
             at_work.spawn(async move {
                 let mut count = 0;
                 while !over.load(Ordering::Relaxed) {
-                    count += 1;
-                    let store = json!({"code": format!("s{count}"), "name": "A store", "time_zone": "UTC"});
-                    succeeds(&api, Method::POST, &stores, Some(store)).await;
+                    if count < STORES {
+                        count += 1;
+                        let store =
+                            json!({"code": format!("s{count}"), "name": "A store", "time_zone": "UTC"});
+                        succeeds(&api, Method::POST, &stores, Some(store)).await;
+                    }
+                    tokio::time::sleep(PAUSE).await; // slow: people read what they see
                     succeeds(&api, Method::GET, &format!("{stores}?limit=1"), None).await;
-                    calls.fetch_add(2, Ordering::Relaxed);
+                    calls.fetch_add(1, Ordering::Relaxed);
                 }
                 (stores, count)
             });
@@ -97,7 +105,7 @@ impl People {
             let listed: Value = api.get(&format!("{stores}?limit=1")).await;
             assert_eq!(listed["total"], count, "every store that was acknowledged is there, once");
         }
-        eprintln!("{} requests of people, none failed", self.calls.load(Ordering::Relaxed));
+        eprintln!("{} rounds of people, none failed", self.calls.load(Ordering::Relaxed));
     }
 }
 
