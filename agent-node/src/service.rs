@@ -27,6 +27,10 @@ use clap::{Args, Subcommand};
 
 use crate::config::{ConfigError, Given};
 use plan::{Plan, PlanError};
+#[cfg(unix)]
+use systemd as system;
+#[cfg(windows)]
+use windows as system;
 
 /// What can be done with the service.
 #[derive(Debug, Subcommand)]
@@ -177,64 +181,58 @@ impl Install {
     }
 }
 
-/// Does what the command line says.
 #[cfg(unix)]
-pub async fn execute(
-    command: ServiceCommand,
-    out: &mut (dyn Write + Send),
-) -> Result<ExitCode, ServiceError> {
-    let state = match command {
-        ServiceCommand::Install(install) => {
-            let plan = install.plan()?;
-            let user = plan::user(&install.user)?;
-            if install.print {
-                write!(out, "{}", unit::unit(&plan, &user))?;
-            } else {
-                let target =
-                    systemd::Target { units: install.named.unit_dir, user, start: !install.no_start };
-                systemd::install(&plan, &target, out).await?;
-            }
-            return Ok(ExitCode::SUCCESS);
+impl Install {
+    async fn carry_out(self, out: &mut (dyn Write + Send)) -> Result<(), ServiceError> {
+        let plan = self.plan()?;
+        let user = plan::user(&self.user)?;
+        if self.print {
+            write!(out, "{}", unit::unit(&plan, &user))?;
+            return Ok(());
         }
-        ServiceCommand::Uninstall(named) => {
-            systemd::uninstall(&named.name, &named.unit_dir, out).await?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        ServiceCommand::Start(named) => systemd::start(&named.name, out).await?,
-        ServiceCommand::Stop(named) => {
-            systemd::stop(&named.name, out).await?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        ServiceCommand::Status(named) => systemd::status(&named.name, out).await?,
-    };
-    Ok(ExitCode::from(state.exit_code()))
+        let target = system::Target { units: self.named.unit_dir, user, start: !self.no_start };
+        system::install(&plan, &target, out).await
+    }
+}
+
+#[cfg(windows)]
+impl Install {
+    async fn carry_out(self, out: &mut (dyn Write + Send)) -> Result<(), ServiceError> {
+        let plan = self.plan()?;
+        let name = self.account.unwrap_or_else(|| scm::own_account(&plan.name));
+        let account = system::Account { name, password: self.account_password };
+        system::install(&plan, &account, !self.no_start, out).await
+    }
 }
 
 /// Does what the command line says.
-#[cfg(windows)]
 pub async fn execute(
     command: ServiceCommand,
     out: &mut (dyn Write + Send),
 ) -> Result<ExitCode, ServiceError> {
     let state = match command {
         ServiceCommand::Install(install) => {
-            let plan = install.plan()?;
-            let name = install.account.unwrap_or_else(|| scm::own_account(&plan.name));
-            let account = windows::Account { name, password: install.account_password };
-            windows::install(&plan, &account, !install.no_start, out).await?;
+            install.carry_out(out).await?;
             return Ok(ExitCode::SUCCESS);
         }
         ServiceCommand::Uninstall(named) => {
-            windows::uninstall(&named.name, out).await?;
+            #[cfg(unix)]
+            system::uninstall(&named.name, &named.unit_dir, out).await?;
+            #[cfg(windows)]
+            system::uninstall(&named.name, out).await?;
             return Ok(ExitCode::SUCCESS);
         }
-        ServiceCommand::Start(named) => windows::start(&named.name, out).await?,
+        ServiceCommand::Start(named) => system::start(&named.name, out).await?,
         ServiceCommand::Stop(named) => {
-            windows::stop(&named.name, out).await?;
+            system::stop(&named.name, out).await?;
             return Ok(ExitCode::SUCCESS);
         }
-        ServiceCommand::Status(named) => windows::status(&named.name, out)?,
+        #[cfg(unix)]
+        ServiceCommand::Status(named) => system::status(&named.name, out).await?,
+        #[cfg(windows)]
+        ServiceCommand::Status(named) => system::status(&named.name, out)?,
         // `main` has looked for this before there was a runtime.
+        #[cfg(windows)]
         ServiceCommand::Run { .. } => return Ok(ExitCode::FAILURE),
     };
     Ok(ExitCode::from(state.exit_code()))

@@ -216,7 +216,7 @@ pub enum Request {
         agent: AgentId,
         credential: SecretHash,
     },
-    /// The same as nodes of release 0.1 ask it, which number sockets by themselves. Answer: [`Response::Done`].
+    /// The same as nodes of the build before ask it, which number sockets by themselves (ADR 0032). Answer: [`Response::Done`].
     Authenticate {
         agent: AgentId,
         credential: SecretHash,

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use super::ServiceError;
 
-/// systemd waits 90 seconds for a unit to come up and a minute for ours to go; nothing else takes as long.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Longer than the longest stop: a grace of five minutes, and the 45 seconds beyond it. Nothing else takes as long.
+pub(super) const PATIENCE: Duration = Duration::from_secs(400);
 
 /// Runs it to its end, whatever that is.
 pub(super) async fn ran(program: &'static str, words: &[&str]) -> Result<Output, ServiceError> {

@@ -23,8 +23,6 @@ use crate::disk;
 use crate::identity::Identity;
 
 const ABOUT: &str = "Reads the point of sale, writes to the shop platform, reports to the hub.";
-/// For a service to come up, or to end its runs and go.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// How often it is looked at meanwhile.
 const GLANCE: Duration = Duration::from_millis(250);
 
@@ -218,7 +216,7 @@ async fn stop_if_running(service: &Service) -> Result<(), ServiceError> {
 
 /// Waits until it stands so; a service that ends instead of coming up is looked at by its status.
 async fn until(service: &Service, wanted: ServiceState) -> Result<(), ServiceError> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + tool::PATIENCE;
     while Instant::now() < end {
         let state = service.query_status().map_err(refused("asking for the service"))?.current_state;
         if state == wanted || state == ServiceState::Stopped {
