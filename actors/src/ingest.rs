@@ -11,6 +11,8 @@
 //! catalogue     pure: articles → what is different, and its number in what comes down
 //! follow, orders   pure: where a device stands in that; corrections of stock, each for one device
 //! round         one round: look, decide on all that waits, commit
+//! ahead         the next round, decided on while one is written
+//! overlay       pure: what is known, as if the round that is being written were written
 //! work, down    pure: what each request of it comes to
 //! pending       pure: what is settled and not in the sums yet, and when it has to be
 //! folding       writes that into the sums
@@ -22,6 +24,7 @@
 //! day, and neither they nor a change of a job should make the other start again.
 
 pub mod actor;
+mod ahead;
 mod apply;
 mod catalogue;
 mod down;
@@ -34,6 +37,7 @@ mod letters;
 pub mod local;
 pub mod model;
 mod orders;
+mod overlay;
 pub mod pending;
 mod plan;
 mod pulse;

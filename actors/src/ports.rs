@@ -121,14 +121,15 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// What a round has to know. Read without the fence: whoever has been overtaken meanwhile cannot commit.
     fn look(&self, retailer: RetailerId, wanted: Wanted) -> BoxFuture<'_, Result<Known, StoreError>>;
 
-    /// Writes all or nothing in one transaction that first advances the fence by one, to `expected`.
+    /// Writes all or nothing in one transaction that first advances the fence by one, to `expected`. Everything is made ready
+    /// before this returns, so that it can be waiting when its turn comes; nothing is written before that is awaited.
     fn write(
         &self,
         retailer: RetailerId,
         epoch: Epoch,
         expected: Version,
-        changes: Arc<Changes>,
-    ) -> BoxFuture<'_, Result<(), StoreError>>;
+        changes: &Changes,
+    ) -> BoxFuture<'static, Result<(), StoreError>>;
 
     /// Adds what some rounds have added to the sums, and forgets their journal, in one transaction as above.
     fn fold(

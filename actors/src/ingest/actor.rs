@@ -1,7 +1,7 @@
 //! `Ingest`: takes in what store edges tell, one actor for each retailer, on the node that owns it.
 //!
 //! What arrives while a round is under way forms the next one, whichever device and connection it came by (group
-//! commit). Callers are answered after the commit. Limits: [`MOST_IN_ROUND`] requests and [`MOST_EVENTS`] events a round;
+//! commit); when much arrives, that one is decided on while the first is written (`ahead`). Callers are answered after the commit. Limits: [`MOST_IN_ROUND`] requests and [`MOST_EVENTS`] events a round;
 //! how many requests wait at all is bounded where they are admitted, in [`super::host`].
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,13 +12,15 @@ use messages::version::Epoch;
 use messages::{EdgeId, ErrorCode, Problem, RetailerId, Timestamp, Version};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde_json::{Value, json};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::task::JoinHandle;
 
+use super::ahead::{self, Behind};
 use super::folding::{self, Folding};
 use super::model::{Edge, Feed, Follower};
 use super::pending::JournalEntry;
 use super::request::{EdgeReply, EdgeRequest};
-use super::round::{Cursors, Done, Round, Trust, carry_out, remember};
+use super::round::{Cursors, Decided, Done, Draft, Round, Trust, decide, finish, remember};
 use super::show::{self, Shown};
 use crate::clock;
 use crate::failpoint;
@@ -63,6 +65,8 @@ pub struct Asked {
 
 pub enum IngestMsg {
     Ask(Box<Asked>),
+    /// The round that is being written was decided on so.
+    Decided(Box<Draft>),
     Settled(Box<Outcome>),
     /// A fold has ended.
     Folded(Result<(), StoreError>),
@@ -101,12 +105,16 @@ pub struct State {
     pub(super) folding: Folding,
     feed: Option<Feed>,
     followers: Arc<BTreeMap<EdgeId, Follower>>,
-    cursors: Arc<Cursors>,
+    cursors: Cursors,
     trust: Trust,
     pub(super) queue: VecDeque<Asked>,
-    working: Option<Vec<Asked>>,
+    /// Of the round that is being written, or will be when it is decided on.
+    pub(super) working: Option<Vec<Asked>>,
+    /// What that leaves behind, while nothing has been built on it.
+    pub(super) draft: Option<Draft>,
+    pub(super) behind: Option<Behind>,
     /// So many of the queue's first entries are carried out one by one, to find the one that cannot be.
-    alone: usize,
+    pub(super) alone: usize,
     rounds: u64,
     events: u64,
     set_aside: u64,
@@ -138,10 +146,12 @@ impl Actor for Ingest {
             edges: Arc::new(ledger.edges),
             feed: ledger.feed,
             followers: Arc::new(ledger.followers),
-            cursors: Arc::default(),
+            cursors: Cursors::new(),
             trust: if ledger.remembers_singly { Trust::Nobody } else { Trust::Numbers },
             queue: VecDeque::new(),
             working: None,
+            draft: None,
+            behind: None,
             alone: 0,
             rounds: 0,
             events: 0,
@@ -169,6 +179,10 @@ impl Actor for Ingest {
                     begin(&me, state);
                 }
             },
+            IngestMsg::Decided(draft) => {
+                state.draft = Some(*draft);
+                begin(&me, state);
+            }
             IngestMsg::Settled(outcome) => return settle(&me, state, *outcome),
             IngestMsg::Folded(result) => return folding::ended(&me, state, result),
             IngestMsg::Fold => folding::woken(&me, state),
@@ -185,6 +199,7 @@ fn snapshot(state: &State) -> Value {
     json!({
         "retailer": state.retailer, "epoch": state.epoch, "version": state.version, "edges": state.edges.len(),
         "waiting": state.queue.len(), "working": state.working.as_ref().map_or(0, Vec::len),
+        "behind": state.behind.as_ref().map_or(0, Behind::requests),
         "head": state.feed.as_ref().map(|feed| feed.head), "followers": state.followers.len(),
         "unfolded": unfolded, "folds": folds,
         "rounds": state.rounds, "events": state.events, "set_aside": state.set_aside, "largest_round": state.largest,
@@ -193,53 +208,102 @@ fn snapshot(state: &State) -> Value {
 
 /// Starts a round with what waits, unless one is under way or the sums come first.
 pub(super) fn begin(me: &ActorRef<IngestMsg>, state: &mut State) {
-    if state.working.is_some() || state.folding.is_working() || folding::first(me, state) {
+    if state.working.is_some() {
+        return ahead::begin(me, state);
+    }
+    if state.folding.is_working() || folding::first(me, state) {
         return;
     }
-    let working = gather(state);
+    let working = gather(state, |_| true);
     if working.is_empty() {
         return;
     }
     failpoint::pass("ingest.before_commit");
-    let round = Round {
+    let round = round_of(state, &working, None);
+    state.working = Some(working);
+    start(me, state, round, None);
+}
+
+/// A round of these, on top of what is committed or of the one that is being written.
+pub(super) fn round_of(state: &mut State, asked: &[Asked], before: Option<Draft>) -> Round {
+    state.largest = state.largest.max(asked.len());
+    let (version, drafted, before) = match before {
+        Some(draft) => (draft.version, draft.cursors, Some(draft.changes)),
+        None => (state.version, Cursors::new(), None),
+    };
+    let mut cursors = Cursors::new();
+    for one in asked {
+        let EdgeRequest::Batch(parcel) = &*one.request else { continue };
+        if let Some(cursor) = drafted.get(&parcel.stream).or_else(|| state.cursors.get(&parcel.stream)) {
+            cursors.insert(parcel.stream, cursor.clone());
+        }
+    }
+    Round {
         retailer: state.retailer,
         epoch: state.epoch,
-        version: state.version,
+        version,
         edges: state.edges.clone(),
         feed: state.feed.clone(),
         followers: state.followers.clone(),
-        cursors: state.cursors.clone(),
+        cursors,
+        before,
         trust: state.trust,
-        requests: working.iter().map(|asked| asked.request.clone()).collect(),
+        requests: asked.iter().map(|one| one.request.clone()).collect(),
         now: (state.tools.clock)(),
-    };
-    state.largest = state.largest.max(working.len());
-    state.working = Some(working);
+    }
+}
+
+/// Carries it out beside the actor: decides, waits for its turn if it has to, and writes.
+pub(super) fn start(
+    me: &ActorRef<IngestMsg>,
+    state: &State,
+    round: Round,
+    turn: Option<oneshot::Receiver<()>>,
+) {
     let (store, me) = (state.tools.store.clone(), me.clone());
     tokio::spawn(async move {
-        // In a task of its own: whatever an event from outside does to the code that reads it, the round ends.
-        let work = tokio::spawn(async move { carry_out(&*store, round).await });
-        let result = work.await.unwrap_or_else(|failure| {
-            tracing::error!(%failure, "a round of events ended before its answer");
-            Err(StoreError::Corrupt("the round could not be carried out".into()))
-        });
+        let (ledger, first) = (store.clone(), round.clone());
+        let decided = whole(tokio::spawn(async move { decide(&*ledger, first).await })).await;
+        if let Some(turn) = turn
+            && turn.await.is_err()
+        {
+            // The round before it came out otherwise: what was asked waits again.
+            return;
+        }
         // A stopped actor has nobody left to answer.
+        if let Some(draft) = decided.as_ref().ok().and_then(Decided::draft) {
+            drop(me.cast(IngestMsg::Decided(Box::new(draft))));
+        }
+        let result = whole(tokio::spawn(async move { finish(&*store, round, decided).await })).await;
         drop(me.cast(IngestMsg::Settled(Box::new(Outcome { result }))));
     });
 }
 
-/// As much of the queue as fits into a round. Who has waited too long is told so.
-fn gather(state: &mut State) -> Vec<Asked> {
+/// Each step in a task of its own: whatever an event from outside does to the code that reads it, the round ends.
+async fn whole<T>(step: JoinHandle<Result<T, StoreError>>) -> Result<T, StoreError> {
+    step.await.unwrap_or_else(|failure| {
+        tracing::error!(%failure, "a round of events ended before its answer");
+        Err(StoreError::Corrupt("the round could not be carried out".into()))
+    })
+}
+
+/// How many events a request counts for.
+pub(super) fn size(request: &EdgeRequest) -> usize {
+    match request {
+        EdgeRequest::Batch(parcel) => parcel.events.len(),
+        EdgeRequest::Import { rows, .. } => rows.len(),
+        _ => 1,
+    }
+}
+
+/// As much of the queue as fits into a round, up to the first that may not be in it. Who has waited too long is told so.
+pub(super) fn gather(state: &mut State, may: fn(&Asked) -> bool) -> Vec<Asked> {
     let now = clock::now();
     let most = if state.alone > 0 { 1 } else { MOST_IN_ROUND };
     let (mut round, mut events) = (Vec::new(), 0);
     while round.len() < most {
-        let Some(next) = state.queue.front() else { break };
-        let size = match &*next.request {
-            EdgeRequest::Batch(parcel) => parcel.events.len(),
-            EdgeRequest::Import { rows, .. } => rows.len(),
-            _ => 1,
-        };
+        let Some(next) = state.queue.front().filter(|next| may(next)) else { break };
+        let size = size(&next.request);
         if !round.is_empty() && events + size > MOST_EVENTS {
             break;
         }
@@ -262,8 +326,12 @@ pub(super) fn refuse(asked: Asked, problem: Problem) {
 /// The round has ended.
 fn settle(me: &ActorRef<IngestMsg>, state: &mut State, outcome: Outcome) -> Result<(), ActorProcessingErr> {
     let Some(working) = state.working.take() else { return Ok(()) };
+    state.draft = None;
     match outcome.result {
         Ok(done) => {
+            if done.again {
+                ahead::put_back(state);
+            }
             failpoint::pass("ingest.after_commit");
             state.rounds += 1;
             state.events += done.events;
@@ -289,8 +357,12 @@ fn settle(me: &ActorRef<IngestMsg>, state: &mut State, outcome: Outcome) -> Resu
             }
             show::settled(me, state, &heard);
         }
-        Err(error) => return give_up(me, state, working, error),
+        Err(error) => {
+            ahead::put_back(state);
+            return give_up(me, state, working, error);
+        }
     }
+    ahead::go_on(state);
     begin(me, state);
     folding::wake(me, state);
     Ok(())
@@ -315,9 +387,7 @@ fn give_up(
         // One of them cannot be stored. Which?
         StoreError::Taken { .. } | StoreError::Corrupt(_) if working.len() > 1 => {
             state.alone = working.len();
-            for asked in working.into_iter().rev() {
-                state.queue.push_front(asked);
-            }
+            ahead::wait_again(state, working);
         }
         StoreError::Taken { .. } | StoreError::Corrupt(_) => {
             tracing::error!(retailer = %state.retailer, %error, "events cannot be stored");

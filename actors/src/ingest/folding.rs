@@ -49,6 +49,11 @@ impl Folding {
         self.working.is_some()
     }
 
+    /// Must there be a fold before any round that has not begun?
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.waiting.is_empty() || self.pending.is_due_after_another(clock::now())
+    }
+
     /// How many rounds are not in the sums, and how many folds there were.
     pub(super) fn counts(&self) -> (usize, u64) {
         let under_way = self.working.as_ref().map_or(0, |(fold, _)| fold.rounds.len());

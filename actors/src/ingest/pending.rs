@@ -121,6 +121,11 @@ impl Pending {
         self.rounds() >= MOST_ROUNDS || self.fold.additions.len() >= MOST_SUMS
     }
 
+    /// Will it be time, whatever else there is to do, when the round that is under way has been added?
+    pub(super) fn is_due_after_another(&self, now: Instant) -> bool {
+        self.rounds() + 1 >= MOST_ROUNDS || self.is_due(false, now)
+    }
+
     /// Is it time? `idle`: no round waits.
     pub(super) fn is_due(&self, idle: bool, now: Instant) -> bool {
         let age = self.since.map(|since| now.saturating_duration_since(since));

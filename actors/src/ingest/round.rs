@@ -3,10 +3,13 @@
 //! What the numbers of a stream say to be new is taken to be new, and not looked up: the store refuses identifiers that are
 //! there already, and then the round is carried out once more, with everything looked up ([`Trust`]). Repetitions are seldom,
 //! and most of them are seen by their numbers.
+//!
+//! Deciding and writing are two steps, so that the next round can be decided on while one is written (`ahead`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use messages::edge::event::{AdjustmentReason, Fact, Sale};
 use messages::version::Epoch;
 use messages::{EdgeId, Problem, RetailerId, StreamId, Timestamp, Version};
@@ -14,11 +17,11 @@ use messages::{EdgeId, Problem, RetailerId, StreamId, Timestamp, Version};
 use super::apply::Desk;
 use super::catalogue::Catalogue;
 use super::event::{self, SetAside};
-use super::model::{Cursor, Edge, Feed, Follower, Known, Wanted};
+use super::model::{Changes, Cursor, Edge, Feed, Follower, Known, Wanted};
 use super::pending::Additions;
 use super::request::{EdgeReply, EdgeRequest, LetterAct, Parcel, Sent};
 use super::work::Table;
-use super::{down, letters};
+use super::{down, letters, overlay};
 use crate::ports::{LedgerStore, StoreError};
 
 /// How far streams are, as far as this life of the actor has seen them.
@@ -38,7 +41,10 @@ pub(super) struct Round {
     pub(super) edges: Arc<BTreeMap<EdgeId, Edge>>,
     pub(super) feed: Option<Feed>,
     pub(super) followers: Arc<BTreeMap<EdgeId, Follower>>,
-    pub(super) cursors: Arc<Cursors>,
+    /// Of its streams, as far as they are remembered.
+    pub(super) cursors: Cursors,
+    /// What the round before it writes: the store may not have that yet.
+    pub(super) before: Option<Arc<Changes>>,
     pub(super) trust: Trust,
     pub(super) requests: Vec<Arc<EdgeRequest>>,
     pub(super) now: Timestamp,
@@ -70,78 +76,133 @@ pub(super) struct Done {
     pub(super) letters: i64,
     /// To be in the sums later.
     pub(super) added: Additions,
+    /// It was decided on once more: what was decided first does not count.
+    pub(super) again: bool,
+}
+
+/// What is to be written, and what comes of it then.
+pub(super) struct Decided {
+    changes: Arc<Changes>,
+    /// Made ready; nothing is to be written for what only repeats.
+    write: Option<BoxFuture<'static, Result<(), StoreError>>>,
+    done: Done,
+    /// It changes events and what comes of them, and nothing else.
+    only_events: bool,
+}
+
+/// What a round leaves behind that is being written, for the one after it.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub(super) version: Version,
+    /// Of its streams.
+    pub(super) cursors: Cursors,
+    pub(super) changes: Arc<Changes>,
 }
 
 pub(super) type Read = Result<Fact, SetAside>;
 
-pub(super) fn remember(cursors: &mut Arc<Cursors>, touched: Cursors) {
-    if touched.is_empty() {
-        return;
+pub(super) fn remember(cursors: &mut Cursors, touched: Cursors) {
+    if cursors.len() + touched.len() > MOST_CURSORS {
+        cursors.clear();
     }
-    let all = Arc::make_mut(cursors);
-    if all.len() + touched.len() > MOST_CURSORS {
-        all.clear();
-    }
-    all.extend(touched);
+    cursors.extend(touched);
 }
 
-pub(super) async fn carry_out(store: &dyn LedgerStore, round: Round) -> Result<Done, StoreError> {
-    if round.trust == Trust::Nobody {
-        return attempt(store, round).await;
-    }
-    match attempt(store, round.clone()).await {
-        Err(error @ (StoreError::Taken { .. } | StoreError::Corrupt(_))) => {
-            tracing::debug!(retailer = %round.retailer, %error, "a round is carried out again, with everything looked up");
-            attempt(store, Round { trust: Trust::Nobody, ..round }).await
-        }
-        outcome => outcome,
-    }
+/// Decides on all requests of a round, and makes ready what is to be written.
+pub(super) async fn decide(store: &dyn LedgerStore, round: Round) -> Result<Decided, StoreError> {
+    let (mut table, read) = look_up(store, &round).await?;
+    let Round { retailer, epoch, version: before, requests, .. } = round;
+    let answers =
+        requests.iter().zip(read).map(|(request, read)| table.decide(request, read)).collect::<Vec<_>>();
+    let Table { desk, edges, catalogue, followers, letters, .. } = table;
+    let (changes, cursors) = (desk.changes, desk.known.cursors);
+    let (events, set_aside) = (changes.settled.len() as u64, changes.letters.len() as u64);
+    let version = if changes.is_empty() { before } else { before.next() };
+    let write = (version != before).then(|| store.write(retailer, epoch, version, &changes));
+    let (feed, added, again) = (catalogue.feed, Additions::default(), false);
+    let done =
+        Done { answers, version, edges, feed, followers, cursors, events, set_aside, letters, added, again };
+    let only_events = requests.iter().all(|request| matches!(**request, EdgeRequest::Batch(_)));
+    Ok(Decided { changes: Arc::new(changes), write, done, only_events })
 }
 
-async fn attempt(store: &dyn LedgerStore, round: Round) -> Result<Done, StoreError> {
-    let Round { retailer, epoch, version, edges, feed, followers, cursors, trust, requests, now } = round;
-    let (mut wanted, mut at) = (Wanted::default(), Cursors::new());
-    for request in &requests {
+/// What the requests are decided on, and what the events of each say.
+async fn look_up(store: &dyn LedgerStore, round: &Round) -> Result<(Table, Vec<Vec<Read>>), StoreError> {
+    let (mut wanted, mut at) = (Wanted::default(), round.cursors.clone());
+    for request in &round.requests {
         match &**request {
-            EdgeRequest::Batch(parcel) => match cursors.get(&parcel.stream) {
-                Some(cursor) => drop(at.insert(parcel.stream, cursor.clone())),
-                None => drop(wanted.streams.insert(parcel.stream)),
-            },
+            EdgeRequest::Batch(parcel) if !at.contains_key(&parcel.stream) => {
+                wanted.streams.insert(parcel.stream);
+            }
             EdgeRequest::Letter { event, .. } => drop(wanted.letters.insert(*event)),
             _ => {}
         }
         down::wanted_first(request, &mut wanted);
     }
-    let mut first = look(store, retailer, std::mem::take(&mut wanted)).await?;
+    let mut first = look(store, round.retailer, std::mem::take(&mut wanted)).await?;
     at.extend(std::mem::take(&mut first.cursors));
-    let reader = Reader { first: &first, edges: &edges, cursors: &at, trust };
-    let mut read: Vec<Vec<Read>> =
-        requests.iter().map(|request| reader.read_all(request, &mut wanted)).collect();
-    let mut known = look(store, retailer, wanted).await?;
+    let reader = Reader { first: &first, edges: &round.edges, cursors: &at, trust: round.trust };
+    let read = round.requests.iter().map(|request| reader.read_all(request, &mut wanted)).collect();
+    let mut known = look(store, round.retailer, wanted.clone()).await?;
+    if let Some(before) = &round.before {
+        overlay::lay(before, &wanted, &mut known);
+    }
     let mut articles = std::mem::take(&mut known.catalogue);
     articles.extend(first.catalogue);
     known.orders.extend(first.orders);
     known.letters = first.letters;
     known.cursors = at;
-    let catalogue = Catalogue::new(feed, articles, known.zones.keys().copied());
-    let desk = Desk { known, ..Desk::default() };
-    let mut table = Table { desk, retailer, edges, catalogue, followers, now, letters: 0 };
-    let answers = requests
-        .iter()
-        .zip(&mut read)
-        .map(|(request, read)| table.decide(request, std::mem::take(read)))
-        .collect();
-    let Table { desk, edges, catalogue, followers, letters, .. } = table;
-    let (changes, cursors) = (desk.changes, desk.known.cursors);
-    let (events, set_aside) = (changes.settled.len() as u64, changes.letters.len() as u64);
-    let next = if changes.is_empty() { version } else { version.next() };
-    let changes = Arc::new(changes);
-    if next != version {
-        store.write(retailer, epoch, next, changes.clone()).await?;
+    let table = Table {
+        retailer: round.retailer,
+        edges: round.edges.clone(),
+        catalogue: Catalogue::new(round.feed.clone(), articles, known.zones.keys().copied()),
+        desk: Desk { known, ..Desk::default() },
+        followers: round.followers.clone(),
+        now: round.now,
+        letters: 0,
+    };
+    Ok((table, read))
+}
+
+impl Decided {
+    /// For the round after it, unless that has to wait for this one.
+    pub(super) fn draft(&self) -> Option<Draft> {
+        let Done { version, cursors, .. } = &self.done;
+        let draft = || Draft { version: *version, cursors: cursors.clone(), changes: self.changes.clone() };
+        self.only_events.then(draft)
     }
-    let added = Arc::unwrap_or_clone(changes).added;
-    let (version, feed) = (next, catalogue.feed);
-    Ok(Done { answers, version, edges, feed, followers, cursors, events, set_aside, letters, added })
+
+    async fn write(self) -> Result<Done, StoreError> {
+        let Self { changes, write, done, .. } = self;
+        if let Some(write) = write {
+            write.await?;
+        }
+        // The round after it may still look at the rest.
+        let added = Arc::try_unwrap(changes).map_or_else(|shared| shared.added.clone(), |own| own.added);
+        Ok(Done { added, ..done })
+    }
+}
+
+/// Writes what was decided.
+pub(super) async fn finish(
+    store: &dyn LedgerStore,
+    round: Round,
+    decided: Result<Decided, StoreError>,
+) -> Result<Done, StoreError> {
+    let written = match decided {
+        Ok(decided) => decided.write().await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Err(error @ (StoreError::Taken { .. } | StoreError::Corrupt(_))) if round.trust == Trust::Numbers => {
+            tracing::debug!(retailer = %round.retailer, %error, "a round is carried out again, with everything looked up");
+            // The round before it has been written by now.
+            let round = Round { trust: Trust::Nobody, before: None, ..round };
+            let done = decide(store, round).await?.write().await?;
+            Ok(Done { again: true, ..done })
+        }
+        outcome => outcome,
+    }
 }
 
 async fn look(store: &dyn LedgerStore, retailer: RetailerId, wanted: Wanted) -> Result<Known, StoreError> {

@@ -1,5 +1,6 @@
 //! Ingestion over a store in memory: rounds, letters, edges, and the actor with its faults.
 
+mod ahead;
 mod down;
 mod faults;
 mod folding;

@@ -8,12 +8,14 @@ use yew::prelude::*;
 use super::button::{Button, Tone};
 use super::icon::{Glyph, Icon};
 use crate::hooks::Conflict;
-use crate::state::merge::{self, Difference, Side, differences, merged, shown};
+use crate::state::merge::{self, Difference, InWords, Side, differences, merged};
 
 #[derive(Properties, PartialEq)]
 pub struct Props {
     pub conflict: Rc<Conflict>,
     pub busy: bool,
+    /// A field by its path, and a value of it.
+    pub in_words: Callback<(String, Value), InWords>,
     pub on_resolve: Callback<Value>,
     pub on_close: Callback<()>,
 }
@@ -51,7 +53,7 @@ fn use_conflict_view(props: &Props) -> Html {
                                 <tr><th>{ "Field" }</th><th>{ "Mine" }</th><th>{ "Theirs" }</th></tr>
                             </thead>
                             <tbody>
-                                { for found.iter().map(|difference| row(difference, &choices)) }
+                                { for found.iter().map(|difference| row(difference, props, &choices)) }
                             </tbody>
                         </table>
                     </div>
@@ -69,8 +71,9 @@ fn use_conflict_view(props: &Props) -> Html {
     }
 }
 
-fn row(difference: &Difference, choices: &UseStateHandle<Vec<(String, Side)>>) -> Html {
+fn row(difference: &Difference, props: &Props, choices: &UseStateHandle<Vec<(String, Side)>>) -> Html {
     let field = &difference.field;
+    let in_words = |value: &Value| props.in_words.emit((field.clone(), value.clone()));
     let chosen = merge::chosen(choices, difference);
     let cell = |side: Side, value: &Value| {
         let onchange = {
@@ -85,14 +88,14 @@ fn row(difference: &Difference, choices: &UseStateHandle<Vec<(String, Side)>>) -
             <td>
                 <label class="choice">
                     <input type="radio" name={format!("conflict-{field}")} checked={chosen == side} {onchange} />
-                    <span>{ shown(value) }</span>
+                    <span>{ in_words(value).value }</span>
                 </label>
             </td>
         }
     };
     html! {
         <tr key={field.clone()}>
-            <th scope="row">{ field }</th>
+            <th scope="row">{ in_words(&difference.mine).field }</th>
             { cell(Side::Mine, &difference.mine) }
             { cell(Side::Theirs, &difference.theirs) }
         </tr>

@@ -18,6 +18,7 @@ use crate::api::error::sentence;
 use crate::api::{ApiError, browser};
 use crate::hooks::Conflict;
 use crate::state::form::FormValues;
+use crate::state::merge::InWords;
 
 #[derive(Properties, PartialEq)]
 pub struct Props {
@@ -35,10 +36,17 @@ pub struct Props {
     #[prop_or_default]
     pub conflict: Option<Rc<Conflict>>,
     pub on_submit: Callback<FormValues>,
+    /// What the fields are called when there is a conflict: their paths, unless somebody knows better.
+    #[prop_or_else(plainly)]
+    pub in_words: Callback<(String, Value), InWords>,
     #[prop_or_default]
     pub on_resolve: Callback<Value>,
     pub on_close: Callback<()>,
     pub children: Html,
+}
+
+fn plainly() -> Callback<(String, Value), InWords> {
+    Callback::from(|(field, value): (String, Value)| InWords::plain(&field, &value))
 }
 
 part!(pub FormDialog(Props) kept by use_form_dialog);
@@ -79,7 +87,7 @@ fn use_form_dialog(props: &Props) -> Html {
 fn form_or_conflict(props: &Props) -> Html {
     match &props.conflict {
         Some(conflict) => html! {
-            { draw!(ConflictView { conflict: conflict.clone(), busy: props.busy, on_resolve: props.on_resolve.clone(), on_close: props.on_close.clone() }) }
+            { draw!(ConflictView { conflict: conflict.clone(), busy: props.busy, in_words: props.in_words.clone(), on_resolve: props.on_resolve.clone(), on_close: props.on_close.clone() }) }
         },
         None => html! {
                     { draw!(Form { errors: props.errors.clone(), error: props.error.clone(), on_submit: props.on_submit.clone(), children: html! { <>

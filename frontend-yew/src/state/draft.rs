@@ -23,7 +23,7 @@ pub mod plugin;
 mod source;
 pub mod timing;
 
-pub use article::{article, correction};
+pub use article::{article, correction, in_words, typed};
 pub use destination::destination;
 
 /// A document, or what is wrong with the form.

@@ -21,6 +21,21 @@ pub struct Difference {
     pub suggested: Side,
 }
 
+/// A field and what it holds, as people call them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InWords {
+    pub field: String,
+    pub value: String,
+}
+
+impl InWords {
+    /// For fields that have no words of their own.
+    #[must_use]
+    pub fn plain(field: &str, value: &Value) -> Self {
+        Self { field: field.to_owned(), value: shown(value) }
+    }
+}
+
 /// Fields in which `mine` differs from `theirs`. One that only they changed since `base` is suggested to be theirs.
 /// Only fields that `mine` can hold are compared: a view has more, such as its revision.
 #[must_use]

@@ -117,12 +117,11 @@ impl LedgerStore for Store {
         retailer: RetailerId,
         epoch: Epoch,
         expected: Version,
-        changes: Arc<Changes>,
-    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        changes: &Changes,
+    ) -> BoxFuture<'static, Result<(), StoreError>> {
+        let (tenant, plan) = (TenantDb::new(self, retailer), write::plan(retailer, expected, changes));
         Box::pin(async move {
-            let plan = write::plan(retailer, expected, &changes)?;
-            let tenant = TenantDb::new(self, retailer);
-            Commit { tenant, fence: Fence::Ledger, epoch, expected, plan }.carry_out().await
+            Commit { tenant, fence: Fence::Ledger, epoch, expected, plan: plan? }.carry_out().await
         })
     }
 

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use messages::http::dead_letters::LetterState;
 use messages::version::Epoch;
 use messages::{EdgeId, EventId, PaymentId, RetailerId, StoreId, StreamId, TransactionId, Version};
+use tokio::sync::Semaphore;
 
 use super::super::model::{
     Article, ArticleKey, ArticleSums, Changes, Cursor, Edge, Feed, Follower, Known, Ledger, Letter,
@@ -43,14 +44,22 @@ pub(super) struct Books {
     pub(super) commits: Vec<usize>,
     /// How the next commits end.
     pub(super) faults: VecDeque<StoreError>,
+    /// How those after them end, or well.
+    pub(super) weather: VecDeque<Option<StoreError>>,
     /// How the next folds end.
     pub(super) fold_faults: VecDeque<StoreError>,
     /// Commits that hold this event cannot be stored.
     pub(super) poison: Option<EventId>,
+    /// Commits wait for it.
+    pub(super) gate: Option<Arc<Semaphore>>,
+    /// How many wait.
+    pub(super) held: usize,
+    /// How often something was looked up.
+    pub(super) looks: usize,
 }
 
-#[derive(Default)]
-pub(super) struct FakeLedger(Mutex<Books>);
+#[derive(Clone, Default)]
+pub(super) struct FakeLedger(Arc<Mutex<Books>>);
 
 impl FakeLedger {
     pub(super) fn books(&self) -> MutexGuard<'_, Books> {
@@ -196,16 +205,22 @@ impl FakeLedger {
         &self,
         epoch: Epoch,
         expected: Version,
-        faults: impl FnOnce(&mut Books) -> &mut VecDeque<StoreError>,
+        fault: impl FnOnce(&mut Books) -> Option<StoreError>,
         write: impl FnOnce(&mut Books) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         // The others get their turn: what waits forms the next round.
         tokio::task::yield_now().await;
+        let gate = self.books().gate.clone();
+        if let Some(gate) = gate {
+            self.books().held += 1;
+            gate.acquire().await.unwrap().forget();
+            self.books().held -= 1;
+        }
         let mut books = self.books();
         if books.epoch != epoch || books.version.next() != expected {
             return Err(StoreError::Fenced);
         }
-        let fault = faults(&mut books).pop_front();
+        let fault = fault(&mut books);
         match fault {
             // The answer is lost after the commit.
             None | Some(StoreError::Unknown(_)) => {
@@ -245,7 +260,11 @@ impl LedgerStore for FakeLedger {
     }
 
     fn look(&self, _: RetailerId, wanted: Wanted) -> BoxFuture<'_, Result<Known, StoreError>> {
-        Box::pin(async move { Ok(self.books().look(&wanted)) })
+        Box::pin(async move {
+            let mut books = self.books();
+            books.looks += 1;
+            Ok(books.look(&wanted))
+        })
     }
 
     fn write(
@@ -253,11 +272,13 @@ impl LedgerStore for FakeLedger {
         _: RetailerId,
         epoch: Epoch,
         expected: Version,
-        changes: Arc<Changes>,
-    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        changes: &Changes,
+    ) -> BoxFuture<'static, Result<(), StoreError>> {
+        let (ledger, changes) = (self.clone(), changes.clone());
         Box::pin(async move {
-            self.commit(epoch, expected, |books| &mut books.faults, |books| books.write(expected, &changes))
-                .await
+            let fault =
+                |books: &mut Books| books.faults.pop_front().or_else(|| books.weather.pop_front().flatten());
+            ledger.commit(epoch, expected, fault, |books| books.write(expected, &changes)).await
         })
     }
 
@@ -269,7 +290,8 @@ impl LedgerStore for FakeLedger {
         fold: Arc<Fold>,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            self.commit(epoch, expected, |books| &mut books.fold_faults, |books| books.fold(&fold)).await
+            self.commit(epoch, expected, |books| books.fold_faults.pop_front(), |books| books.fold(&fold))
+                .await
         })
     }
 }

@@ -15,7 +15,7 @@ use messages::{
 };
 
 use super::super::request::{Device, EdgeReply, EdgeRequest, Parcel, Sent};
-use super::super::round::{Round, Trust, carry_out};
+use super::super::round::{Cursors, Round, Trust, decide, finish};
 use super::ledger::FakeLedger;
 use crate::domain::SecretHash;
 use crate::ports::LedgerStore as _;
@@ -216,13 +216,15 @@ impl Office {
                 edges: Arc::new(books.edges.clone()),
                 feed: books.feed.clone(),
                 followers: Arc::new(books.followers.clone()),
-                cursors: Arc::default(),
+                cursors: Cursors::new(),
+                before: None,
                 trust: Trust::Numbers,
                 requests,
                 now: NOW,
             }
         };
-        let done = carry_out(&self.ledger, round).await.unwrap();
+        let decided = decide(&self.ledger, round.clone()).await;
+        let done = finish(&self.ledger, round, decided).await.unwrap();
         // As the actor does, sooner or later.
         self.ledger.books().fold_all();
         done.answers

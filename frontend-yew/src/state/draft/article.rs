@@ -7,9 +7,11 @@ use messages::edge::{Amount, Currency, Quantity, TaxRate};
 use messages::http::articles::{ArticleSpec, ArticleState, StockSpec};
 use messages::quantity::Decimal;
 use messages::{FieldError, StoreId};
+use serde_json::Value;
 
 use super::{Draft, checked, with_early};
 use crate::state::form::{FormValues, fault};
+use crate::state::merge::InWords;
 
 /// `before` is the article that is changed: what the form does not show stays as it is there. Prices of single stores are
 /// rows of `prices`, each with its `store` and `price`; faults are told at the rows.
@@ -116,6 +118,52 @@ pub fn correction(form: &FormValues, sku: &str) -> Draft<(StoreId, StockSpec)> {
     let spec = checked(StockSpec { sku: sku.to_owned(), delta, edge_id, note: form.text("note") });
     let spec = with_early(early, spec)?;
     store.map(|store| (store, spec)).ok_or_else(Vec::new)
+}
+
+/// What people call the fields of an article.
+const NAMES: [(&str, &str); 13] = [
+    ("sku", "Number"),
+    ("name", "Name"),
+    ("price", "Price"),
+    ("tax_rate", "Tax"),
+    ("unit", "Unit"),
+    ("barcode", "Barcode"),
+    ("category", "Category"),
+    ("plu", "PLU"),
+    ("weighed", "Sold by weight"),
+    ("blocked", "Must not be sold because"),
+    ("bundle.pieces", "Several at once: pieces"),
+    ("bundle.price", "Several at once: together"),
+    ("state", "State"),
+];
+
+/// A field of an article and a value of it, for a conflict.
+pub fn in_words(
+    path: &str,
+    value: &Value,
+    currency: Option<Currency>,
+    store: impl Fn(StoreId) -> String,
+) -> InWords {
+    let plain = InWords::plain(path, value);
+    let of_store = path.strip_prefix("prices.").and_then(|id| id.parse().ok()).map(store);
+    let known = NAMES.iter().find(|(known, _)| *known == path).map(|(_, name)| (*name).to_owned());
+    let in_value = match path {
+        "tax_rate" => {
+            value.as_u64().and_then(|rate| u32::try_from(rate).ok()).map(|rate| TaxRate(rate).to_string())
+        }
+        "price" | "bundle.price" => value.as_i64().map(|minor| typed(Amount::new(minor), currency)),
+        _ if of_store.is_some() => value.as_i64().map(|minor| typed(Amount::new(minor), currency)),
+        _ => None,
+    };
+    InWords {
+        field: of_store.map(|store| format!("Price in {store}")).or(known).unwrap_or(plain.field),
+        value: in_value.unwrap_or(plain.value),
+    }
+}
+
+/// An amount as people write it; without a currency, in its smallest unit.
+pub fn typed(amount: Amount, currency: Option<Currency>) -> String {
+    currency.map_or_else(|| amount.minor().to_string(), |currency| currency.show(amount))
 }
 
 /// A number with at most so many digits behind the mark, counted in the last of them.
@@ -258,5 +306,25 @@ mod tests {
             assert_eq!(faults, [wrong], "{delta}");
         }
         assert_eq!(fields(correction(&form(&[("delta", "1")]), "M1").unwrap_err()), ["store_id"]);
+    }
+
+    #[test]
+    fn a_conflict_tells_of_an_article_in_the_words_of_its_form() {
+        let shop = StoreId::new();
+        let told = |path: &str, value: Value| {
+            let told = in_words(path, &value, Some(Currency::EUR), |id| {
+                if id == shop { "Main Street".to_owned() } else { "Deleted store".to_owned() }
+            });
+            (told.field, told.value)
+        };
+        let pair = |field: &str, value: &str| (field.to_owned(), value.to_owned());
+        assert_eq!(told("price", 165.into()), pair("Price", "1.65"));
+        assert_eq!(told(&format!("prices.{shop}"), 149.into()), pair("Price in Main Street", "1.49"));
+        assert_eq!(told(&format!("prices.{shop}"), Value::Null), pair("Price in Main Street", "(nothing)"));
+        let gone = format!("prices.{}", StoreId::new());
+        assert_eq!(told(&gone, 149.into()), pair("Price in Deleted store", "1.49"));
+        assert_eq!(told("tax_rate", 750.into()), pair("Tax", "7.5 %"));
+        assert_eq!(told("weighed", true.into()), pair("Sold by weight", "yes"));
+        assert_eq!(told("new_field", "x".into()), pair("new_field", "x"));
     }
 }

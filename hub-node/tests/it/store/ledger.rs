@@ -294,7 +294,7 @@ async fn documents_of_the_ledger_of_shape_2_are_read() {
 async fn the_ledger_comes_back_as_it_was_written() {
     let store = with_retailer().await;
     store.open(retailer(), Epoch(1)).await.unwrap();
-    store.write(retailer(), Epoch(1), Version(1), Arc::new(changes())).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(1), &changes()).await.unwrap();
     fold(&store, retailer(), 1).await;
     all_is_there(&store).await;
     // Sums are added to, and what is marked is marked.
@@ -304,7 +304,7 @@ async fn the_ledger_comes_back_as_it_was_written() {
     )]);
     let again = Changes { marks, sales: BTreeMap::new(), settled: vec![], payments: vec![], ..changes() };
     let again = Changes { voids: vec![], ..again };
-    store.write(retailer(), Epoch(1), Version(3), Arc::new(again)).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(3), &again).await.unwrap();
     fold(&store, retailer(), 3).await;
     let tenant = TenantDb::new(&store, retailer());
     let stock = tenant.inventory(&inventory()).await.unwrap().items;
@@ -318,10 +318,10 @@ async fn the_ledger_comes_back_as_it_was_written() {
     assert!(known.sales.is_empty() && known.events.is_empty() && known.receipts.is_empty());
     // The same identifiers under another retailer are other documents.
     let theirs = Changes { edges: BTreeMap::new(), ..changes() };
-    store.write(other, Epoch(1), Version(1), Arc::new(theirs)).await.unwrap();
+    store.write(other, Epoch(1), Version(1), &theirs).await.unwrap();
     fold(&store, other, 1).await;
-    store.write(other, Epoch(1), Version(3), Arc::new(journal_only())).await.unwrap();
-    store.write(retailer(), Epoch(1), Version(5), Arc::new(journal_only())).await.unwrap();
+    store.write(other, Epoch(1), Version(3), &journal_only()).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(5), &journal_only()).await.unwrap();
     assert_eq!(tenant.inventory(&inventory()).await.unwrap().items, stock);
     for collection in COLLECTIONS.into_iter().chain(SHELVES) {
         let documents = database(&store).await.collection::<Document>(collection);
@@ -405,7 +405,7 @@ async fn all_is_there(store: &Store) {
 async fn the_sample_of_the_ledger_can_be_made_anew() {
     let store = with_retailer().await;
     store.open(retailer(), Epoch(1)).await.unwrap();
-    store.write(retailer(), Epoch(1), Version(1), Arc::new(changes())).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(1), &changes()).await.unwrap();
     let mut text = dump(&store, &COLLECTIONS).await;
     fold(&store, retailer(), 1).await;
     text.push_str(&dump(&store, &SHELVES).await);

@@ -3,16 +3,17 @@
 use std::rc::Rc;
 
 use messages::RetailerId;
-use messages::edge::{Amount, Currency};
+use messages::edge::Currency;
 use messages::http::articles::{ArticleSpec, ArticleState, ArticleView};
+use serde_json::Value;
 use yew::prelude::*;
 
-use super::prices::StorePrices;
+use super::prices::{StorePrices, store_name};
 use crate::api::resource::Article;
 use crate::components::field::{CheckField, SelectField, TextField};
 use crate::components::form_dialog::FormDialog;
 use crate::hooks::{json, use_save};
-use crate::state::draft;
+use crate::state::draft::{self, typed};
 use crate::state::form::FormValues;
 use crate::state::topic::TopicState;
 
@@ -43,12 +44,18 @@ fn use_article_form(props: &Props) -> Html {
         save.submit
             .reform(move |form: FormValues| json(draft::article(&form, currency, before.as_ref().as_ref())))
     };
+    let in_words = {
+        let topic = props.topic.clone();
+        Callback::from(move |(path, value): (String, Value)| {
+            draft::in_words(&path, &value, currency, |id| store_name(&topic, id))
+        })
+    };
     let spec = before.as_ref().as_ref();
     let (title, action) =
         if spec.is_some() { ("Edit article", "Save") } else { ("New article", "Create article") };
     let subtitle = spec.map(|spec| format!("Number {}", spec.sku)).unwrap_or_default();
     html! {
-        { draw!(FormDialog { title, subtitle, action, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: html! { <>
+        { draw!(FormDialog { title, subtitle, action, busy: save.busy, errors: save.errors.clone(), error: save.error.clone(), conflict: save.conflict.clone(), in_words, on_submit, on_resolve: save.resolve.clone(), on_close: props.on_close.clone(), children: html! { <>
             { fields(spec, currency) }
             { bundle(spec, currency) }
             { draw!(StorePrices { topic: props.topic.clone(), currency, prices: spec.map(|spec| spec.prices.clone()).unwrap_or_default() }) }
@@ -78,11 +85,6 @@ fn fields(spec: Option<&ArticleSpec>, currency: Option<Currency>) -> Html {
             { draw!(TextField { name: "blocked", label: "Must not be sold because", value: text(|s| s.blocked.clone().unwrap_or_default()), hint: html! { "Tills refuse it and show this reason; empty, it is sold." } }) }
         </>
     }
-}
-
-/// As people write it.
-pub(super) fn typed(amount: Amount, currency: Option<Currency>) -> String {
-    currency.map_or_else(|| amount.minor().to_string(), |currency| currency.show(amount))
 }
 
 fn bundle(spec: Option<&ArticleSpec>, currency: Option<Currency>) -> Html {

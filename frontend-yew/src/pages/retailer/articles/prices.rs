@@ -8,11 +8,11 @@ use messages::StoreId;
 use messages::edge::{Amount, Currency};
 use yew::prelude::*;
 
-use super::form::typed;
 use crate::components::button::{Button, Tone};
 use crate::components::field::{Choice, SelectField, TextField};
 use crate::components::hidden_field::HiddenField;
 use crate::components::icon::Icon;
+use crate::state::draft::typed;
 use crate::state::topic::TopicState;
 
 #[derive(Properties, PartialEq)]
@@ -89,6 +89,13 @@ fn first(topic: &TopicState, prices: &BTreeMap<StoreId, Amount>) -> Rows {
     Rows { next: rows.len(), rows }
 }
 
+/// What the store is called, also when there is none any more.
+pub(super) fn store_name(topic: &TopicState, id: StoreId) -> String {
+    let stores = topic.stores();
+    let known = stores.iter().find(|store| store.id == id);
+    known.map_or_else(|| "Deleted store".to_owned(), |store| store.spec.name.clone())
+}
+
 fn draw_row(props: &Props, rows: &UseStateHandle<Rows>, row: &Row, choices: &[Choice]) -> Html {
     let number = row.number;
     let away = {
@@ -100,12 +107,7 @@ fn draw_row(props: &Props, rows: &UseStateHandle<Rows>, row: &Row, choices: &[Ch
         })
     };
     let (store, price) = (format!("prices.{number}.store"), format!("prices.{number}.price"));
-    let named = row.of.map(|(id, amount)| {
-        let stores = props.topic.stores();
-        let known = stores.iter().find(|store| store.id == id);
-        let name = known.map_or_else(|| "A store that is gone".to_owned(), |store| store.spec.name.clone());
-        (id, name, typed(amount, props.currency))
-    });
+    let named = row.of.map(|(id, amount)| (id, store_name(&props.topic, id), typed(amount, props.currency)));
     html! {
         <li class="price-row" key={number} data-testid="price-row">
             if let Some((id, name, amount)) = &named {

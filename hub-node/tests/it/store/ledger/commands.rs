@@ -25,7 +25,7 @@ async fn a_round_costs_a_command_for_each_kind_of_document_and_no_more() {
     store.look(retailer(), wanted()).await.unwrap();
     let looks = wire.taken();
     assert!(looks.len() == 8 && looks.iter().all(|look| look.starts_with("find ")), "{looks:?}");
-    store.write(retailer(), Epoch(1), Version(1), Arc::new(changes())).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(1), &changes()).await.unwrap();
     let whole = [
         "findAndModify ledger_fences",
         "insert inbox_parts",
@@ -56,7 +56,7 @@ async fn a_round_costs_a_command_for_each_kind_of_document_and_no_more() {
         let moved = StockMove { before: Quantity::ZERO, delta: Quantity::pieces(-1), at: NOW };
         many.added.stock.insert((shop(), format!("A{n}")), moved);
     }
-    store.write(retailer(), Epoch(1), Version(2), Arc::new(many)).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(2), &many).await.unwrap();
     let usual = wire.taken();
     assert_eq!(usual.len(), 7, "{usual:?}");
     // Both rounds go into the sums together.

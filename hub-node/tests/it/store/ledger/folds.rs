@@ -52,7 +52,7 @@ async fn a_fold_happens_once_or_not_at_all() {
     let store = with_retailer().await;
     store.open(retailer(), Epoch(1)).await.unwrap();
     for round in 1..=3 {
-        store.write(retailer(), Epoch(1), Version(round), Arc::new(journal_only())).await.unwrap();
+        store.write(retailer(), Epoch(1), Version(round), &journal_only()).await.unwrap();
     }
     assert_eq!((stock(&store).await, sold(&store).await), (vec![], Amount::ZERO));
     let fold = Arc::new(fold_of_all(&store, Epoch(1)).await);
@@ -82,7 +82,7 @@ async fn cut_off(place: Break, left: usize, total: Amount) {
     let home = with_retailer().await;
     home.open(retailer(), Epoch(1)).await.unwrap();
     for round in 1..=3 {
-        home.write(retailer(), Epoch(1), Version(round), Arc::new(journal_only())).await.unwrap();
+        home.write(retailer(), Epoch(1), Version(round), &journal_only()).await.unwrap();
     }
     let fold = Arc::new(fold_of_all(&home, Epoch(1)).await);
     let wire = Wire::to(home.server.uri()).await;
@@ -127,8 +127,8 @@ async fn sums_of_an_earlier_build_go_on_where_they_were() {
     let stock_of = BTreeMap::from([((shop(), "BUTTER".to_owned()), moved)]);
     let added = Additions { stock: stock_of, ..Additions::default() };
     let other = Changes { added, ..Changes::default() };
-    store.write(retailer(), Epoch(1), Version(version + 1), Arc::new(other.clone())).await.unwrap();
-    store.write(retailer(), Epoch(1), Version(version + 2), Arc::new(journal_only())).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(version + 1), &other).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(version + 2), &journal_only()).await.unwrap();
     let mut fold = fold_of_all(&store, Epoch(1)).await;
     fold.additions = changes().added;
     fold.additions.stock.extend(other.added.stock);

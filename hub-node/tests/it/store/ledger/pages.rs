@@ -2,7 +2,6 @@
 //! whatever the size of a page.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use actors::ingest::model::{Article, Changes, Feed, StockOrder};
 use actors::ports::LedgerStore as _;
@@ -55,7 +54,7 @@ async fn pages_go_through_all_changes_in_the_order_of_their_numbers() {
         orders: orders.chain([elsewhere]).map(|order| (order.event, order)).collect::<BTreeMap<_, _>>(),
         ..Changes::default()
     };
-    store.write(retailer(), Epoch(1), Version(1), Arc::new(changes)).await.unwrap();
+    store.write(retailer(), Epoch(1), Version(1), &changes).await.unwrap();
     let tenant = TenantDb::new(&store, retailer());
     for limit in [1, 2, 3, 5, 11, 12, 50] {
         let (mut cursor, mut told) = (0, Vec::new());
