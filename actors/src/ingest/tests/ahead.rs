@@ -161,6 +161,25 @@ async fn what_was_built_on_a_round_that_was_decided_once_more_is_done_anew() {
 }
 
 #[tokio::test]
+async fn nothing_is_built_on_a_sale_that_turns_out_to_be_another() {
+    let bench = Bench::new().await;
+    let (mut first, mut second) = (bench.till(1, 0).await, bench.till(2, 0).await);
+    let (kept, mut twin) = (sale(500), sale(900));
+    twin.transaction_id = kept.transaction_id;
+    first.tell([whole(&kept)]);
+    bench.ingest(first.all()).await.unwrap();
+    second.tell([whole(&twin), void(&twin)]);
+    let (told, undone) = bench.in_a_row(second.batch(1, 1), second.batch(2, 2), |_| ()).await;
+    assert_eq!((told.unwrap().errors.len(), undone.unwrap().errors.len()), (1, 1), "there is no such sale");
+    {
+        let books = bench.ledger.books();
+        assert_eq!((books.sales.len(), books.voids), (1, 0));
+        assert_eq!(books.sales[&kept.transaction_id].voided_at, None);
+    }
+    bench.close().await;
+}
+
+#[tokio::test]
 async fn a_lost_answer_takes_the_round_behind_it_along() {
     let bench = Bench::new().await;
     let till = bench.till(1, 6).await;
