@@ -11,6 +11,7 @@ use http_body_util::Full;
 
 use crate::config::Config;
 use crate::connector::singer::{self, Discovery};
+use crate::connector::sql;
 use crate::disk;
 use crate::identity::Identity;
 use crate::net::websocket::{self, UpgradeError};
@@ -38,6 +39,15 @@ pub async fn check(
         for fault in faults {
             report.line("plugins", Err(fault))?;
         }
+    }
+    for reader in match &config.readers {
+        Some(folder) => sql::present(folder).await,
+        None => Vec::new(),
+    } {
+        // No fault of the machine: most shops need none of them.
+        let shown =
+            reader.kinds.map_or_else(|why| why, |kinds| format!("{} for {}", reader.name, kinds.join(", ")));
+        report.line("reader", Ok(shown))?;
     }
     let dialer = Dialer::new(config.ca_file.as_ref(), config.proxy.clone());
     match (dialer, hubs(config, identity.as_ref().ok())) {

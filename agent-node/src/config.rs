@@ -76,6 +76,8 @@ pub struct Config {
     /// How a shop platform is tried again; not to be set from outside.
     pub pace: Pace,
     pub plugins: Option<PathBuf>,
+    /// Where the readers lie, beside the agent; not to be set from outside.
+    pub readers: Option<PathBuf>,
     /// How often that folder is looked at; not to be set from outside.
     pub plugins_every: Duration,
     pub log: String,
@@ -92,6 +94,7 @@ impl Config {
             delivered: self.data_dir.join("delivered"),
             pace: self.pace,
             plugins: self.plugins.clone(),
+            readers: self.readers.clone(),
             taps: self.data_dir.join("taps"),
             job: None,
         }
@@ -181,10 +184,16 @@ impl Given {
             grace: Duration::from_secs(grace_s),
             pace: Pace::default(),
             plugins,
+            readers: own_folder(),
             plugins_every: crate::plugins::EVERY,
             log,
         })
     }
+}
+
+/// The folder in which this program lies.
+fn own_folder() -> Option<PathBuf> {
+    Some(std::env::current_exe().ok()?.parent()?.to_owned())
 }
 
 /// Where the settings are when nobody says: with the data, or where a package puts them.

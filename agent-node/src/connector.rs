@@ -22,6 +22,7 @@ pub mod http_json;
 pub mod leftovers;
 pub mod local_file;
 pub mod means;
+pub mod process;
 pub mod registry;
 mod scratch;
 pub mod sftp;

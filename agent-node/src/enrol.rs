@@ -55,7 +55,7 @@ pub async fn enrol(
     crate::service::windows::close(data_dir, None)
         .await
         .map_err(|error| EnrolError::Folder(io::Error::other(error)))?;
-    let body = EnrolRequest { token, machine: crate::machine::describe(Vec::new()) };
+    let body = EnrolRequest { token, machine: crate::machine::describe(crate::machine::Has::default()) };
     let body = serde_json::to_vec(&body).map_err(|error| EnrolError::Folder(error.into()))?;
     let request = Request::post("/api/v1/enrol")
         .header(header::CONTENT_TYPE, "application/json")

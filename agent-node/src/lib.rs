@@ -26,6 +26,7 @@ pub mod links;
 pub mod machine;
 pub mod net;
 pub mod plugins;
+pub mod readers;
 pub mod runner;
 pub mod service;
 pub mod spool;
@@ -110,12 +111,19 @@ pub async fn run_under(
     let dialer = Dialer::new(config.ca_file.as_ref(), config.proxy.clone())?;
     tracing::info!(agent_id = %identity.agent_id, version = env!("CARGO_PKG_VERSION"), "the agent starts");
 
-    connector::singer::sweep(&config.means().scratch).map_err(folder)?;
+    connector::process::sweep(&config.means().scratch).map_err(folder)?;
     let links = Arc::new(Links::default());
     let _lookout = match config.plugins.clone() {
         Some(plugins) => {
             let (every, links) = (config.plugins_every, Arc::clone(&links));
             Some(plugins::look_out(plugins, every, links).await)
+        }
+        None => None,
+    };
+    let _readers = match config.readers.clone() {
+        Some(folder) => {
+            let (every, links) = (config.plugins_every, Arc::clone(&links));
+            Some(readers::look_out(folder, every, links).await)
         }
         None => None,
     };

@@ -6,12 +6,12 @@ use std::time::Duration;
 use actors::supervise::SupervisorHandle;
 use actors::supervise::supervisor::SupervisorMsg;
 use messages::RunId;
-use messages::plugin::Plugin;
 use ractor::rpc::CallResult;
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
+use crate::machine::Has;
 use crate::runner::RunnerMsg;
 use crate::spool::SpoolMsg;
 use crate::uplink::UplinkMsg;
@@ -30,8 +30,8 @@ pub struct Links {
     workers: Slot<SupervisorMsg>,
     /// There may be facts to send.
     pub facts_waiting: Notify,
-    /// As they are told to the hub.
-    pub plugins: watch::Sender<Vec<Plugin>>,
+    /// As it is told to the hub.
+    pub has: watch::Sender<Has>,
     runs: RwLock<RunLists>,
     at_work: Arc<watch::Sender<usize>>,
 }

@@ -3,14 +3,25 @@
 use messages::http::agents::Machine;
 use messages::plugin::Plugin;
 
+/// What lies about on the machine and may change while the agent runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Has {
+    pub plugins: Vec<Plugin>,
+    /// Kinds of sources that readers beside the agent bring.
+    pub kinds: Vec<String>,
+}
+
 /// As told when enrolling and at each hello.
 #[must_use]
-pub fn describe(plugins: Vec<Plugin>) -> Machine {
+pub fn describe(has: Has) -> Machine {
+    let Has { plugins, kinds } = has;
+    let mut capabilities = crate::connector::registry::capabilities();
+    capabilities.extend(kinds.iter().map(|kind| format!("source:{kind}")));
     Machine {
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         os: os(),
         host: host(),
-        capabilities: crate::connector::registry::capabilities(),
+        capabilities,
         transport: None,
         plugins,
     }
@@ -71,6 +82,6 @@ mod tests {
 
     #[test]
     fn the_hub_accepts_what_is_said() {
-        super::describe(Vec::new()).validate().unwrap();
+        super::describe(super::Has::default()).validate().unwrap();
     }
 }

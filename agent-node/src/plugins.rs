@@ -56,9 +56,9 @@ fn tell(before: &Discovery, now: &Discovery, links: &Links) {
         let names: Vec<_> = now.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
         tracing::info!(plugins = names.join(", "), "these plugins are there");
     }
-    links.plugins.send_if_modified(|told| {
-        let changed = *told != now.plugins;
-        told.clone_from(&now.plugins);
+    links.has.send_if_modified(|told| {
+        let changed = told.plugins != now.plugins;
+        told.plugins.clone_from(&now.plugins);
         changed
     });
 }

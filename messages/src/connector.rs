@@ -2,6 +2,7 @@
 //! Secrets are apart: they are sealed at rest and travel only with a run.
 
 pub mod database;
+pub mod drivers;
 pub mod files;
 pub mod http_json;
 pub mod platform;
@@ -11,6 +12,7 @@ pub mod source;
 use serde::{Deserialize, Serialize};
 
 pub use database::{DatabaseServer, DatabaseTls, SqliteSource};
+pub use drivers::{FirebirdSource, OdbcSource, SqlServerSource};
 pub use files::{CsvSource, DbfSource, ExcelSource, FileSet, PickFiles, TextEncoding, XmlSource};
 pub use http_json::{HttpAuth, HttpJsonSource, Paging};
 pub use platform::{

@@ -6,6 +6,7 @@
 //! | till | store edge | [`edge::checkout`] bodies under `/v1` |
 //! | store edge | hub | [`edge::ingest`] batches of events |
 //! | agent | hub | [`agent`] frames on `/ws/agent`, [`http::agents`] bodies to enrol |
+//! | agent | programs beside it that hold foreign drivers | [`reader`] lines over pipes |
 //! | everyone | everyone | [`error_code`] and [`problem`] when something was refused |
 //!
 //! This crate has no tokio, no ractor and no database, and builds for wasm: the console links it.
@@ -26,6 +27,7 @@ pub mod permission;
 pub mod plugin;
 pub mod problem;
 pub mod quantity;
+pub mod reader;
 pub mod run;
 pub mod schedule;
 pub mod secret;

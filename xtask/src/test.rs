@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::process;
 use crate::repo::Repo;
 use crate::tools::crates::NEXTEST;
-use crate::tools::{Cache, TestTools};
+use crate::tools::{Cache, TestTools, debian};
 use crate::ui;
 use crate::web;
 
@@ -55,6 +55,8 @@ pub(crate) fn only(repo: &Repo, cache: &Cache, expression: &str) -> Result<Comma
 /// features for the programs as the runner will, so that nothing is compiled twice; and integration
 /// tests of one crate find the programs of the others.
 pub(crate) fn build(repo: &Repo) -> Result<()> {
+    // One of the programs is linked with it; what is built for the demo is not.
+    debian::ready(&Cache::open()?, &[debian::ODBC])?;
     ui::say("… building programs and tests");
     let mut cargo = process::cargo(repo);
     cargo.args(["build", "--workspace", "--bins", "--lib", "--tests"]);

@@ -104,6 +104,7 @@ pub(crate) struct TestTools {
     pub(crate) chromium: PathBuf,
     pub(crate) postgresql: PathBuf,
     pub(crate) mariadbd: PathBuf,
+    pub(crate) firebird: PathBuf,
     pub(crate) browser_modules: PathBuf,
     pub(crate) python: PathBuf,
     pub(crate) kubernetes_python: PathBuf,
@@ -120,12 +121,14 @@ impl TestTools {
         )?;
         debian::ready(cache, &debian::FAULTS)?;
         debian::ready(cache, &[debian::POSTGRESQL, debian::MARIADB, debian::SYSTEMD, debian::DPKG])?;
+        debian::ready(cache, &[debian::FIREBIRD, debian::ODBC, debian::ODBC_DRIVERS])?;
         Ok(Self {
             store: store::ready(cache)?,
             sshd: debian::sshd()?,
             chromium: debian::chromium()?,
             postgresql: debian::postgresql()?,
             mariadbd: debian::mariadbd()?,
+            firebird: debian::firebird()?,
             browser_modules: browser::ready(repo, cache)?,
             python: python::ready(repo, cache, &python::THIRD_PARTY)?,
             kubernetes_python: python::ready(repo, cache, &python::KUBERNETES)?,
@@ -142,13 +145,14 @@ impl TestTools {
     }
 
     /// The variables by which the tests find these programs.
-    pub(crate) fn environment(&self) -> [(&'static str, &Path); 10] {
+    pub(crate) fn environment(&self) -> [(&'static str, &Path); 11] {
         [
             (store::VARIABLE, &self.store),
             (debian::SSHD_VARIABLE, &self.sshd),
             (debian::CHROMIUM_VARIABLE, &self.chromium),
             (debian::POSTGRESQL_VARIABLE, &self.postgresql),
             (debian::MARIADBD_VARIABLE, &self.mariadbd),
+            (debian::FIREBIRD_VARIABLE, &self.firebird),
             ("GROCERYSYNC_BROWSER_MODULES", &self.browser_modules),
             ("GROCERYSYNC_PYTHON", &self.python),
             ("GROCERYSYNC_KUBERNETES_PYTHON", &self.kubernetes_python),

@@ -21,6 +21,8 @@ pub struct Means {
     pub pace: Pace,
     /// Folder of plugins, if there is one.
     pub plugins: Option<PathBuf>,
+    /// Folder of the readers, programs that hold foreign drivers.
+    pub readers: Option<PathBuf>,
     /// Folder for where the taps of jobs stand; made when it is first needed.
     pub taps: PathBuf,
     /// The job that is worked at; none for a look at a source.

@@ -11,7 +11,7 @@ use super::local_file::LocalFileConnector;
 use super::sftp::SftpConnector;
 use super::shopify::ShopifyConnector;
 use super::singer::{SingerTap, SingerTarget};
-use super::sql::{MySqlConnector, PostgreSqlConnector, SqliteConnector};
+use super::sql::{MySqlConnector, PostgreSqlConnector, ReaderConnector, SqliteConnector};
 use super::webhook::WebhookConnector;
 use super::woocommerce::WooCommerceConnector;
 use super::xml::{Xml, XmlConnector};
@@ -46,6 +46,10 @@ pub fn source(
             let server = MySqlConnector::new((**from).clone(), credentials.cloned(), means.clone());
             Box::new(server.mapped(mapping))
         }
+        SourceConfig::Firebird(_) | SourceConfig::SqlServer(_) | SourceConfig::Odbc(_) => {
+            let reader = ReaderConnector::new(config.clone(), credentials.cloned(), means.clone());
+            Box::new(reader.mapped(mapping))
+        }
         SourceConfig::Singer(from) => {
             let tap = SingerTap::new((**from).clone(), credentials.cloned(), means.clone());
             Box::new(tap.mapped(mapping))
@@ -77,7 +81,7 @@ pub fn destination(
     }
 }
 
-/// What this agent can do, as the hub is told.
+/// What this agent can do by itself, as the hub is told; readers beside it bring more kinds of sources.
 #[must_use]
 pub fn capabilities() -> Vec<String> {
     [

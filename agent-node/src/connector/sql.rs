@@ -1,5 +1,6 @@
-//! Sources that are databases: SQLite files, PostgreSQL, MySQL and MariaDB. A query of the technician's is read row by
-//! row, in a session that may read and nothing else.
+//! Sources that are databases: SQLite files, PostgreSQL, MySQL and MariaDB; and by readers, programs beside the agent,
+//! Firebird, SQL Server and ODBC. A query of the technician's is read row by row, in a session that may read and nothing
+//! else.
 //!
 //! That a query is one statement, and one that has columns, is judged by the database itself when it prepares it. Values
 //! are then asked for in their text form, so that decimals keep every digit. `outflow` turns rows into batches,
@@ -9,11 +10,13 @@ mod fault;
 mod mysql;
 mod outflow;
 mod postgresql;
+mod reader;
 mod sqlite;
 mod tls;
 
 pub use mysql::MySqlConnector;
 pub use postgresql::PostgreSqlConnector;
+pub use reader::{Presence, ReaderConnector, present};
 pub use sqlite::SqliteConnector;
 
 pub(super) use outflow::Outflow;

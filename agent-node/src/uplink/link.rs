@@ -9,7 +9,6 @@ use futures_util::future::BoxFuture;
 use messages::agent::{FromAgent, Hello};
 use messages::http::agents::{Transport, TransportKind};
 use messages::ids::SpoolId;
-use messages::plugin::Plugin;
 use messages::{ErrorCode, Secret};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until};
@@ -23,6 +22,7 @@ use super::line::{Heard, Line, evidence};
 use super::session::{Action, Ending, Session};
 use crate::identity::Identity;
 use crate::links::{Absent, Links};
+use crate::machine::Has;
 use crate::net::websocket::{self, Socket, UpgradeError};
 use crate::net::{Dialer, HubAddress};
 use crate::runner::RunnerMsg;
@@ -62,7 +62,7 @@ struct Live {
     fetch: Option<BoxFuture<'static, Result<Batch, Absent>>>,
     /// A WebSocket on trial, beside a session over HTTPS.
     trial: Option<Trial>,
-    plugins: watch::Receiver<Vec<Plugin>>,
+    has: watch::Receiver<Has>,
 }
 
 /// How a session ended.
@@ -215,9 +215,8 @@ impl Link {
 
     async fn talk(&mut self, line: Line, at: usize) -> (Outcome, Live) {
         let session = Session::new(Instant::now());
-        let plugins = self.links.plugins.subscribe();
-        let mut live =
-            Live { line, session, heard: false, spool_id: None, fetch: None, trial: None, plugins };
+        let has = self.links.has.subscribe();
+        let mut live = Live { line, session, heard: false, spool_id: None, fetch: None, trial: None, has };
         let outcome = match self.greet(&mut live, at).await {
             Ok(()) => self.exchange(&mut live, at).await,
             Err(ending) => Outcome::Ended(ending),
@@ -230,7 +229,7 @@ impl Link {
         live.spool_id = Some(spool_id);
         // Answers meant for an earlier line: the hub asks again.
         while self.outbox.try_recv().is_ok() {}
-        let mut machine = crate::machine::describe(live.plugins.borrow_and_update().clone());
+        let mut machine = crate::machine::describe(live.has.borrow_and_update().clone());
         let kind = live.line.kind();
         let reason = self.hubs[at].chooser.reason().filter(|_| kind == TransportKind::Https);
         machine.transport = Some(Transport { kind, reason });
@@ -293,9 +292,9 @@ impl Link {
                     }
                     Vec::new()
                 }
-                Ok(()) = live.plugins.changed(), if online => {
+                Ok(()) = live.has.changed(), if online => {
                     // What a machine has is told in hello.
-                    return Outcome::Ended(Ending::Own("other plugins are there now".to_owned()));
+                    return Outcome::Ended(Ending::Own("the machine has other plugins or readers now".to_owned()));
                 }
                 () = stop.cancelled() => return Outcome::Ended(Ending::Own("the agent is stopping".to_owned())),
             };

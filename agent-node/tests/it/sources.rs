@@ -5,6 +5,7 @@ pub(crate) mod databases;
 mod excel;
 mod files;
 mod http;
+mod readers;
 mod sql;
 
 use agent_node::connector::{Failure, PosConnector};

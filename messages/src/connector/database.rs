@@ -56,7 +56,7 @@ pub enum DatabaseTls {
 }
 
 /// Most queries of a catalogue take seconds.
-const USUAL_QUERY_S: u32 = 600;
+pub(super) const USUAL_QUERY_S: u32 = 600;
 /// Longer ones belong into a view of the database.
 const MAX_QUERY: usize = 20_000;
 
@@ -95,7 +95,7 @@ impl DatabaseServer {
     }
 }
 
-fn check_query(check: &mut Check, query: &str, query_s: u32) {
+pub(super) fn check_query(check: &mut Check, query: &str, query_s: u32) {
     check.ensure(!query.trim().is_empty(), "query", "must not be empty");
     check.ensure(
         query.len() <= MAX_QUERY,
@@ -104,6 +104,11 @@ fn check_query(check: &mut Check, query: &str, query_s: u32) {
     );
     check.ensure(!query.contains('\0'), "query", "must not contain control characters");
     check.range("query_s", &query_s, &1, &86_400);
+}
+
+pub(super) fn check_host(check: &mut Check, host: &str) {
+    check.text("host", host, 253);
+    check.ensure(!host.contains([' ', '/', '@']), "host", "must be a host name or an address, nothing else");
 }
 
 impl Validate for SqliteSource {
@@ -116,12 +121,7 @@ impl Validate for SqliteSource {
 
 impl Validate for DatabaseServer {
     fn check(&self, check: &mut Check) {
-        check.text("host", &self.host, 253);
-        check.ensure(
-            !self.host.contains([' ', '/', '@']),
-            "host",
-            "must be a host name or an address, nothing else",
-        );
+        check_host(check, &self.host);
         check.text("user", &self.user, 128);
         check.text("database", &self.database, 128);
         check_query(check, &self.query, self.query_s);

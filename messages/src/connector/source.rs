@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::database::{DatabaseServer, SqliteSource};
+use super::drivers::{FirebirdSource, OdbcSource, SqlServerSource};
 use super::files::{CsvSource, DbfSource, ExcelSource, FileSet, XmlSource};
 use super::http_json::{HttpAuth, HttpJsonSource};
 use super::singer::{self, SingerSource};
@@ -27,6 +28,9 @@ pub enum SourceConfig {
     /// MySQL and MariaDB.
     #[serde(rename = "mysql")]
     MySql(Box<DatabaseServer>),
+    Firebird(Box<FirebirdSource>),
+    SqlServer(Box<SqlServerSource>),
+    Odbc(Box<OdbcSource>),
     /// A plugin of the agent's.
     Singer(Box<SingerSource>),
 }
@@ -71,6 +75,9 @@ impl SourceConfig {
             Self::Sqlite(_) => "sqlite",
             Self::PostgreSql(_) => "postgresql",
             Self::MySql(_) => "mysql",
+            Self::Firebird(_) => "firebird",
+            Self::SqlServer(_) => "sql_server",
+            Self::Odbc(_) => "odbc",
             Self::Singer(_) => "singer",
         }
     }
@@ -83,6 +90,9 @@ impl SourceConfig {
             Self::Sqlite(from) => from.path.clone(),
             Self::PostgreSql(from) => from.summary(5_432),
             Self::MySql(from) => from.summary(3_306),
+            Self::Firebird(from) => from.summary(),
+            Self::SqlServer(from) => from.summary(),
+            Self::Odbc(from) => from.summary(),
             Self::Singer(from) => from.summary(),
             files => files.files().map_or_else(String::new, |files| files.path.to_owned()),
         }
@@ -99,6 +109,9 @@ impl SourceConfig {
             Self::HttpJson(from) => &from.columns,
             Self::Sqlite(from) => &from.columns,
             Self::PostgreSql(from) | Self::MySql(from) => &from.columns,
+            Self::Firebird(from) => &from.columns,
+            Self::SqlServer(from) => &from.columns,
+            Self::Odbc(from) => &from.columns,
             Self::Singer(from) => &from.columns,
         }
     }
@@ -114,6 +127,9 @@ impl SourceConfig {
             Self::HttpJson(from) => from.decimal_mark,
             Self::Sqlite(from) => from.decimal_mark,
             Self::PostgreSql(from) | Self::MySql(from) => from.decimal_mark,
+            Self::Firebird(from) => from.decimal_mark,
+            Self::SqlServer(from) => from.decimal_mark,
+            Self::Odbc(from) => from.decimal_mark,
             Self::Singer(from) => from.decimal_mark,
         }
     }
@@ -126,9 +142,14 @@ impl SourceConfig {
             Self::Excel(from) => Some(from.files()),
             Self::Dbf(from) => Some(from.files()),
             Self::Xml(from) => Some(from.files()),
-            Self::HttpJson(_) | Self::Sqlite(_) | Self::PostgreSql(_) | Self::MySql(_) | Self::Singer(_) => {
-                None
-            }
+            Self::HttpJson(_)
+            | Self::Sqlite(_)
+            | Self::PostgreSql(_)
+            | Self::MySql(_)
+            | Self::Firebird(_)
+            | Self::SqlServer(_)
+            | Self::Odbc(_)
+            | Self::Singer(_) => None,
         }
     }
 
@@ -136,7 +157,8 @@ impl SourceConfig {
     pub fn needs_credentials(&self) -> bool {
         match self {
             Self::HttpJson(from) => from.auth != HttpAuth::None,
-            Self::PostgreSql(_) | Self::MySql(_) => true,
+            Self::PostgreSql(_) | Self::MySql(_) | Self::Firebird(_) | Self::SqlServer(_) => true,
+            Self::Odbc(from) => !from.user.is_empty(),
             Self::Singer(from) => !from.secrets.is_empty(),
             _ => false,
         }
@@ -151,7 +173,10 @@ impl SourceConfig {
                 HttpAuth::Basic { .. } => "a password",
                 HttpAuth::Bearer | HttpAuth::Header { .. } => "a token",
             },
-            Self::PostgreSql(_) | Self::MySql(_) => "a password",
+            Self::Odbc(from) if from.user.is_empty() => "no credentials",
+            Self::PostgreSql(_) | Self::MySql(_) | Self::Firebird(_) | Self::SqlServer(_) | Self::Odbc(_) => {
+                "a password"
+            }
             Self::Singer(_) => "the secret settings that it names",
             _ => "no credentials",
         }
@@ -161,7 +186,11 @@ impl SourceConfig {
     #[must_use]
     pub fn accepts(&self, credentials: &Credentials) -> bool {
         match (self, credentials) {
-            (Self::PostgreSql(_) | Self::MySql(_), Credentials::Password { .. }) => true,
+            (
+                Self::PostgreSql(_) | Self::MySql(_) | Self::Firebird(_) | Self::SqlServer(_),
+                Credentials::Password { .. },
+            ) => true,
+            (Self::Odbc(from), Credentials::Password { .. }) => !from.user.is_empty(),
             (Self::Singer(from), credentials) => singer::accepts(&from.secrets, credentials),
             (Self::HttpJson(from), Credentials::Password { .. }) => {
                 matches!(from.auth, HttpAuth::Basic { .. })
@@ -181,6 +210,9 @@ impl SourceConfig {
                 a.auth == b.auth && platform::same_origin(&a.url, &b.url)
             }
             (Self::Singer(a), Self::Singer(b)) => b.keeps_credentials_of(a),
+            (Self::Firebird(a), Self::Firebird(b)) => b.keeps_credentials_of(a),
+            (Self::SqlServer(a), Self::SqlServer(b)) => b.keeps_credentials_of(a),
+            (Self::Odbc(a), Self::Odbc(b)) => b.keeps_credentials_of(a),
             (Self::PostgreSql(a), Self::PostgreSql(b)) | (Self::MySql(a), Self::MySql(b)) => {
                 (&a.host, a.port, &a.user, a.tls) == (&b.host, b.port, &b.user, b.tls)
             }
@@ -199,6 +231,9 @@ impl Validate for SourceConfig {
             Self::HttpJson(from) => from.check(check),
             Self::Sqlite(from) => from.check(check),
             Self::PostgreSql(from) | Self::MySql(from) => from.check(check),
+            Self::Firebird(from) => from.check(check),
+            Self::SqlServer(from) => from.check(check),
+            Self::Odbc(from) => from.check(check),
             Self::Singer(from) => from.check(check),
         }
     }

@@ -13,7 +13,7 @@ struct Arrows {
     never: &'static [&'static str],
 }
 
-/// `messages` ← `actors` ← the nodes; the console sees only `messages`.
+/// `messages` ← `actors` ← the nodes; the console and the agent's readers see only `messages`.
 const ARROWS: &[Arrows] = &[
     Arrows {
         krate: "messages",
@@ -30,7 +30,17 @@ const ARROWS: &[Arrows] = &[
         ours: &["messages", "actors"],
         never: &["rusqlite", "async-ssh2-tokio", "russh-sftp"],
     },
-    Arrows { krate: "agent-node", ours: &["messages", "actors"], never: &["mongodb", "bson", "warp"] },
+    Arrows {
+        krate: "agent-node",
+        ours: &["messages", "actors"],
+        // Foreign drivers are in programs beside it.
+        never: &["mongodb", "bson", "warp", "odbc-api", "rsfbclient-rust"],
+    },
+    Arrows {
+        krate: "agent-reader",
+        ours: &["messages"],
+        never: &["tokio", "mongodb", "bson", "rusqlite", "warp", "hyper"],
+    },
     Arrows { krate: "edge-node", ours: &["messages", "actors"], never: &["mongodb", "bson"] },
     Arrows {
         krate: "frontend-yew",

@@ -20,6 +20,7 @@ pub(crate) const CHROMIUM_VARIABLE: &str = "GROCERYSYNC_CHROMIUM";
 /// The folder with `initdb` and `postgres`.
 pub(crate) const POSTGRESQL_VARIABLE: &str = "GROCERYSYNC_POSTGRESQL";
 pub(crate) const MARIADBD_VARIABLE: &str = "GROCERYSYNC_MARIADBD";
+pub(crate) const FIREBIRD_VARIABLE: &str = "GROCERYSYNC_FIREBIRD";
 
 /// Longest run of one `apt-get`; a browser and its libraries over a slow line.
 const APT_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -90,6 +91,39 @@ pub(crate) const MARIADB: Need = Need {
         Ok(installer.is_some() && find_mariadbd()?.is_some())
     },
 };
+
+pub(crate) const FIREBIRD: Need = Need {
+    what: "Firebird",
+    packages: &["firebird3.0-server", "firebird3.0-utils"],
+    present: || {
+        let script = process::find_program(&["isql-fb"], &[]);
+        Ok(script.is_some() && find_firebird()?.is_some())
+    },
+};
+
+/// What one of the agent's readers is linked with.
+pub(crate) const ODBC: Need = Need {
+    what: "unixODBC's library",
+    packages: &["unixodbc-dev"],
+    present: || Ok(is_library("libodbc.so")),
+};
+
+/// Drivers that this reader is tested with.
+pub(crate) const ODBC_DRIVERS: Need = Need {
+    what: "ODBC drivers",
+    packages: &["odbc-postgresql", "odbc-mariadb", "libsqliteodbc", "tdsodbc"],
+    present: || {
+        let drivers = ["psqlodbcw.so", "libmaodbc.so", "libsqlite3odbc.so", "libtdsodbc.so"];
+        Ok(drivers.iter().all(|name| is_library(&format!("odbc/{name}"))))
+    },
+};
+
+/// Debian has a folder for each architecture.
+fn is_library(name: &str) -> bool {
+    let folders = ["/usr/lib", "/usr/local/lib"].map(std::fs::read_dir).into_iter().filter_map(Result::ok);
+    let mut inner = folders.flatten().filter_map(Result::ok).map(|folder| folder.path().join(name));
+    inner.any(|file| file.is_file()) || Path::new("/usr/lib").join(name).is_file()
+}
 
 /// Not to run anything: it says whether the agent's unit is sound.
 pub(crate) const SYSTEMD: Need = Need {
@@ -167,6 +201,16 @@ fn find_postgresql() -> Result<Option<PathBuf>> {
 
 fn find_mariadbd() -> Result<Option<PathBuf>> {
     Ok(named_by_environment(MARIADBD_VARIABLE)?.or_else(|| process::find_program(&["mariadbd"], SBIN)))
+}
+
+fn find_firebird() -> Result<Option<PathBuf>> {
+    Ok(named_by_environment(FIREBIRD_VARIABLE)?.or_else(|| process::find_program(&["firebird"], SBIN)))
+}
+
+pub(crate) fn firebird() -> Result<PathBuf> {
+    find_firebird()?.with_context(|| {
+        format!("no Firebird was found; install firebird3.0-server or set {FIREBIRD_VARIABLE}")
+    })
 }
 
 pub(crate) fn postgresql() -> Result<PathBuf> {

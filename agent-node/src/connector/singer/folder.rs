@@ -169,7 +169,7 @@ impl Installed {
             // An absolute path stays what it is.
             Some(self.folder.join(command))
         } else {
-            let path = std::env::var_os("PATH").unwrap_or_else(|| super::process::PATH.into());
+            let path = std::env::var_os("PATH").unwrap_or_else(|| crate::connector::process::PATH.into());
             std::env::split_paths(&path)
                 .flat_map(|folder| {
                     ENDINGS.map(|ending| folder.join(format!("{}{ending}", self.manifest.command)))
@@ -284,7 +284,10 @@ mod tests {
         }
         let Discovery { plugins, faults } = discover(folder.path());
         assert!(!plugins.is_empty() && !faults.is_empty());
-        let machine = messages::http::agents::Machine { plugins, ..crate::machine::describe(Vec::new()) };
+        let machine = messages::http::agents::Machine {
+            plugins,
+            ..crate::machine::describe(crate::machine::Has::default())
+        };
         machine.validate().unwrap();
     }
 }

@@ -7,6 +7,8 @@ use messages::item::ItemField;
 use messages::plugin::{PluginKind, is_name};
 use serde::Deserialize;
 
+use crate::connector::process::Limits;
+
 /// Beside the manifest, unless it names another: the JSON schema of the settings.
 pub(super) const SCHEMA_FILE: &str = "settings.json";
 
@@ -41,22 +43,6 @@ pub(super) struct Manifest {
     pub(super) environment: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) limits: Limits,
-}
-
-/// What one start of it may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Limits {
-    pub(super) time_s: u32,
-    /// Address space of each of its processes; 0 is without limit, for runtimes that reserve far more than they use.
-    pub(super) memory_mib: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        // An hour reads a catalogue from anywhere. A Python with its libraries reserves some 300 MiB.
-        Self { time_s: 3_600, memory_mib: 1_024 }
-    }
 }
 
 const fn yes() -> bool {

@@ -14,10 +14,9 @@ use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::lines::{Lines, Next};
 use super::message::{self, Teller};
-use super::process::{Life, Started};
 use super::start::{self, Named, Ready};
+use crate::connector::process::{Life, Lines, Next, Started};
 use crate::connector::stage::{Room, Stage};
 use crate::connector::staged_sink::NAME;
 use crate::connector::{

@@ -10,9 +10,8 @@ use messages::plugin::{PluginKind, SecretSettings, Settings};
 use serde_json::Value;
 
 use super::folder::{self, Installed};
-use super::place::Place;
-use super::process::{self, Started};
 use crate::connector::file_source::off_thread;
+use crate::connector::process::{self, Place, Program, Started};
 use crate::connector::{Failure, Means};
 
 /// A plugin with its settings, ready to be started as often as it takes.
@@ -87,13 +86,27 @@ impl Ready {
         more: &[(&str, Option<PathBuf>)],
         with_input: bool,
     ) -> Result<Started, Failure> {
-        let mut arguments: Vec<OsString> = vec!["--config".into(), self.config.clone().into()];
+        let file = self.installed.program()?;
+        let manifest = &self.installed.manifest;
+        let mut arguments: Vec<OsString> = manifest.arguments.iter().map(OsString::from).collect();
+        arguments.extend(["--config".into(), self.config.clone().into()]);
         for (flag, file) in more {
             arguments.push((*flag).into());
             arguments.extend(file.clone().map(OsString::from));
         }
-        let secrets = self.secrets.values().map(|secret| secret.expose().to_owned()).collect();
-        process::start(&self.installed, &arguments, &self.place, secrets, with_input)
+        let environment = manifest.environment.iter().map(|(name, value)| (name.clone(), value.into()));
+        let program = Program {
+            name: &manifest.name,
+            called: format!("the plugin \"{}\"", manifest.name),
+            file: &file,
+            arguments,
+            folder: &self.installed.folder,
+            environment: environment.collect(),
+            limits: manifest.limits,
+            secrets: self.secrets.values().map(|secret| secret.expose().to_owned()).collect(),
+            with_input,
+        };
+        process::start(program, &self.place)
     }
 
     pub(super) fn name(&self) -> &str {

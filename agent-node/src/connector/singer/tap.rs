@@ -2,11 +2,10 @@
 
 use messages::ErrorCode;
 
-use super::lines::Next;
 use super::message::{self, Said};
-use super::process::Started;
 use super::state::MOST_STATE;
 use crate::connector::Failure;
+use crate::connector::process::{Next, Started};
 use crate::connector::table::header::listed;
 
 /// Streams that are remembered, to be told.

@@ -2,6 +2,7 @@
 //! Pure: no I/O.
 
 use messages::ErrorCode;
+use messages::reader::Class;
 
 use crate::connector::Failure;
 
@@ -19,8 +20,22 @@ pub(super) enum Kind {
     Writes,
     /// It took longer than allowed.
     TooLong,
+    /// The agent's machine has no such driver or data source.
+    Absent,
     /// The server has trouble of its own.
     Trouble,
+}
+
+/// As a reader says it.
+pub(super) const fn of_class(class: Class) -> Kind {
+    match class {
+        Class::Login => Kind::Login,
+        Class::Query => Kind::Query,
+        Class::Writes => Kind::Writes,
+        Class::TooLong => Kind::TooLong,
+        Class::Absent => Kind::Absent,
+        Class::Trouble => Kind::Trouble,
+    }
 }
 
 /// Of PostgreSQL, by SQLSTATE.
@@ -92,6 +107,10 @@ pub(super) fn failure(kind: Kind, place: &str, said: &str, query_s: u32) -> Fail
             ErrorCode::SourceUnreadable,
             format!("the query took longer than the {query_s} s that the source allows: {said}"),
         ),
+        Kind::Absent => (
+            ErrorCode::Unsupported,
+            format!("the agent's machine has no driver or data source for {place}; install it there: {said}"),
+        ),
         Kind::Trouble => (ErrorCode::SourceUnreadable, format!("the database at {place} failed: {said}")),
     };
     Failure::new(code, detail)
@@ -120,6 +139,8 @@ mod tests {
             (of_number(1792), ErrorCode::SourceMalformed),
             (of_number(1969), ErrorCode::SourceUnreadable),
             (of_number(1040), ErrorCode::SourceUnreadable),
+            (of_class(Class::Absent), ErrorCode::Unsupported),
+            (of_class(Class::Login), ErrorCode::SourceRefused),
         ] {
             let failure = failure(kind, "db", "said\nso", 60);
             assert_eq!(failure.code, code, "{kind:?}");

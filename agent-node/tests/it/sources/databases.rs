@@ -1,4 +1,4 @@
-//! Private servers of PostgreSQL and MariaDB: own data, own port, own certificate, gone with the test.
+//! Private servers of PostgreSQL, MariaDB and Firebird: own data, own port, own certificate, gone with the test.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -198,6 +198,57 @@ impl Database {
         }
         server.current_dir(&path);
         Self::serve(folder, port, server).await
+    }
+
+    /// `setup` is a script that makes tables in a database that is there; the user's name is `reader`.
+    pub(crate) async fn firebird(setup: &str) -> Self {
+        let folder = folder();
+        let (path, port) = (folder.path().to_owned(), free_port().await);
+        let data = path.join("data");
+        let root = data.to_str().unwrap();
+        let usual = PathBuf::from("/usr/sbin/firebird");
+        let program = std::env::var_os("GROCERYSYNC_FIREBIRD").map_or(usual, PathBuf::from);
+        // Character sets are in a library that it looks for below its root, and takes no link to.
+        let libraries = tools("", "/usr/lib/x86_64-linux-gnu/firebird", "intl");
+        fs::create_dir_all(data.join("intl")).unwrap();
+        fs::copy(libraries.join("libfbintl.so"), data.join("intl/fbintl")).unwrap();
+        fs::create_dir(data.join("lock")).unwrap();
+        let settings = format!(
+            "RemoteServicePort = {port}\nRemoteBindAddress = 127.0.0.1\nSecurityDatabase = {root}/security.fdb\n\
+             AuthServer = Srp\nUserManager = Srp\nWireCrypt = Required\nDefaultDbCachePages = 256\n"
+        );
+        fs::write(data.join("firebird.conf"), settings).unwrap();
+        fs::write(data.join("databases.conf"), format!("pos = {root}/pos.fdb\n")).unwrap();
+        fs::write(data.join("plugins.conf"), "").unwrap();
+        let script = format!(
+            "create database '{root}/security.fdb' default character set utf8;\ncommit;\n\
+             create user sysdba password 'owner' using plugin Srp;\n\
+             create user reader password '{}' using plugin Srp;\ncommit;\n\
+             create database '{root}/pos.fdb' default character set utf8;\n{setup}\n",
+            PASSWORD.replace('\'', "''")
+        );
+        fs::write(data.join("setup.sql"), script).unwrap();
+        for at in [
+            "",
+            "intl",
+            "intl/fbintl",
+            "lock",
+            "firebird.conf",
+            "databases.conf",
+            "plugins.conf",
+            "setup.sql",
+        ] {
+            give_away(&data.join(at));
+        }
+        let within = |mut command: Command| {
+            command.env("FIREBIRD", root).env("FIREBIRD_LOCK", data.join("lock")).current_dir(&path);
+            command
+        };
+        // Without a server's name it opens the files itself.
+        let mut isql = within(harmless(Path::new("isql-fb")));
+        isql.args(["-q", "-b", "-ch", "utf8", "-user", "sysdba", "-i"]).arg(data.join("setup.sql"));
+        done(&mut isql).await;
+        Self::serve(folder, port, within(harmless(&program))).await
     }
 }
 

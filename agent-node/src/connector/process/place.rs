@@ -1,5 +1,5 @@
-//! The place where a plugin works: a folder of its own with its settings, readable by the agent's user only and gone
-//! when the plugin is. It is the plugin's home as well, so that nothing of it lies about afterwards.
+//! The place where another program works: a folder of its own with its settings, readable by the agent's user only and
+//! gone when the program is. It is the plugin's home as well, so that nothing of it lies about afterwards.
 //! Everything here blocks.
 
 use std::fs;
@@ -15,10 +15,10 @@ const PREFIX: &str = "plugin-";
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Place(PathBuf);
+pub(in crate::connector) struct Place(PathBuf);
 
 impl Place {
-    pub(super) fn new(scratch: &Path) -> Result<Self, Failure> {
+    pub(in crate::connector) fn new(scratch: &Path) -> Result<Self, Failure> {
         let path = scratch.join(format!("{PREFIX}{}", RunId::new()));
         // A relative path would mean another place to a program that begins in a folder of its own.
         let path = std::path::absolute(path).map_err(|error| failed(&error))?;
@@ -26,12 +26,12 @@ impl Place {
         Ok(Self(path))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::connector) fn path(&self) -> &Path {
         &self.0
     }
 
     /// A file in it, with this content.
-    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
+    pub(in crate::connector) fn put(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
         let path = self.0.join(name);
         let written = disk::create_private(&path).and_then(|mut file| io::Write::write_all(&mut file, bytes));
         written.map(|()| path).map_err(|error| failed(&error))
@@ -41,7 +41,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(place = %self.0.display(), %error, "settings of a plugin could not be removed");
+            tracing::warn!(place = %self.0.display(), %error, "the place of a program could not be removed");
         }
     }
 }
@@ -63,7 +63,7 @@ pub fn sweep(scratch: &Path) -> io::Result<()> {
 
 fn failed(error: &io::Error) -> Failure {
     let code = if disk::is_full(error) { ErrorCode::DiskFull } else { ErrorCode::Internal };
-    Failure::new(code, format!("a plugin's place on the agent's disk could not be made: {error}"))
+    Failure::new(code, format!("a program's place on the agent's disk could not be made: {error}"))
 }
 
 #[cfg(test)]

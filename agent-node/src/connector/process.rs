@@ -1,9 +1,17 @@
-//! A plugin at work: a process in a [group](super::group) of its own, with limits, an environment made for it and nothing
-//! inherited.
+//! Another program at work for the agent, a plugin or a reader: a process in a [group] of its own, with limits, an
+//! environment made for it and nothing inherited.
 //!
 //! Whatever happens (it is done, it fails, it takes too long, the run is cancelled, the agent stops), the whole group is
 //! killed, so that no child of it stays behind. One that leaves its group on purpose is beyond what can be held here;
-//! the service manager ends it with the agent.
+//! the service manager ends it with the agent. `ear` hears what it says on standard error, `lines` bounds what it writes,
+//! `place` is its home.
+
+mod ear;
+mod group;
+mod lines;
+mod place;
+
+use std::collections::BTreeMap;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -12,30 +20,65 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use messages::ErrorCode;
+use serde::Deserialize;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::ear::Ear;
-use super::folder::Installed;
-use super::group::Group;
-use super::lines::{Lines, Next};
-use super::manifest::Limits;
-use super::place::Place;
+use ear::Ear;
+use group::Group;
+
+pub use place::sweep;
+
+pub(super) use lines::{Lines, Next};
+pub(super) use place::Place;
+
 use crate::connector::Failure;
 
-/// Where a plugin finds programs.
+/// Where such a program finds others.
 pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Of a line of its output: a record of 256 KiB and a schema of a thousand columns fit.
-const MOST_LINE: usize = 4 * 1024 * 1024;
+pub(super) const MOST_LINE: usize = 4 * 1024 * 1024;
 const MOST_WORDS: usize = 4 * 1024;
-/// For a plugin that has closed its output, to end.
+/// For a program that has closed its output, to end.
 const LINGER: Duration = Duration::from_secs(30);
-/// For what a plugin that has ended wrote before, to be read; a child of it may hold the pipe open for ever.
+/// For what a program that has ended wrote before, to be read; a child of it may hold the pipe open for ever.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// A plugin that was started.
+/// What is started, and how.
+pub(super) struct Program<'p> {
+    /// Its name alone, and as sentences have it: `the plugin "tap-x"`.
+    pub(super) name: &'p str,
+    pub(super) called: String,
+    pub(super) file: &'p Path,
+    pub(super) arguments: Vec<OsString>,
+    /// Where it begins.
+    pub(super) folder: &'p Path,
+    pub(super) environment: BTreeMap<String, OsString>,
+    pub(super) limits: Limits,
+    /// What its words must not hold when they are shown.
+    pub(super) secrets: Vec<String>,
+    pub(super) with_input: bool,
+}
+
+/// What one start of it may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) time_s: u32,
+    /// Address space of each of its processes; 0 is without limit, for runtimes that reserve far more than they use.
+    pub(super) memory_mib: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // An hour reads a catalogue from anywhere. A Python with its libraries reserves some 300 MiB.
+        Self { time_s: 3_600, memory_mib: 1_024 }
+    }
+}
+
+/// A program that was started.
 pub(super) struct Started {
     /// Only where it was asked for.
     pub(super) input: Option<ChildStdin>,
@@ -43,9 +86,10 @@ pub(super) struct Started {
     pub(super) life: Life,
 }
 
-/// Ends the plugin when it is dropped.
+/// Ends the program when it is dropped.
 pub(super) struct Life {
     name: String,
+    called: String,
     limits: Limits,
     group: Arc<Group>,
     ear: Arc<Mutex<Ear>>,
@@ -56,7 +100,7 @@ pub(super) struct Life {
     _place: Arc<Place>,
 }
 
-/// How a plugin ended.
+/// How it ended.
 #[derive(Debug)]
 enum Ended {
     By(ExitStatus),
@@ -65,34 +109,22 @@ enum Ended {
     Unknown(String),
 }
 
-/// Starts a plugin with these arguments behind those of its manifest.
-pub(super) fn start(
-    installed: &Installed,
-    arguments: &[OsString],
-    place: &Arc<Place>,
-    secrets: Vec<String>,
-    with_input: bool,
-) -> Result<Started, Failure> {
-    let program = installed.program()?;
-    let manifest = &installed.manifest;
-    let mut command = limited(&program, manifest.limits);
+/// Starts a program that has a place to live in.
+pub(super) fn start(program: Program<'_>, place: &Arc<Place>) -> Result<Started, Failure> {
+    let Program { name, called, file, arguments, folder, environment, limits, secrets, with_input } = program;
+    let mut command = limited(file, limits);
     command
-        .args(&manifest.arguments)
         .args(arguments)
-        .current_dir(&installed.folder)
+        .current_dir(folder)
         .env_clear()
-        .envs(environment(place.path()))
-        .envs(&manifest.environment)
+        .envs(made_for_it(place.path()))
+        .envs(environment)
         .stdin(if with_input { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    let failed = |what: &str| {
-        Failure::new(
-            ErrorCode::Internal,
-            format!("the plugin \"{}\" could not be started: {what}", manifest.name),
-        )
-    };
+    let failed =
+        |what: &str| Failure::new(ErrorCode::Internal, format!("{called} could not be started: {what}"));
     let mut child = command.spawn().map_err(|error| failed(&error.to_string()))?;
     let group = match Group::of(&child) {
         Ok(group) => Arc::new(group),
@@ -105,12 +137,13 @@ pub(super) fn start(
     let input = child.stdin.take();
     let ear = Arc::new(Mutex::new(Ear::new(secrets)));
     let output_ended = CancellationToken::new();
-    let limit = Duration::from_secs(manifest.limits.time_s.into());
+    let limit = Duration::from_secs(limits.time_s.into());
     let life = Life {
-        name: manifest.name.clone(),
-        limits: manifest.limits,
-        listening: tokio::spawn(listen(errors, manifest.name.clone(), Arc::clone(&ear))),
+        listening: tokio::spawn(listen(errors, name.to_owned(), Arc::clone(&ear))),
         watch: tokio::spawn(watch(child, Arc::clone(&group), limit, output_ended.clone())),
+        name: name.to_owned(),
+        called,
+        limits,
         group,
         ear,
         output_ended,
@@ -128,7 +161,7 @@ fn limited(program: &Path, limits: Limits) -> Command {
         r#"ulimit -c 0; if [ "$1" != 0 ]; then ulimit -v "$1" || exit 126; fi; shift; exec "$@""#;
     let kib = u64::from(limits.memory_mib) * 1024;
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", SCRIPT, "plugin"]).arg(kib.to_string()).arg(program).process_group(0);
+    command.args(["-c", SCRIPT, "program"]).arg(kib.to_string()).arg(program).process_group(0);
     command
 }
 
@@ -137,8 +170,8 @@ fn limited(program: &Path, _: Limits) -> Command {
     Command::new(program)
 }
 
-/// All that a plugin finds besides what its manifest says.
-fn environment(home: &Path) -> Vec<(&'static str, OsString)> {
+/// All that it finds besides what is meant for it alone.
+fn made_for_it(home: &Path) -> Vec<(&'static str, OsString)> {
     let home = home.as_os_str().to_owned();
     let mut all = vec![("HOME", home.clone()), ("TMPDIR", home.clone())];
     if cfg!(windows) {
@@ -154,11 +187,11 @@ fn environment(home: &Path) -> Vec<(&'static str, OsString)> {
     all
 }
 
-async fn listen(errors: ChildStderr, plugin: String, ear: Arc<Mutex<Ear>>) {
+async fn listen(errors: ChildStderr, program: String, ear: Arc<Mutex<Ear>>) {
     let mut lines = Lines::cut(errors, MOST_WORDS);
     while let Ok(Next::Line | Next::TooLong) = lines.advance().await {
         let heard = ear.lock().unwrap_or_else(PoisonError::into_inner).hear(lines.line());
-        tracing::debug!(plugin, "{heard}");
+        tracing::debug!(program, "{heard}");
     }
 }
 
@@ -202,7 +235,7 @@ impl Life {
         self.ear.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Text of the plugin's as it may be shown.
+    /// Text of the program's as it may be shown.
     pub(super) fn clean(&self, text: &str) -> String {
         self.ear().clean(text)
     }
@@ -218,13 +251,13 @@ impl Life {
             Ended::By(status) if status.success() => return Ok(()),
             Ended::By(status) => of_status(status),
             Ended::TooLong => {
-                format!("was stopped after the {} s that its manifest allows", self.limits.time_s)
+                format!("was stopped after the {} s that it is allowed", self.limits.time_s)
             }
             Ended::Lingered => format!("closed its output and did not end within {} s", LINGER.as_secs()),
             Ended::Unknown(what) => format!("ended, and nobody knows how: {what}"),
         };
         let last = self.ear().last_words().map_or_else(String::new, |words| format!("; it said: {words}"));
-        Err(format!("the plugin \"{}\" {what}{last}", self.name))
+        Err(format!("{} {what}{last}", self.called))
     }
 
     /// Ends it now, with all its children.

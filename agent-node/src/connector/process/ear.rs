@@ -1,4 +1,4 @@
-//! What a plugin says on its standard error: which of it a technician should see, without the secrets it was given.
+//! What a program says on its standard error: which of it a technician should see, without the secrets it was given.
 //! Pure: lines in, words out.
 
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ const LAST: usize = 15;
 /// Of all last lines together, as they are told.
 const LAST_CHARS: usize = 1_500;
 const LINE_CHARS: usize = 500;
-/// Warnings and errors that are told while it works; a plugin in a loop says millions.
+/// Warnings and errors that are told while it works; a program in a loop says millions.
 const MOST_NOTES: usize = 50;
 /// Shorter secrets would blacken every other word.
 const LEAST_SECRET: usize = 4;
@@ -30,7 +30,7 @@ impl Ear {
         Self { secrets, ..Self::default() }
     }
 
-    /// Text of the plugin's as it may be shown.
+    /// Text of the program's as it may be shown.
     pub(super) fn clean(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {

@@ -5,7 +5,7 @@ use std::io;
 use tokio::io::{AsyncBufRead as _, AsyncBufReadExt as _, AsyncRead, BufReader};
 
 /// See the module.
-pub(super) struct Lines<R> {
+pub(in crate::connector) struct Lines<R> {
     from: BufReader<R>,
     line: Vec<u8>,
     number: u64,
@@ -16,7 +16,7 @@ pub(super) struct Lines<R> {
 
 /// What came next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::connector) enum Next {
     Line,
     /// A line of which only the beginning is there.
     TooLong,
@@ -25,7 +25,7 @@ pub(super) enum Next {
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// Lines of so many bytes at most.
-    pub(super) fn new(from: R, most: usize) -> Self {
+    pub(in crate::connector) fn new(from: R, most: usize) -> Self {
         Self {
             from: BufReader::with_capacity(64 * 1024, from),
             line: Vec::new(),
@@ -36,11 +36,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     /// Lines of which what is beyond so many bytes is skipped.
-    pub(super) fn cut(from: R, most: usize) -> Self {
+    pub(in crate::connector) fn cut(from: R, most: usize) -> Self {
         Self { cut: true, ..Self::new(from, most) }
     }
 
-    pub(super) async fn advance(&mut self) -> io::Result<Next> {
+    pub(in crate::connector) async fn advance(&mut self) -> io::Result<Next> {
         self.line.clear();
         let (mut any, mut whole) = (false, true);
         loop {
@@ -68,16 +68,16 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     /// The present line, without its end.
-    pub(super) fn line(&self) -> &[u8] {
+    pub(in crate::connector) fn line(&self) -> &[u8] {
         self.line.strip_suffix(b"\r").unwrap_or(&self.line)
     }
 
     /// Of the present line, counted from 1.
-    pub(super) const fn number(&self) -> u64 {
+    pub(in crate::connector) const fn number(&self) -> u64 {
         self.number
     }
 
-    pub(super) fn into_inner(self) -> BufReader<R> {
+    pub(in crate::connector) fn into_inner(self) -> BufReader<R> {
         self.from
     }
 }

@@ -1,0 +1,20 @@
+//! `grocerysync-odbc`: reads whatever the machine has an ODBC driver for, SQL Server among it. Links the system's driver
+//! manager, which every Windows has; elsewhere it is unixODBC, and without it this program does not start.
+//!
+//! `connection` makes the string a driver is opened with, `guard` looks at the query, `layout` decides how much room values get,
+//! `fault` puts what went wrong into classes: all pure. `session` opens a connection that only reads, `rows` reads.
+
+mod connection;
+mod fault;
+mod guard;
+mod layout;
+mod rows;
+mod session;
+
+use std::process::ExitCode;
+
+const KINDS: &[&str] = &["odbc", "sql_server"];
+
+fn main() -> ExitCode {
+    agent_reader::run(KINDS, |ask, teller| session::read(&ask, teller))
+}
