@@ -21,6 +21,7 @@ mod configuration;
 pub(crate) mod delete;
 mod destination_form;
 mod destinations;
+mod driver_fields;
 pub mod edit_retailer;
 mod enrolment;
 mod export_fields;

@@ -25,6 +25,7 @@ pub mod timing;
 
 pub use article::{article, correction, in_words, typed};
 pub use destination::destination;
+pub use source::line_of;
 
 /// A document, or what is wrong with the form.
 pub type Draft<T> = Result<T, Vec<FieldError>>;

@@ -197,8 +197,14 @@ pub const TLS: [(DatabaseTls, &str, &str); 2] = [
     (DatabaseTls::Required, "required", "Encrypted, certificate verified"),
     (DatabaseTls::Off, "off", "Not encrypted"),
 ];
+/// Of SQL Server, which often has a certificate of its own making.
+pub const SQL_SERVER_LINES: [(&str, &str); 3] = [
+    ("required", "Encrypted, certificate verified"),
+    ("trusting", "Encrypted, any certificate"),
+    ("off", "Not encrypted"),
+];
 /// Kinds of sources, as people call them.
-pub const SOURCES: [(&str, &str); 9] = [
+pub const SOURCES: [(&str, &str); 12] = [
     ("csv", "CSV file"),
     ("excel", "Excel workbook"),
     ("dbf", "DBF table (dBase, FoxPro)"),
@@ -207,6 +213,9 @@ pub const SOURCES: [(&str, &str); 9] = [
     ("sqlite", "SQLite database"),
     ("postgresql", "PostgreSQL server"),
     ("mysql", "MySQL or MariaDB server"),
+    ("sql_server", "SQL Server"),
+    ("firebird", "Firebird server"),
+    ("odbc", "ODBC data source"),
     ("singer", "Plugin (Singer tap)"),
 ];
 /// How the agent signs in to a source over HTTP.

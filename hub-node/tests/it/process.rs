@@ -16,6 +16,7 @@ mod hub;
 mod mapping;
 mod meddler;
 mod metrics;
+mod readers;
 mod roll;
 mod schedule;
 mod sessions;

@@ -16,5 +16,9 @@ use std::process::ExitCode;
 const KINDS: &[&str] = &["odbc", "sql_server"];
 
 fn main() -> ExitCode {
+    // unixODBC converts what drivers without wide characters are told, and knows no sign but those of ASCII in the language
+    // that programs begin with. The agent starts this one with a language that has them all.
+    #[cfg(unix)]
+    libc_strftime::set_locale();
     agent_reader::run(KINDS, |ask, teller| session::read(&ask, teller))
 }

@@ -10,7 +10,7 @@ use super::source_fields::{mark, named};
 use crate::components::field::{SelectField, TextField};
 use crate::state::words::{PAGINGS, SIGN_INS, TLS};
 
-fn secret(name: &'static str, label: &'static str, stored: bool) -> Html {
+pub(super) fn secret(name: &'static str, label: &'static str, stored: bool) -> Html {
     draw!(TextField {
         name,
         label,

@@ -1,4 +1,5 @@
-//! The fields of a job's source, for each kind. Those of sources that are signed in to stand in `server_fields`.
+//! The fields of a job's source, for each kind. Those of sources that are signed in to stand in `server_fields`
+//! and `driver_fields`.
 
 use messages::connector::{
     CsvSource, DbfSource, ExcelSource, FileSet, SingerSource, SourceConfig, SqliteSource, TextEncoding,
@@ -10,6 +11,7 @@ use messages::plugin::Plugin;
 use yew::prelude::*;
 
 use super::destination_form::{choices, chosen};
+use super::driver_fields::{FirebirdFields, OdbcFields, SqlServerFields};
 use super::plugin_fields::PluginFields;
 use super::server_fields::{HttpFields, Query, ServerFields};
 use crate::components::field::{Choice, SelectField, TextField};
@@ -46,6 +48,9 @@ fn use_source_fields(props: &Props) -> Html {
         "postgresql" | "mysql" => {
             draw!(ServerFields { mysql: *kind == "mysql", source: source.clone(), stored })
         }
+        "firebird" => draw!(FirebirdFields { source: source.clone(), stored }),
+        "sql_server" => draw!(SqlServerFields { source: source.clone(), stored }),
+        "odbc" => draw!(OdbcFields { source: source.clone(), stored }),
         "sqlite" => draw!(Sqlite { source: source.clone() }),
         "singer" => draw!(Tap { taps: props.taps.clone(), source: source.clone(), stored }),
         _ => draw!(Files { kind: (*kind).clone(), source: source.clone() }),
@@ -141,7 +146,7 @@ fn particular(kind: &str, source: &SourceConfig) -> Html {
     }
 }
 
-fn encoding(set: Option<TextEncoding>, own: Option<&'static str>) -> Html {
+pub(super) fn encoding(set: Option<TextEncoding>, own: Option<&'static str>) -> Html {
     let mut all = choices(&ENCODINGS);
     if let Some(word) = own {
         all.insert(0, ("own".into(), word.into()));

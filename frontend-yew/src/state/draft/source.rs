@@ -1,8 +1,9 @@
 //! The form of a job's source as its document, for each kind, and what opens it. Pure.
 
 use messages::connector::{
-    ColumnName, Credentials, CsvSource, DatabaseServer, DbfSource, DecimalMark, ExcelSource, HttpAuth,
-    HttpJsonSource, Paging, SingerSource, SourceConfig, SqliteSource, XmlSource,
+    ColumnName, Credentials, CsvSource, DatabaseServer, DatabaseTls, DbfSource, DecimalMark, ExcelSource,
+    FirebirdSource, HttpAuth, HttpJsonSource, OdbcSource, Paging, SingerSource, SourceConfig,
+    SqlServerSource, SqliteSource, TextEncoding, XmlSource,
 };
 use messages::item::ItemField;
 use messages::{FieldError, Secret};
@@ -44,6 +45,16 @@ pub(super) fn source(form: &FormValues, early: &mut Vec<FieldError>) -> SourceCo
         }),
         "postgresql" => SourceConfig::PostgreSql(Box::new(server(form, &mut numbers))),
         "mysql" => SourceConfig::MySql(Box::new(server(form, &mut numbers))),
+        "firebird" => SourceConfig::Firebird(Box::new(firebird(form, &mut numbers))),
+        "sql_server" => SourceConfig::SqlServer(Box::new(sql_server(form, &mut numbers))),
+        "odbc" => SourceConfig::Odbc(Box::new(OdbcSource {
+            connection: form.text("source.connection"),
+            user: form.text("source.user"),
+            query: form.text("source.query"),
+            decimal_mark: mark(form),
+            columns: columns(form),
+            query_s: numbers.of("query_s", OdbcSource::default().query_s),
+        })),
         "singer" => SourceConfig::Singer(Box::new(tap(form, numbers.early))),
         kind => file(kind, form, &mut numbers),
     }
@@ -61,13 +72,18 @@ fn columns(form: &FormValues) -> Vec<ColumnName> {
         .collect()
 }
 
+/// None of them: as the source says itself.
+fn encoding(form: &FormValues) -> Option<TextEncoding> {
+    let named = form.text("source.encoding");
+    ENCODINGS.iter().find(|(_, name, _)| *name == named).map(|(own, ..)| *own)
+}
+
 fn file(kind: &str, form: &FormValues, numbers: &mut Numbers<'_>) -> SourceConfig {
     let text = |name: &str| form.text(&format!("source.{name}"));
     let (path, archive, pick) = (text("path"), text("archive"), one_of(&PICKS, &text("pick")));
     let settled_s = numbers.of("settled_s", CsvSource::default().settled_s);
     let (decimal_mark, columns) = (mark(form), columns(form));
-    // None of them: as the file says itself.
-    let encoding = ENCODINGS.iter().find(|(_, name, _)| *name == text("encoding")).map(|(own, ..)| *own);
+    let encoding = encoding(form);
     match kind {
         "excel" => {
             let (sheet, header_row) = (text("sheet"), numbers.of("header_row", 1));
@@ -124,6 +140,46 @@ fn server(form: &FormValues, numbers: &mut Numbers<'_>) -> DatabaseServer {
         decimal_mark: mark(form),
         columns: columns(form),
         query_s: numbers.of("query_s", DatabaseServer::default().query_s),
+    }
+}
+
+fn firebird(form: &FormValues, numbers: &mut Numbers<'_>) -> FirebirdSource {
+    let DatabaseServer { host, port, user, database, query, query_s, .. } = server(form, numbers);
+    let (encoding, decimal_mark, columns) = (encoding(form), mark(form), columns(form));
+    FirebirdSource { host, port, user, database, encoding, query, decimal_mark, columns, query_s }
+}
+
+fn sql_server(form: &FormValues, numbers: &mut Numbers<'_>) -> SqlServerSource {
+    let DatabaseServer { host, port, user, database, query, decimal_mark, columns, query_s, .. } =
+        server(form, numbers);
+    let line = form.text("source.tls");
+    let (tls, trust_certificate) = match line.as_str() {
+        "off" => (DatabaseTls::Off, false),
+        line => (DatabaseTls::Required, line == "trusting"),
+    };
+    let (instance, driver) = (form.text("source.instance"), form.text("source.driver"));
+    SqlServerSource {
+        host,
+        port,
+        instance,
+        user,
+        database,
+        tls,
+        trust_certificate,
+        driver,
+        query,
+        decimal_mark,
+        columns,
+        query_s,
+    }
+}
+
+/// How its line is chosen in the form.
+pub fn line_of(from: &SqlServerSource) -> &'static str {
+    match (from.tls, from.trust_certificate) {
+        (DatabaseTls::Off, _) => "off",
+        (DatabaseTls::Required, true) => "trusting",
+        (DatabaseTls::Required, false) => "required",
     }
 }
 

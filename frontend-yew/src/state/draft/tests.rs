@@ -1,6 +1,6 @@
 //! Forms and the documents that come of them.
 
-use messages::connector::Credentials;
+use messages::connector::{Credentials, DatabaseTls};
 use messages::export::{ExportRules, HarmGuard, Scope, VanishedRule};
 
 use super::*;
@@ -234,6 +234,18 @@ fn each_kind_of_source_has_its_own_fields() {
         ("sqlite", vec![path, ("source.query", "select 1")]),
         ("postgresql", server.to_vec()),
         ("mysql", server.to_vec()),
+        ("firebird", server.to_vec()),
+        ("sql_server", server.to_vec()),
+        ("odbc", vec![("source.connection", "DSN=pos"), ("source.query", "select 1")]),
+        (
+            "odbc",
+            vec![
+                ("source.connection", "DSN=pos"),
+                ("source.user", "me"),
+                ("source_credentials.password", "pw"),
+                ("source.query", "select 1"),
+            ],
+        ),
     ] {
         let body = source_of(kind, &extra).unwrap_or_else(|errors| panic!("{kind}: {errors:?}"));
         assert_eq!(body.spec.source.kind(), kind);
@@ -250,6 +262,36 @@ fn each_kind_of_source_has_its_own_fields() {
         fields(source_of("mysql", &[])),
         ["source_credentials.password", "source.host", "source.user", "source.database", "source.query"]
     );
+}
+
+#[test]
+fn a_line_to_sql_server_is_one_of_three_and_reads_back() {
+    for (line, tls, trusted) in [
+        ("required", DatabaseTls::Required, false),
+        ("trusting", DatabaseTls::Required, true),
+        ("off", DatabaseTls::Off, false),
+    ] {
+        let form = [
+            ("source.host", "db"),
+            ("source.instance", "SQLEXPRESS"),
+            ("source.user", "reader"),
+            ("source.database", "pos"),
+            ("source.tls", line),
+            ("source.query", "select 1"),
+            ("source_credentials.password", "pw"),
+        ];
+        let SourceConfig::SqlServer(from) = source_of("sql_server", &form).unwrap().spec.source else {
+            panic!("{line}")
+        };
+        assert_eq!((from.tls, from.trust_certificate, line_of(&from)), (tls, trusted, line));
+        assert_eq!((from.instance.as_str(), from.driver.as_str()), ("SQLEXPRESS", ""));
+    }
+    assert_eq!(
+        fields(source_of("odbc", &[("source.user", "me")])),
+        ["source_credentials.password", "source.connection", "source.query"]
+    );
+    let held = [("source.connection", "DSN=pos;PWD=x"), ("source.query", "select 1")];
+    assert_eq!(fields(source_of("odbc", &held)), ["source.connection"]);
 }
 
 #[test]
