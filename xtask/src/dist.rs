@@ -1,5 +1,5 @@
 //! `cargo xtask dist`: what a customer gets, with checksums, in `target/dist`:
-//! the hub with its console inside and the agent built small, as one archive; the agent for Debian as a package; the agent
+//! the hub with its console inside and the agent with its readers built small, as one archive; the agent for Debian as a package; the agent
 //! for Windows as an archive. Each package is tried before it counts.
 
 use std::path::{Path, PathBuf};
@@ -16,6 +16,9 @@ use crate::web;
 
 mod deb;
 mod zip;
+
+/// Lie beside the agent, and hold drivers that it must not be linked with.
+const READERS: [&str; 2] = ["grocerysync-odbc", "grocerysync-firebird"];
 
 const DOCUMENTS: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
@@ -68,6 +71,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
         packed_by: "-Zxz",
     };
     if wanted(Part::Hub) || wanted(Part::Deb) {
+        debian::ready(&cache, &[debian::ODBC])?;
         ui::say(&format!("… building the agent (profile {profile})"));
         process::stream(process::cargo(repo).args([
             "build",
@@ -75,6 +79,8 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
             profile,
             "--package",
             "agent-node",
+            "--package",
+            "agent-reader",
         ]))?;
     }
     if wanted(Part::Hub) {
@@ -92,8 +98,9 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     if wanted(Part::Windows) {
         windows::ready(&cache)?;
         ui::say(&format!("… building the agent for Windows (profile {profile})"));
-        let words = ["build", "--profile", profile, "--package", "agent-node", "--target", windows::TARGET];
-        process::stream(process::cargo(repo).args(words))?;
+        let words = ["build", "--profile", profile, "--target", windows::TARGET];
+        let packages = ["--package", "agent-node", "--package", "agent-reader"];
+        process::stream(process::cargo(repo).args(words).args(packages))?;
         packing.told(&zip::build(&packing, &windows::program(repo, profile_dir))?)?;
     }
     Ok(())
@@ -126,8 +133,9 @@ fn archive(packing: &Packing<'_>) -> Result<PathBuf> {
     let name = format!("grocerysync-{}-{}", packing.version, host()?);
     let folder = packing.folder(&name)?;
     let repo = packing.repo;
-    for program in [repo.binary("release", "hub-node"), repo.binary("small", "agent-node")] {
-        copy(&program, &folder)?;
+    copy(&repo.binary("release", "hub-node"), &folder)?;
+    for name in ["agent-node"].into_iter().chain(READERS) {
+        copy(&repo.binary("small", name), &folder)?;
     }
     for document in DOCUMENTS {
         copy(&repo.root.join(document), &folder)?;

@@ -34,9 +34,9 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     windows::ready(&cache)?;
     if options.check {
-        let words =
-            ["clippy", "--package", "agent-node", "--target", windows::TARGET, "--", "-D", "warnings"];
-        return process::stream(process::cargo(repo).args(words));
+        let words = ["clippy", "--package", "agent-node", "--package", "agent-reader", "--target"];
+        let rest = [windows::TARGET, "--", "-D", "warnings"];
+        return process::stream(process::cargo(repo).args(words).args(rest));
     }
     debian::ready(&cache, &[debian::WINE])?;
     let wine = debian::find_wine().context("Wine was installed and is not where it should be")?;

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::Packing;
+use super::{Packing, READERS};
 use crate::process;
 use crate::repo;
 
@@ -25,13 +25,20 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("postrm", include_str!("debian/postrm")),
 ];
 
-/// Builds the package of one program; says where it is.
+/// Builds the package of the agent's program and the readers beside it; says where it is.
 pub(super) fn build(packing: &Packing<'_>, program: &Path) -> Result<PathBuf> {
     let architecture = process::capture(Command::new("dpkg-deb").arg("--version"))
         .and_then(|_| architecture(std::env::consts::ARCH))?;
     let tree = packing.folder("deb")?;
     let bytes = fs::read(program).with_context(|| format!("cannot pack {}", program.display()))?;
     put(&tree, PROGRAM, &bytes, 0o755)?;
+    let mut libraries = vec![libc(&bytes)?];
+    for reader in READERS {
+        let file = program.with_file_name(reader);
+        let bytes = fs::read(&file).with_context(|| format!("cannot pack {}", file.display()))?;
+        put(&tree, &format!("/usr/bin/{reader}"), &bytes, 0o755)?;
+        libraries.push(libc(&bytes)?);
+    }
     let mut unit = Command::new(program);
     unit.env_clear().args(["service", "install", "--print", "--program", PROGRAM]);
     put(
@@ -52,7 +59,8 @@ pub(super) fn build(packing: &Packing<'_>, program: &Path) -> Result<PathBuf> {
     for (name, script) in SCRIPTS {
         put(&tree, &format!("/DEBIAN/{name}"), script.as_bytes(), 0o755)?;
     }
-    let control = control(packing.version, architecture, installed, &libc(&bytes)?);
+    let newest = libraries.into_iter().max().context("there is a program")?;
+    let control = control(packing.version, architecture, installed, &format!("2.{newest}"));
     put(&tree, "/DEBIAN/control", control.as_bytes(), 0o644)?;
 
     let package = packing.dist.join(format!("{NAME}_{}_{architecture}.deb", packing.version));
@@ -88,6 +96,11 @@ fn try_program(tree: &Path) -> Result<()> {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
+    for reader in READERS {
+        let hello =
+            process::capture(Command::new(program.with_file_name(reader)).env_clear().arg("--hello"))?;
+        ensure!(hello.contains("\"kinds\""), "the packed {reader} says {hello}");
+    }
     Ok(())
 }
 
@@ -121,8 +134,9 @@ fn architecture(machine: &str) -> Result<&'static str> {
     }
 }
 
-/// The oldest C library that the program runs with: the newest of the versions that its symbols name.
-fn libc(program: &[u8]) -> Result<String> {
+/// The oldest C library that the program runs with: the newest of the versions that its symbols name, all of which begin
+/// with 2.
+fn libc(program: &[u8]) -> Result<u32> {
     const PREFIX: &[u8] = b"GLIBC_2.";
     let minor = program
         .windows(PREFIX.len())
@@ -137,8 +151,7 @@ fn libc(program: &[u8]) -> Result<String> {
             digits.parse::<u32>().ok()
         })
         .max();
-    let minor = minor.context("the program names no version of the C library; is it a program for Linux?")?;
-    Ok(format!("2.{minor}"))
+    minor.context("the program names no version of the C library; is it a program for Linux?")
 }
 
 fn control(version: &str, architecture: &str, installed: u64, libc: &str) -> String {
@@ -150,7 +163,8 @@ fn control(version: &str, architecture: &str, installed: u64, libc: &str) -> Str
         ("Maintainer", "GrocerySync"),
         ("Installed-Size", &installed.to_string()),
         ("Depends", &format!("libc6 (>= {libc}), libgcc-s1, passwd")),
-        ("Recommends", "ca-certificates, systemd"),
+        // What one of the readers is linked with; the agent works without.
+        ("Recommends", "ca-certificates, systemd, unixodbc"),
         ("Section", "net"),
         ("Priority", "optional"),
         ("Description", "GrocerySync agent"),

@@ -1,4 +1,4 @@
-//! The agent for Windows: one archive with the program and what one has to know.
+//! The agent for Windows: one archive with the program, its readers and what one has to know.
 //! The same program gives the same archive, byte by byte.
 
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use zip::write::SimpleFileOptions;
 
-use super::Packing;
+use super::{Packing, READERS};
 
 const FIRST_STEPS: &str = "\
 GrocerySync agent for Windows
@@ -22,9 +22,11 @@ GrocerySync agent for Windows
        agent-node service start
        agent-node check
 
+grocerysync-odbc.exe and grocerysync-firebird.exe read databases for the agent; leave them beside it.
+
 Settings: agent.toml in C:\\ProgramData\\GrocerySync\\Agent, of which the one here is a sample.
 Log:      C:\\ProgramData\\GrocerySync\\Agent\\log\\agent.log
-Update:   agent-node service stop, replace agent-node.exe, agent-node service start
+Update:   agent-node service stop, replace the three programs, agent-node service start
 Remove:   agent-node service uninstall
 ";
 
@@ -32,15 +34,20 @@ Remove:   agent-node service uninstall
 pub(super) fn build(packing: &Packing<'_>, program: &Path) -> Result<PathBuf> {
     let name = format!("grocerysync-agent-{}-windows-x86_64", packing.version);
     let path = packing.dist.join(format!("{name}.zip"));
-    let program = std::fs::read(program).with_context(|| format!("cannot pack {}", program.display()))?;
+    let bytes = std::fs::read(program).with_context(|| format!("cannot pack {}", program.display()))?;
     let licence = |name: &str| std::fs::read(packing.repo.root.join(name));
-    let files = [
-        ("agent-node.exe", program),
-        ("README.txt", for_windows(FIRST_STEPS)),
-        ("agent.toml", for_windows(include_str!("agent.toml"))),
-        ("LICENSE-APACHE.txt", licence("LICENSE-APACHE")?),
-        ("LICENSE-MIT.txt", licence("LICENSE-MIT")?),
+    let mut files = vec![
+        ("agent-node.exe".to_owned(), bytes),
+        ("README.txt".to_owned(), for_windows(FIRST_STEPS)),
+        ("agent.toml".to_owned(), for_windows(include_str!("agent.toml"))),
+        ("LICENSE-APACHE.txt".to_owned(), licence("LICENSE-APACHE")?),
+        ("LICENSE-MIT.txt".to_owned(), licence("LICENSE-MIT")?),
     ];
+    for reader in READERS.map(|name| format!("{name}.exe")) {
+        let file = program.with_file_name(&reader);
+        let bytes = std::fs::read(&file).with_context(|| format!("cannot pack {}", file.display()))?;
+        files.push((reader, bytes));
+    }
     let mut archive = zip::ZipWriter::new(File::create(&path)?);
     // The crate's default time is the format's first day, and not that of packing.
     let options = SimpleFileOptions::default()
@@ -70,7 +77,9 @@ mod tests {
     fn the_archive_is_the_same_each_time_and_holds_one_folder() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("agent-node.exe");
-        std::fs::write(&program, b"MZ").unwrap();
+        for name in ["agent-node", "grocerysync-odbc", "grocerysync-firebird"] {
+            std::fs::write(program.with_file_name(format!("{name}.exe")), b"MZ").unwrap();
+        }
         let repo = Repo::find().unwrap();
         let dist = folder.path().to_owned();
         let packing = Packing { repo: &repo, dist, version: "9.8.7", epoch: 0, packed_by: "" };
@@ -79,7 +88,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), first);
         let mut archive = zip::ZipArchive::new(File::open(path).unwrap()).unwrap();
         let names: Vec<_> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
-        assert_eq!(names.len(), 5);
+        assert_eq!(names.len(), 7);
         assert!(
             names.iter().all(|name| name.starts_with("grocerysync-agent-9.8.7-windows-x86_64/")),
             "{names:?}"
