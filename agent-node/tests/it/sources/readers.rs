@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use agent_node::connector::sql::ReaderConnector;
@@ -14,7 +15,9 @@ use messages::connector::{
     Credentials, DatabaseServer, DatabaseTls, FirebirdSource, OdbcSource, SourceConfig, SqlServerSource,
     TextEncoding,
 };
+use messages::reader::{Ask, PROTOCOL, Task};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::databases::{Database, PASSWORD, password};
 use super::read;
@@ -54,7 +57,12 @@ fn mariadb(server: DatabaseServer) -> SourceConfig {
 
 #[tokio::test]
 async fn postgresql_by_odbc_conforms() {
-    let database = Database::postgresql(&postgresql_setup()).await;
+    let odd = "se;mi}co{lon=";
+    let setup = format!(
+        "{}; create role odd login password '{odd}'; grant select on articles to odd",
+        postgresql_setup()
+    );
+    let database = Database::postgresql(&setup).await;
     let make: Make = |server, credentials, _| Box::new(connector(postgresql(server), credentials));
     let slow = "select pg_sleep(30)::text as sku, 'x' as name, 1 as price";
     let write =
@@ -300,21 +308,56 @@ async fn a_reader_that_crashes_or_hangs_fails_its_run_and_nothing_else() {
         .unwrap_err();
     assert!(failure.detail.contains("longer than the 1 s"), "{failure}");
     let pid = fs::read_to_string(folder.path().join("pid")).unwrap();
+    until_gone(&pid).await;
+}
+
+/// Until nobody has this number any more; a process that has ended and was not asked for is nobody.
+async fn until_gone(pid: &str) {
     for round in 0.. {
         if !Path::new("/proc").join(pid.trim()).join("exe").exists() {
-            break;
+            return;
         }
-        assert!(round < 300, "the reader is still there");
+        assert!(round < 600, "the reader is still there");
         tokio::time::sleep(Duration::from_millis(50)).await; // poll: the system clears a killed process away
     }
 }
 
 #[tokio::test]
-async fn rows_are_fetched_only_as_they_are_taken() {
-    let (_folder, endless) = spoiled(&format!(
-        r#"{COLUMNS}; while :; do echo '{{"row":{{"values":["A","Milk","1"]}}}}' || exit; echo x >> "$HOME/../../rows"; done"#
-    ));
+async fn a_reading_that_nobody_wants_any_more_ends_its_reader() {
+    let row = r#"echo '{"row":{"values":["A","Milk","1"]}}'"#;
+    let (folder, endless) =
+        spoiled(&format!("trap '' PIPE; {COLUMNS}; echo $$ > \"$HOME/../../pid\"; while :; do {row}; done"));
     let mut reading = endless.open().await.unwrap();
     assert!(reading.batches.next().await.unwrap().is_ok());
+    let pid = fs::read_to_string(folder.path().join("pid")).unwrap();
+    assert!(Path::new("/proc").join(pid.trim()).exists());
     drop(reading);
+    until_gone(&pid).await;
+}
+
+/// An agent that was killed cannot end it, and a driver that waits for its server notices nothing.
+#[tokio::test]
+async fn a_reader_ends_with_its_input() {
+    let query = "with recursive n(n) as (select 1 union all select n + 1 from n) select max(n) as sku from n";
+    let folder = tempfile::tempdir().unwrap();
+    let connection = format!("Driver=SQLite3;Database={}", folder.path().join("pos.db").display());
+    let ask = Ask {
+        protocol: PROTOCOL,
+        task: Task::Read,
+        source: SourceConfig::Odbc(Box::new(odbc(&connection, query))),
+        credentials: None,
+        ca_file: None,
+    };
+    let mut command = tokio::process::Command::new(programs().join("grocerysync-odbc"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(format!("{}\n", serde_json::to_string(&ask).unwrap()).as_bytes()).await.unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let begun = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await.unwrap().unwrap();
+    assert_eq!(begun.unwrap(), "\"begun\"");
+    assert!(child.try_wait().unwrap().is_none(), "it is at work");
+    drop(input);
+    let ended = tokio::time::timeout(Duration::from_secs(60), child.wait()).await.unwrap().unwrap();
+    assert!(!ended.success());
 }
