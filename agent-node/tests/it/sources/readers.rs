@@ -57,9 +57,9 @@ fn mariadb(server: DatabaseServer) -> SourceConfig {
 
 #[tokio::test]
 async fn postgresql_by_odbc_conforms() {
-    let odd = "se;mi}co{lon=";
+    let (user, odd) = ("odd", "se}mi;Database=nowhere;co{lon=");
     let setup = format!(
-        "{}; create role odd login password '{odd}'; grant select on articles to odd",
+        "{}; create role \"{user}\" login password '{odd}'; grant select on articles to \"{user}\"",
         postgresql_setup()
     );
     let database = Database::postgresql(&setup).await;
@@ -68,6 +68,12 @@ async fn postgresql_by_odbc_conforms() {
     let write =
         "with gone as (delete from articles returning *) select code as sku, title as name, price from gone";
     hold_to_the_rules(&database, (make, postgresql), &means(), slow, Some(write)).await;
+
+    // Nothing in them becomes an attribute of its own.
+    let server =
+        DatabaseServer { user: user.into(), ..database.server("select count(*) as sku from articles") };
+    let signed_in = connector(postgresql(server), password(odd)).look().await.unwrap();
+    assert_eq!(signed_in.sample.into_rows(), [["2001"]]);
 
     let select =
         "select true as sku, '' as name, null as price, 1.5e300::float8 as stock, 'x'::bytea as unit,
