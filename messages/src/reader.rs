@@ -35,9 +35,6 @@ pub struct Ask {
     pub source: SourceConfig,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Credentials>,
-    /// Certificates that are trusted beside those of the system, in PEM form, where a driver can be told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

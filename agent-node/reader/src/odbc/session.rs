@@ -20,7 +20,7 @@ pub(crate) fn read<W: std::io::Write>(ask: &Ask, teller: &mut Teller<W>) -> Resu
     };
     let query = guard::one_that_reads(query).map_err(|why| Failed::new(Class::Writes, why))?;
     let environment = Environment::new().map_err(|error| Failed::new(Class::Trouble, error.to_string()))?;
-    let text = text(&environment, ask)?;
+    let (text, driver) = text(&environment, ask)?;
     let options =
         ConnectionOptions { login_timeout_sec: Some(CONNECT_WITHIN_S), ..ConnectionOptions::default() };
     let connection = environment
@@ -28,14 +28,17 @@ pub(crate) fn read<W: std::io::Write>(ask: &Ask, teller: &mut Teller<W>) -> Resu
         .map_err(|error| fault::of(&error, While::Connecting))?;
     only_read(&connection).map_err(|error| fault::of(&error, While::Asking))?;
     teller.begun()?;
+    if let Some(driver) = driver {
+        teller.note(format!("read by the ODBC driver \"{driver}\""))?;
+    }
     let outcome = rows::read(&connection, query, query_s, ask.task == Task::Read, teller);
     // What it read it has read; and where this fails the line is gone, and with it whatever there was.
     let _rolled_back = connection.rollback();
     outcome
 }
 
-/// What the driver is opened with.
-fn text(environment: &Environment, ask: &Ask) -> Result<String, Failed> {
+/// What the driver is opened with, and which one it is where nobody has named it.
+fn text(environment: &Environment, ask: &Ask) -> Result<(String, Option<String>), Failed> {
     let password = match &ask.credentials {
         Some(Credentials::Password { password }) => Some(password.expose()),
         _ => None,
@@ -48,9 +51,10 @@ fn text(environment: &Environment, ask: &Ask) -> Result<String, Failed> {
                 .map_err(|what| Failed::new(Class::Absent, what))?;
             let password =
                 password.ok_or("the password of the source is missing; enter it in the job".to_owned());
-            password.and_then(|password| connection::to_sql_server(from, &driver, password))
+            let made = password.and_then(|password| connection::to_sql_server(from, &driver, password));
+            made.map(|text| (text, Some(driver).filter(|_| from.driver.is_empty())))
         }
-        SourceConfig::Odbc(from) => connection::to_odbc(from, password),
+        SourceConfig::Odbc(from) => connection::to_odbc(from, password).map(|text| (text, None)),
         other => Err(format!("{} is not read here", other.kind())),
     };
     made.map_err(|what| Failed::new(Class::Login, what))

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use agent_node::config::Config;
 use agent_node::connector::sql::ReaderConnector;
 use agent_node::connector::{Means, PosConnector};
 use futures_util::StreamExt as _;
@@ -16,12 +17,15 @@ use messages::connector::{
     TextEncoding,
 };
 use messages::reader::{Ask, PROTOCOL, Task};
+use messages::run::RunOutcome;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::databases::{Database, PASSWORD, password};
 use super::read;
 use super::sql::{EXACT, Make, hold_to_the_rules, mariadb_setup, postgresql_setup};
+use crate::hub::Hub;
+use crate::support::{Running, Shop, end};
 
 /// Where the programs of this build lie.
 fn programs() -> PathBuf {
@@ -241,7 +245,7 @@ async fn a_driver_or_data_source_that_is_not_there_is_named() {
 /// There is no SQL Server here: the driver takes the string, and says that nobody answers.
 #[tokio::test]
 async fn sql_server_is_dialled_by_a_real_driver() {
-    let source = |tls, trust_certificate| {
+    let source = |driver: &str, tls, trust_certificate| {
         SourceConfig::SqlServer(Box::new(SqlServerSource {
             host: "127.0.0.1".into(),
             port: 1,
@@ -249,28 +253,33 @@ async fn sql_server_is_dialled_by_a_real_driver() {
             database: "pos;PWD=x".into(),
             tls,
             trust_certificate,
-            driver: "FreeTDS".into(),
+            driver: driver.into(),
             query: "select 1 as sku".into(),
             query_s: 60,
             ..SqlServerSource::default()
         }))
     };
-    for (tls, trusted) in [(DatabaseTls::Off, false), (DatabaseTls::Required, true)] {
-        let nobody = connector(source(tls, trusted), password(PASSWORD)).check().await.unwrap_err();
+    // Without a name, it is the best of those that the machine has.
+    for (driver, tls, trusted) in [
+        ("FreeTDS", DatabaseTls::Off, false),
+        ("FreeTDS", DatabaseTls::Required, true),
+        ("", DatabaseTls::Off, false),
+    ] {
+        let nobody = connector(source(driver, tls, trusted), password(PASSWORD)).check().await.unwrap_err();
         assert_eq!(nobody.code, ErrorCode::SourceUnreadable, "{nobody}");
         assert!(nobody.detail.contains("127.0.0.1 port 1") && !nobody.detail.contains(PASSWORD), "{nobody}");
     }
-    let unseen =
-        connector(source(DatabaseTls::Required, false), password(PASSWORD)).check().await.unwrap_err();
+    let unseen = connector(source("FreeTDS", DatabaseTls::Required, false), password(PASSWORD))
+        .check()
+        .await
+        .unwrap_err();
     assert!(unseen.detail.contains("certificate") && !unseen.code.retry_helps(), "{unseen}");
 }
 
 /// A reader that a driver has spoiled.
 fn spoiled(script: &str) -> (TempDir, ReaderConnector) {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("grocerysync-odbc");
-    fs::write(&file, format!("#!/bin/sh\nread ask\n{script}\n")).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    self::script(folder.path(), "grocerysync-odbc", &format!("read ask\n{script}"));
     let source = OdbcSource { user: "me".into(), query_s: 1, ..odbc("DSN=x", "select 1") };
     let means = Means {
         readers: Some(folder.path().to_owned()),
@@ -317,6 +326,53 @@ async fn a_reader_that_crashes_or_hangs_fails_its_run_and_nothing_else() {
     until_gone(&pid).await;
 }
 
+/// Puts a reader there that is this script.
+fn script(folder: &Path, name: &str, text: &str) {
+    let file = folder.join(name);
+    fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test]
+async fn the_hub_is_told_of_readers_when_they_come_and_a_run_goes_through_one() {
+    let (shop, hub, folder) = (Shop::new(), Hub::start().await, tempfile::tempdir().unwrap());
+    shop.enrolled(&hub);
+    let readers = Some(folder.path().to_owned());
+    let agent =
+        Running::start(Config { readers, plugins_every: Duration::from_millis(200), ..shop.config() });
+    let has = |kind: &str| {
+        let last = hub.seen().hellos.last().map(|hello| hello.machine.capabilities.clone());
+        last.is_some_and(|capabilities| capabilities.iter().any(|name| name == kind))
+    };
+    hub.until("hello", |seen| !seen.hellos.is_empty()).await;
+    assert!(!has("source:odbc") && has("source:csv"));
+    let mut command = shop.command();
+    command.source = SourceConfig::Odbc(Box::new(odbc("DSN=x", "select 1")));
+    hub.run(&command);
+    let (_, outcome) = end(&hub.end_of(command.run_id).await);
+    let RunOutcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(failure.code, ErrorCode::Unsupported, "{failure:?}");
+
+    let hello = r#"{"protocol":1,"version":"9","kinds":["odbc","sql_server"]}"#;
+    let row = r#"echo '{"row":{"values":["A-1","Milk","1.29"]}}'; echo '"end"'"#;
+    script(
+        folder.path(),
+        "grocerysync-odbc",
+        &format!("if [ \"$1\" = --hello ]; then echo '{hello}'; exit; fi; read ask; {COLUMNS}; {row}"),
+    );
+    hub.until("another hello", |seen| {
+        let last = seen.hellos.last().map(|hello| &hello.machine.capabilities);
+        last.is_some_and(|capabilities| capabilities.iter().any(|name| name == "source:odbc"))
+    })
+    .await;
+    let mut command = shop.command();
+    command.source = SourceConfig::Odbc(Box::new(odbc("DSN=x", "select 1")));
+    hub.run(&command);
+    let (progress, outcome) = end(&hub.end_of(command.run_id).await);
+    assert_eq!((outcome, progress.sent), (RunOutcome::Succeeded, 1), "{:?}", hub.seen().log(command.run_id));
+    agent.stop().await.unwrap();
+}
+
 /// Until nobody has this number any more; a process that has ended and was not asked for is nobody.
 async fn until_gone(pid: &str) {
     for round in 0.. {
@@ -352,7 +408,6 @@ async fn a_reader_ends_with_its_input() {
         task: Task::Read,
         source: SourceConfig::Odbc(Box::new(odbc(&connection, query))),
         credentials: None,
-        ca_file: None,
     };
     let mut command = tokio::process::Command::new(programs().join("grocerysync-odbc"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);

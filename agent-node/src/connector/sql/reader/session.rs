@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,13 +84,11 @@ impl Session {
         };
         let mut started = process::start(program, &place)?;
         let mut input = started.input.take();
-        let ca_file = source.means.ca_file.as_deref().map(Path::display).map(|shown| shown.to_string());
         let ask = Ask {
             protocol: PROTOCOL,
             task,
             source: source.source.clone(),
             credentials: source.credentials.clone(),
-            ca_file,
         };
         let until = Instant::now() + CONNECT_WITHIN + GRACE;
         if let Some(input) = &mut input {
