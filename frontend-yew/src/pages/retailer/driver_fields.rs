@@ -65,11 +65,11 @@ fn draw_sql_server(props: &DriverProps) -> Html {
     html! {
         <>
             { host(&from.host, from.port, "1433") }
-            <div class="fields-3">
+            <div class="fields-2">
                 { draw!(TextField { name: "source.instance", label: "Instance", mono: true, value: from.instance.clone(), placeholder: "SQLEXPRESS", hint: html! { "Instead of a port, where the server has several." }, testid: "db-instance" }) }
                 { draw!(TextField { name: "source.database", label: "Database", required: true, mono: true, value: from.database.clone(), testid: "db-name" }) }
-                { draw!(SelectField { name: "source.tls", label: "Line", choices: named(&SQL_SERVER_LINES), value: line_of(&from), testid: "db-tls" }) }
             </div>
+            { draw!(SelectField { name: "source.tls", label: "Line", choices: named(&SQL_SERVER_LINES), value: line_of(&from), testid: "db-tls" }) }
             { login(&from.user, props.stored) }
             { draw!(Query { query: from.query.clone(), query_s: from.query_s, mark: from.decimal_mark }) }
             <details class="more" open={!from.driver.is_empty()}>
