@@ -48,6 +48,13 @@ pub struct FieldError {
 impl Problem {
     pub const MEDIA_TYPE: &str = "application/problem+json";
 
+    /// What is wrong with each field, in one line.
+    #[must_use]
+    pub fn of_fields(&self) -> String {
+        let faults = self.errors.iter().map(|error| format!("{} {}", error.field, error.detail));
+        faults.collect::<Vec<_>>().join("; ")
+    }
+
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self {

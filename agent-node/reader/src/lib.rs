@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use messages::reader::{Ask, Class, Failed, HELLO_ARGUMENT, Hello, MOST_LINE, PROTOCOL};
+use messages::validate::Validate as _;
 
 pub use teller::Teller;
 
@@ -42,7 +43,7 @@ pub fn run(
             end_with_input();
             read(ask, &mut teller)
         }
-        Err(what) => Err(Failed::new(Class::Trouble, what).into()),
+        Err(failed) => Err(failed.into()),
     };
     let told = match outcome {
         Ok(()) => teller.end(),
@@ -59,8 +60,15 @@ fn hello(kinds: &[&str]) -> ExitCode {
     if writeln!(io::stdout().lock(), "{line}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The question; the error tells people.
-fn ask(kinds: &[&str]) -> Result<Ask, String> {
+/// The question, if it is one that is answered. The hub has looked at it as well; this machine looks for itself.
+fn ask(kinds: &[&str]) -> Result<Ask, Failed> {
+    let ask = heard(kinds).map_err(|what| Failed::new(Class::Trouble, what))?;
+    ask.source.validate().map_err(|problem| Failed::new(Class::Query, problem.of_fields()))?;
+    Ok(ask)
+}
+
+/// The error tells people.
+fn heard(kinds: &[&str]) -> Result<Ask, String> {
     let mut line = Vec::new();
     let most = u64::try_from(MOST_LINE).unwrap_or(u64::MAX);
     let heard = io::stdin().lock().take(most).read_until(b'\n', &mut line);

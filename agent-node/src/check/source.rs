@@ -27,10 +27,7 @@ struct Job {
 /// What was found, or what is wrong and what to do.
 pub(super) async fn check(config: &Config, path: &Path) -> Result<String, String> {
     let Job { source, mapping, source_credentials } = job(path).await?;
-    source.validate().and_then(|()| mapping.validate()).map_err(|problem| {
-        let errors = problem.errors.iter().map(|error| format!("{} {}", error.field, error.detail));
-        errors.collect::<Vec<_>>().join("; ")
-    })?;
+    source.validate().and_then(|()| mapping.validate()).map_err(|problem| problem.of_fields())?;
     let mut means = config.means();
     // Who looks on wants to hear at once.
     means.pace.tries = 1;

@@ -87,6 +87,7 @@ pub const FIREBIRD_PORT: u16 = 3_050;
 pub const SQL_SERVER_PORT: u16 = 1_433;
 /// Of a connection string; drivers take no more than a few KiB.
 const MAX_CONNECTION: usize = 2_000;
+const MUST_BE_INSTALLED: &str = "must name a driver that is installed on the agent's machine, and no file";
 
 impl Default for FirebirdSource {
     fn default() -> Self {
@@ -232,6 +233,44 @@ fn is_secret(name: &str) -> bool {
         || ["password", "passwd", "secret", "token", "passphrase"].iter().any(|part| name.contains(part))
 }
 
+/// A file instead of the name of something installed: nobody has the agent load a library that lies somewhere.
+fn is_file(driver: &str) -> bool {
+    driver.contains(['/', '\\'])
+}
+
+/// What the driver manager itself would read from a file, or write into one.
+fn is_of_files(name: &str) -> bool {
+    ["filedsn", "savefile"].contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// A connection string without user and password that names what is installed.
+fn check_connection(check: &mut Check, connection: &str) {
+    check.text("connection", connection, MAX_CONNECTION);
+    let Some(attributes) = attributes(connection) else {
+        return check.ensure(
+            connection.is_empty(),
+            "connection",
+            "must be parts such as DSN=pos, with semicolons between them; a value with a semicolon or brace stands in braces",
+        );
+    };
+    let any = |so: fn(&str, &str) -> bool| attributes.iter().any(|(name, value)| so(name, value));
+    check.ensure(
+        !any(|name, _| is_secret(name)),
+        "connection",
+        "must not hold user or password; they have fields of their own, and the password is sealed",
+    );
+    check.ensure(
+        !any(|name, value| name.eq_ignore_ascii_case("driver") && is_file(value)),
+        "connection",
+        MUST_BE_INSTALLED,
+    );
+    check.ensure(
+        !any(|name, _| is_of_files(name)),
+        "connection",
+        "must not have FILEDSN or SAVEFILE; a data source is described on the agent's machine, and named by DSN",
+    );
+}
+
 impl Validate for FirebirdSource {
     fn check(&self, check: &mut Check) {
         check_host(check, &self.host);
@@ -246,7 +285,7 @@ impl Validate for SqlServerSource {
     fn check(&self, check: &mut Check) {
         check_host(check, &self.host);
         check.ensure(
-            !self.host.contains(['\\', ',']),
+            !self.host.contains(['\\', ',', ';', '=', '{', '}']),
             "host",
             "must be the host alone; instance and port have fields of their own",
         );
@@ -261,6 +300,7 @@ impl Validate for SqlServerSource {
         check.text("user", &self.user, 128);
         check.text("database", &self.database, 128);
         check.optional_text("driver", &self.driver, 200);
+        check.ensure(!is_file(&self.driver), "driver", MUST_BE_INSTALLED);
         check_query(check, &self.query, self.query_s);
         check_columns(check, &self.columns);
     }
@@ -268,22 +308,7 @@ impl Validate for SqlServerSource {
 
 impl Validate for OdbcSource {
     fn check(&self, check: &mut Check) {
-        check.text("connection", &self.connection, MAX_CONNECTION);
-        match attributes(&self.connection) {
-            None => check.ensure(
-                self.connection.is_empty(),
-                "connection",
-                "must be parts such as DSN=pos, with semicolons between them; a value with a semicolon or brace stands in braces",
-            ),
-            Some(attributes) => {
-                let secret = attributes.iter().any(|(name, _)| is_secret(name));
-                check.ensure(
-                    !secret,
-                    "connection",
-                    "must not hold user or password; they have fields of their own, and the password is sealed",
-                );
-            }
-        }
+        check_connection(check, &self.connection);
         check.optional_text("user", &self.user, 128);
         check_query(check, &self.query, self.query_s);
         check_columns(check, &self.columns);

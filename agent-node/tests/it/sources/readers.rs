@@ -234,12 +234,29 @@ async fn sqlite_by_odbc_needs_no_login_and_is_not_written() {
 
 #[tokio::test]
 async fn a_driver_or_data_source_that_is_not_there_is_named() {
-    for connection in ["Driver={No Such Driver};Server=x", "DSN=no-such-source", "Driver=/nowhere/lib.so"] {
+    for connection in ["Driver={No Such Driver};Server=x", "DSN=no-such-source"] {
         let source = SourceConfig::Odbc(Box::new(odbc(connection, "select 1")));
         let failure = connector(source, None).check().await.unwrap_err();
         assert_eq!(failure.code, ErrorCode::Unsupported, "{connection}: {failure}");
         assert!(failure.detail.contains("install it there"), "{failure}");
     }
+}
+
+/// A hub could be made to ask for it; the machine looks for itself.
+#[tokio::test]
+async fn no_library_is_loaded_from_a_file_and_none_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("saved.dsn");
+    for connection in [
+        "Driver=/nowhere/lib.so".to_owned(),
+        format!("Driver=SQLite3;SAVEFILE={};Database=:memory:", saved.display()),
+    ] {
+        let source = SourceConfig::Odbc(Box::new(odbc(&connection, "select 1")));
+        let failure = connector(source, None).check().await.unwrap_err();
+        assert_eq!(failure.code, ErrorCode::SourceMalformed, "{connection}: {failure}");
+        assert!(failure.detail.contains("connection must"), "{failure}");
+    }
+    assert!(!saved.exists());
 }
 
 /// There is no SQL Server here: the driver takes the string, and says that nobody answers.

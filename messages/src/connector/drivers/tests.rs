@@ -52,6 +52,18 @@ fn each_wrong_field_is_told() {
             r#"{"kind":"sql_server","host":"db","port":1,"instance":"x;y","user":"u","database":"d","query":"q"}"#,
             "instance port",
         ),
+        (
+            r#"{"kind":"sql_server","host":"db;Trusted_Connection=yes","user":"u","database":"d","query":"q"}"#,
+            "host",
+        ),
+        (
+            r#"{"kind":"sql_server","host":"db","user":"u","database":"d","driver":"/tmp/mine.so","query":"q"}"#,
+            "driver",
+        ),
+        (r#"{"kind":"odbc","connection":"Driver=/tmp/mine.so;Server=x","query":"q"}"#, "connection"),
+        (r#"{"kind":"odbc","connection":"Server=x; DRIVER = {C:\\\\mine.dll}","query":"q"}"#, "connection"),
+        (r#"{"kind":"odbc","connection":"DSN=pos;SaveFile=/tmp/x","query":"q"}"#, "connection"),
+        (r#"{"kind":"odbc","connection":"FILEDSN=/tmp/x","query":"q"}"#, "connection"),
         (r#"{"kind":"odbc","connection":"","query":"q"}"#, "connection"),
         (r#"{"kind":"odbc","connection":"pos","query":"q"}"#, "connection"),
         (r#"{"kind":"odbc","connection":"DSN=pos;Pwd=x","query":"q"}"#, "connection"),
