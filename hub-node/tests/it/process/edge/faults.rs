@@ -27,6 +27,8 @@ const USUAL: u64 = 3;
 const SHORT: u64 = 5;
 /// A seed that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(240);
+/// Of the edge's disk, that sales take; see [`Disk::mount`].
+const MIB_A_SECOND: u64 = 4;
 /// Without faults, at the end: everything must go on by itself.
 const CALM: Duration = Duration::from_secs(1);
 
@@ -73,7 +75,7 @@ fn wanted() -> Range<u64> {
 
 /// Plays a schedule and compares; what does not agree panics.
 async fn play(schedule: Schedule, folder: PathBuf) -> String {
-    let disk = Disk::mount(&folder.join("edge"));
+    let disk = Disk::mount(&folder.join("edge"), &schedule);
     let protocol = if schedule.seed.is_multiple_of(2) { "http" } else { "grpc" };
     let mut scene = Scene::set_in(&folder, protocol).await;
     let line = Line::to(&scene.hub.url).await;
@@ -138,10 +140,12 @@ struct Disk(PathBuf);
 
 impl Disk {
     /// Nothing where disks cannot be mounted; then none becomes full.
-    fn mount(folder: &Path) -> Option<Self> {
+    fn mount(folder: &Path, schedule: &Schedule) -> Option<Self> {
         fs::create_dir_all(folder).unwrap();
-        let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(folder).output();
+        // What is sold meanwhile must have room, or the disk stays full when no fault fills it.
+        let sold = schedule.events.iter().map(Event::ends).max().unwrap_or_default().as_secs() * MIB_A_SECOND;
+        let size = format!("size={}m", 24 + sold);
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder).output();
         if mount.is_ok_and(|output| output.status.success()) {
             return Some(Self(folder.to_owned()));
         }
