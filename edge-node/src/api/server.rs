@@ -21,8 +21,9 @@ use warp::reply::Response;
 
 /// Fifty tills with a handful of sockets each, and a page or two.
 pub const MAX_CONNECTIONS: usize = 512;
-/// A till that takes longer over its headers is broken.
-const HEADERS: Duration = Duration::from_secs(10);
+/// For the head of a connection's next request, from the answer before it. Longer than tills keep idle connections
+/// (mostly 60 to 90 seconds), so that none sends a sale into one that is being closed.
+const IDLE: Duration = Duration::from_secs(120);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Out of file descriptors, say: let some go before trying again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -88,7 +89,7 @@ impl Server {
 
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(MAX_HEADERS);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEADERS);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64).max_header_list_size(16 * 1024);
     builder
 }
@@ -118,5 +119,32 @@ where
     let connection = builder.serve_connection(TokioIo::new(io), service).into_owned();
     if let Err(failure) = watcher.watch(connection).await {
         tracing::debug!(%failure, "a connection ended with an error");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use warp::Filter as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_idle_connection_is_kept_for_longer_than_tills_keep_theirs() {
+        let server = Server::bind(([127, 0, 0, 1], 0).into(), None).await.unwrap();
+        let address = server.address().unwrap();
+        let app = warp::any().map(|| Response::new("yes".into())).boxed();
+        tokio::spawn(server.serve(app, CancellationToken::new(), Duration::ZERO));
+        let mut till = TcpStream::connect(address).await.unwrap();
+        let mut answer = vec![0; 1_024];
+        for idle in [Duration::from_secs(90), Duration::ZERO] {
+            till.write_all(b"GET / HTTP/1.1\r\nhost: edge\r\n\r\n").await.unwrap();
+            let read = timeout(Duration::from_secs(10), till.read(&mut answer)).await.unwrap().unwrap();
+            let answer = String::from_utf8_lossy(&answer[..read]);
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("yes"), "{answer}");
+            tokio::time::pause();
+            tokio::time::advance(idle).await;
+            tokio::time::resume();
+        }
     }
 }

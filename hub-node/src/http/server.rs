@@ -34,8 +34,9 @@ use crate::ingestion::Streams;
 /// Ten thousand agents and a thousand consoles on three nodes, with one node down, and half as many again. A
 /// connection costs 6 to 60 KiB, so this is well below a gibibyte.
 pub(crate) const MAX_CONNECTIONS: usize = 16_384;
-/// A client that takes longer over its headers is broken or hostile.
-const HEADERS: Duration = Duration::from_secs(10);
+/// For the head of a connection's next request, from the answer before it. Longer than clients and balancers keep idle
+/// connections (60 to 90 seconds), so that none sends a request into one that is being closed.
+const IDLE: Duration = Duration::from_secs(120);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Out of file descriptors, say: let some go before trying again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -54,17 +55,13 @@ pub struct ServerSettings {
     /// Time that requests under way get when the node stops.
     pub drain: Duration,
     pub max_connections: usize,
-    pub header_timeout: Duration,
+    /// For a request's head, and between two requests.
+    pub idle: Duration,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self {
-            tls: None,
-            drain: Duration::from_secs(10),
-            max_connections: MAX_CONNECTIONS,
-            header_timeout: HEADERS,
-        }
+        Self { tls: None, drain: Duration::from_secs(10), max_connections: MAX_CONNECTIONS, idle: IDLE }
     }
 }
 
@@ -121,7 +118,7 @@ impl Server {
             app,
             streams,
             parting,
-            builder: Arc::new(builder(settings.header_timeout)),
+            builder: Arc::new(builder(settings.idle)),
             tls: settings.tls.map(TlsAcceptor::from),
         };
         let graceful = GracefulShutdown::new();
@@ -163,9 +160,9 @@ impl Server {
     }
 }
 
-fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {
+fn builder(idle: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEADERS);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle).max_buf_size(MAX_HEADERS);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn half_sent_headers_are_cut_off() {
-    let settings = ServerSettings { header_timeout: Duration::from_millis(300), ..ServerSettings::default() };
+    let settings = ServerSettings { idle: Duration::from_millis(300), ..ServerSettings::default() };
     let rig = Rig::with(settings).await;
     let mut slow = TcpStream::connect(rig.address).await.unwrap();
     slow.write_all(b"GET /health/live HTTP/1.1\r\nhost: hub\r\nx-slow: ").await.unwrap();
@@ -25,6 +25,23 @@ async fn half_sent_headers_are_cut_off() {
     timeout(PATIENCE, slow.read_to_end(&mut rest)).await.expect("the connection is closed").ok();
     assert!(began.elapsed() >= Duration::from_millis(250), "not before its time");
     assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
+}
+
+/// Whoever keeps connections for the next request lets go of them first: none is sent into one that is being closed.
+#[tokio::test]
+async fn an_idle_connection_is_kept_for_longer_than_clients_and_balancers_keep_theirs() {
+    const LONGEST_KEPT: Duration = Duration::from_secs(90);
+    let rig = Rig::start().await;
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    let mut answer = vec![0; 4_096];
+    for idle in [LONGEST_KEPT, Duration::ZERO] {
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: hub\r\n\r\n").await.unwrap();
+        let read = timeout(PATIENCE, stream.read(&mut answer)).await.unwrap().unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));
+        tokio::time::pause();
+        tokio::time::advance(idle).await;
+        tokio::time::resume();
+    }
 }
 
 #[tokio::test]
