@@ -30,9 +30,9 @@ use crate::supervise::NotWanted;
 
 /// As many as may wait.
 pub const MOST_IN_ROUND: usize = 64;
-/// A transaction of a thousand events has some thousands of documents and takes tens of milliseconds: longer ones would
-/// make devices wait without bringing more through.
-pub const MOST_EVENTS: usize = 1_000;
+/// Measured: a round of so many takes some fifteen milliseconds. Larger ones make devices wait and bring less through, since the
+/// next one can only be decided on when as much waits again; below it each commit costs more than it carries.
+pub const MOST_EVENTS: usize = 400;
 /// For those who are told that the retailer has too much to do.
 pub(super) const RETRY_AFTER_S: u32 = 1;
 

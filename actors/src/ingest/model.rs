@@ -99,6 +99,16 @@ pub struct PaymentRecord {
     pub payment: Payment,
 }
 
+impl PaymentRecord {
+    /// Does all that is said of the sale hold for the payment as well?
+    #[must_use]
+    pub fn belongs_to(&self, sale: &SaleRecord) -> bool {
+        let (origin, of) = (&self.origin, &sale.origin);
+        (origin.store, origin.edge, self.slot, self.payment.currency)
+            == (of.store, of.edge, sale.slot, sale.sale.currency)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoidRecord {
     pub origin: Origin,
@@ -399,7 +409,8 @@ pub struct Wanted {
     pub receipts: BTreeSet<ReceiptNumber>,
     /// That are wanted whole: they are to be voided, or something of them comes back.
     pub sales: BTreeSet<TransactionId>,
-    pub payments: BTreeSet<PaymentId>,
+    /// With the transaction each was for: payments that came with their sale are found there.
+    pub payments: BTreeSet<(TransactionId, PaymentId)>,
     pub letters: BTreeSet<EventId>,
     pub stores: BTreeSet<StoreId>,
     /// Articles by their own number, by the one they are scanned by, and by their short one.

@@ -13,8 +13,8 @@ pub(super) fn lay(changes: &Changes, wanted: &Wanted, known: &mut Known) {
     known.receipts.extend(receipts.filter(|receipt| wanted.receipts.contains(receipt)).cloned());
     let transactions = changes.sales.keys().filter(|id| wanted.transactions.contains(id));
     known.transactions.extend(transactions);
-    let payments = changes.payments.iter().map(|it| it.payment.payment_id);
-    known.payments.extend(payments.filter(|id| wanted.payments.contains(id)));
+    let payments = changes.payments.iter().map(|it| (it.payment.transaction_id, it.payment.payment_id));
+    known.payments.extend(payments.filter(|of| wanted.payments.contains(of)).map(|(_, payment)| payment));
     for id in &wanted.sales {
         if let Some(record) = changes.sales.get(id) {
             known.sales.insert(*id, record.clone());

@@ -17,7 +17,7 @@ pub(super) const REST: Duration = Duration::from_secs(2);
 /// The same while there is always something else to do.
 const LONGEST: Duration = Duration::from_secs(10);
 /// Entries that are kept: what the next owner has to read before it serves is some megabytes.
-pub(super) const MOST_ROUNDS: usize = 128;
+pub(super) const MOST_ROUNDS: usize = 256;
 /// Sums that change by one fold, so that its transaction stays below a second.
 const MOST_SUMS: usize = 20_000;
 

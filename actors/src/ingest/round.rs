@@ -6,13 +6,13 @@
 //!
 //! Deciding and writing are two steps, so that the next round can be decided on while one is written (`ahead`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use messages::edge::event::{AdjustmentReason, Fact, Sale};
 use messages::version::Epoch;
-use messages::{EdgeId, Problem, RetailerId, StreamId, Timestamp, Version};
+use messages::{EdgeId, Problem, RetailerId, StreamId, Timestamp, TransactionId, Version};
 
 use super::apply::Desk;
 use super::catalogue::Catalogue;
@@ -239,11 +239,21 @@ impl Reader<'_> {
     fn read_batch(&self, parcel: &Parcel, wanted: &mut Wanted) -> Vec<Read> {
         wanted.stores.extend(self.edges.get(&parcel.edge).map(|edge| edge.store));
         let settled = self.cursors.get(&parcel.stream).map_or(0, |cursor| cursor.settled);
+        let mut sales: HashSet<TransactionId> = HashSet::new();
         let one = |sent: &Sent| {
             if sent.seq <= settled || self.trust == Trust::Nobody {
                 wanted.events.insert(sent.event_id);
             }
-            read_one(sent, self.trust, wanted)
+            let read = read_one(sent, self.trust, wanted);
+            match &read {
+                Ok(Fact::SaleRecorded(sale)) => drop(sales.insert(sale.transaction_id)),
+                // Nothing keeps those apart that are stored with their sale.
+                Ok(Fact::PaymentCaptured(payment)) if !sales.contains(&payment.transaction_id) => {
+                    wanted.payments.insert((payment.transaction_id, payment.payment_id));
+                }
+                _ => {}
+            }
+            read
         };
         parcel.events.iter().map(one).collect()
     }
@@ -261,7 +271,7 @@ fn read_one(sent: &Sent, trust: Trust, wanted: &mut Wanted) -> Read {
             wanted.sales.insert(void.transaction_id);
         }
         Fact::PaymentCaptured(payment) if trust == Trust::Nobody => {
-            wanted.payments.insert(payment.payment_id);
+            wanted.payments.insert((payment.transaction_id, payment.payment_id));
         }
         Fact::InventoryAdjusted(adjustment) if adjustment.reason == AdjustmentReason::Count => {
             wanted.orders.insert(sent.event_id);

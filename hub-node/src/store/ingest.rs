@@ -32,7 +32,7 @@ pub(super) mod shelf_doc;
 pub(super) mod sums_doc;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use actors::ingest::model::{Article, Changes, Edge, Follower, Known, Ledger, StockOrder, Wanted};
@@ -43,7 +43,7 @@ use futures_util::future::BoxFuture;
 use messages::edge::ReceiptNumber;
 use messages::http::dead_letters::LetterState;
 use messages::version::Epoch;
-use messages::{EventId, RetailerId, StoreId, Version};
+use messages::{EventId, PaymentId, RetailerId, StoreId, TransactionId, Version};
 
 use self::article_doc::{FeedDoc, FollowerDoc, GoodsDoc, OrderDoc};
 use self::edge_doc::{EdgeDoc, StreamDoc};
@@ -51,7 +51,9 @@ use self::inbox_doc::{InboxDoc, InboxPartDoc};
 use self::journal_doc::JournalDoc;
 use self::letter_doc::LetterDoc;
 pub use self::reads::figures::StoreDay;
-use self::sale_doc::{PaymentDoc, PaymentKeyDoc, SaleDoc, SaleKeyDoc, SaleReceiptDoc, VoidDoc, code};
+use self::sale_doc::{
+    PaymentDoc, PaymentKeyDoc, SaleDoc, SaleKeyDoc, SalePaymentsDoc, SaleReceiptDoc, VoidDoc, code,
+};
 use self::shelf_doc::{ArticleShelfDoc, StockShelfDoc};
 use self::sums_doc::{ArticleDoc, SlotDoc, StockDoc};
 use super::commit::Commit;
@@ -191,7 +193,7 @@ impl TenantDb {
                 self.of_keys::<SaleKeyDoc, _>(&wanted.transactions),
                 self.receipts(&wanted.receipts),
                 self.of_keys::<SaleDoc, _>(&wanted.sales),
-                self.of_keys::<PaymentKeyDoc, _>(&wanted.payments),
+                self.payments(&wanted.payments),
                 self.of_keys::<LetterDoc, _>(&wanted.letters),
                 self.shops(&wanted.stores),
                 self.goods(wanted),
@@ -219,9 +221,7 @@ impl TenantDb {
             let sale: actors::ingest::model::SaleRecord = sale.try_into()?;
             known.sales.insert(sale.sale.transaction_id, sale);
         }
-        for payment in payments {
-            known.payments.insert(read_key(&payment.id)?);
-        }
+        known.payments = payments;
         for letter in letters {
             let letter: actors::ingest::model::Letter = letter.try_into()?;
             known.letters.insert(letter.event, letter);
@@ -268,6 +268,22 @@ impl TenantDb {
         }
         let numbers: Vec<&str> = numbers.iter().map(ReceiptNumber::as_str).collect();
         self.find::<SaleReceiptDoc>(doc! { "receipt": { "$in": numbers } }, Document::new(), MOST).await
+    }
+
+    /// With their sale, or by themselves.
+    async fn payments(
+        &self,
+        of: &BTreeSet<(TransactionId, PaymentId)>,
+    ) -> Result<HashSet<PaymentId>, StoreError> {
+        let (sales, ids): (BTreeSet<TransactionId>, BTreeSet<PaymentId>) = of.iter().copied().unzip();
+        let (sales, alone) = tokio::try_join!(
+            self.of_keys::<SalePaymentsDoc, _>(&sales),
+            self.of_keys::<PaymentKeyDoc, _>(&ids),
+        )?;
+        let alone =
+            alone.iter().map(|payment| read_key(&payment.id)).collect::<Result<Vec<PaymentId>, _>>()?;
+        let known = sales.iter().flat_map(SalePaymentsDoc::ids).chain(alone);
+        Ok(known.filter(|id| ids.contains(id)).collect())
     }
 
     /// Articles by any of their numbers.

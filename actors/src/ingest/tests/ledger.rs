@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::super::model::{
     Article, ArticleKey, ArticleSums, Changes, Cursor, Edge, Feed, Follower, Known, Ledger, Letter,
-    SaleRecord, SlotKey, SlotSums, StockOrder, Wanted,
+    PaymentRecord, SaleRecord, SlotKey, SlotSums, StockOrder, Wanted,
 };
 use super::super::pending::{Additions, Fold, JournalEntry};
 use crate::ports::{LedgerStore, StoreError};
@@ -25,7 +25,10 @@ pub(super) struct Books {
     /// In the order of settling.
     pub(super) inbox: Vec<EventId>,
     pub(super) sales: BTreeMap<TransactionId, SaleRecord>,
+    /// That came without their sale.
     pub(super) payments: HashSet<PaymentId>,
+    /// Those of sales: found by their sale only.
+    pub(super) paid: HashSet<(TransactionId, PaymentId)>,
     pub(super) voids: usize,
     pub(super) letters: BTreeMap<EventId, Letter>,
     /// Before, moved.
@@ -84,7 +87,12 @@ impl Books {
                 wanted.receipts.iter().filter(|receipt| given.contains(receipt)).cloned().collect()
             },
             sales: wanted.sales.iter().filter_map(|id| Some((*id, self.sales.get(id)?.clone()))).collect(),
-            payments: wanted.payments.iter().copied().filter(|id| self.payments.contains(id)).collect(),
+            payments: wanted
+                .payments
+                .iter()
+                .filter(|of| self.payments.contains(&of.1) || self.paid.contains(of))
+                .map(|(_, payment)| *payment)
+                .collect(),
             letters: wanted
                 .letters
                 .iter()
@@ -117,10 +125,14 @@ impl Books {
         if changes.sales.keys().any(|id| self.sales.contains_key(id)) {
             return taken("a sale");
         }
-        if changes.payments.iter().any(|it| self.payments.contains(&it.payment.payment_id)) {
+        let of = |it: &PaymentRecord| (it.payment.transaction_id, it.payment.payment_id);
+        let (paid, alone): (Vec<_>, Vec<_>) =
+            changes.payments.iter().map(of).partition(|(sale, _)| changes.sales.contains_key(sale));
+        if alone.iter().any(|(_, payment)| self.payments.contains(payment)) {
             return taken("a payment");
         }
-        self.payments.extend(changes.payments.iter().map(|it| it.payment.payment_id));
+        self.payments.extend(alone.into_iter().map(|(_, payment)| payment));
+        self.paid.extend(paid);
         self.edges.extend(changes.edges.clone());
         self.edges.retain(|id, _| !changes.edges_removed.contains(id));
         self.cursors.extend(changes.cursors.clone());

@@ -32,7 +32,7 @@ async fn a_sale_is_in_the_books_once_however_often_it_comes() {
     let answer = office.ingest(till.all()).await;
     assert_eq!((answer.accepted.len(), answer.duplicates.len(), answer.settled_seq), (0, 3, 3));
     let books = office.ledger.books();
-    assert_eq!((books.sales.len(), books.payments.len(), books.inbox.len()), (1, 1, 3));
+    assert_eq!((books.sales.len(), books.paid.len(), books.inbox.len()), (1, 1, 3));
     assert_eq!(books.stock.values().next(), Some(&(100_000, -2_000)), "a hundred before, two sold");
     let sums = sums(&books);
     assert_eq!((sums.sales, sums.total, sums.cash), (1, 500, 500));
@@ -41,6 +41,28 @@ async fn a_sale_is_in_the_books_once_however_often_it_comes() {
         Some((2_000, 500))
     );
     assert_eq!(books.version, Version(3), "make, enrol, one batch: what only repeats commits nothing");
+}
+
+/// Whether it was stored with its sale or came later, whatever event it comes by again.
+#[tokio::test]
+async fn a_payment_counts_once() {
+    for later in [false, true] {
+        let office = Office::open().await;
+        let mut till = office.till(1).await;
+        let sold = sale(500);
+        let paid = payment(&sold);
+        till.tell([Fact::SaleRecorded(Box::new(sold)), paid.clone(), paid.clone(), paid]);
+        let batches = if later { [(1, 1), (2, 2), (3, 4)] } else { [(1, 2), (3, 3), (4, 4)] };
+        for (first, last) in batches {
+            assert_eq!(
+                office.ingest(till.batch(first, last)).await.settled_seq,
+                u64::try_from(last).unwrap()
+            );
+        }
+        let books = office.ledger.books();
+        assert_eq!((books.payments.len(), books.paid.len()), if later { (1, 0) } else { (0, 1) });
+        assert_eq!((sums(&books).cash, books.letters.len()), (500, 2), "{:?}", books.letters);
+    }
 }
 
 #[tokio::test]
@@ -297,7 +319,7 @@ fn outcome(books: &Books) -> Outcome {
     let moved = books.stock.values().map(|stock| stock.1).sum::<i64>();
     let mut inbox = books.inbox.clone();
     inbox.sort_unstable();
-    assert_eq!(moved, -2_000 * i64::try_from(books.payments.len()).unwrap());
+    assert_eq!(moved, -2_000 * i64::try_from(books.payments.len() + books.paid.len()).unwrap());
     (sums(books), articles, books.sales.len(), books.letters.len(), inbox)
 }
 

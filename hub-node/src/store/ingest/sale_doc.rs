@@ -7,7 +7,7 @@ use messages::edge::checkout::{Line, TaxTotal, Totals};
 use messages::edge::event::Sale;
 use messages::edge::{Amount, Currency, Quantity, TaxRate};
 use messages::http::reports::{Day, SaleView};
-use messages::{EdgeId, EventId, RetailerId, StoreId, TransactionId};
+use messages::{EdgeId, EventId, PaymentId, RetailerId, StoreId, TransactionId};
 use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,9 @@ pub(crate) struct SaleDoc {
     returned: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     voided_at: Option<DateTime>,
+    /// What came together with it. Others are documents of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    payments: Vec<PaidDoc>,
 }
 
 /// Where and when, by the store's clock.
@@ -164,7 +167,7 @@ impl OriginDoc {
 }
 
 impl SaleDoc {
-    pub(super) fn new(retailer: RetailerId, record: &SaleRecord) -> Self {
+    pub(super) fn new(retailer: RetailerId, record: &SaleRecord, paid: &[&PaymentRecord]) -> Self {
         let sale = &record.sale;
         let totals = &sale.totals;
         let tax =
@@ -194,6 +197,7 @@ impl SaleDoc {
             refund_reason: record.refund.as_ref().map(|refund| refund.reason.clone()),
             returned: record.returned.minor(),
             voided_at: record.voided_at.map(date),
+            payments: paid.iter().map(|it| PaidDoc::new(it)).collect(),
         }
     }
 
@@ -304,6 +308,62 @@ impl TryFrom<LineDoc> for Line {
     }
 }
 
+/// A payment in the document of its sale, which says the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct PaidDoc {
+    payment_id: bson::Uuid,
+    event_id: bson::Uuid,
+    kind: String,
+    amount: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    captured_at: DateTime,
+}
+
+impl PaidDoc {
+    fn new(record: &PaymentRecord) -> Self {
+        let payment = &record.payment;
+        Self {
+            payment_id: payment.payment_id.stored(),
+            event_id: record.origin.event.stored(),
+            kind: payment.kind.as_str().to_owned(),
+            amount: payment.amount.minor(),
+            reference: payment.reference.clone(),
+            captured_at: date(payment.captured_at),
+        }
+    }
+}
+
+/// A sale of which it is only asked who has paid.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SalePaymentsDoc {
+    #[serde(default)]
+    payments: Vec<PaymentIdDoc>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct PaymentIdDoc {
+    payment_id: bson::Uuid,
+}
+
+impl SalePaymentsDoc {
+    pub(super) fn ids(&self) -> impl Iterator<Item = PaymentId> {
+        self.payments.iter().map(|paid| PaymentId::read(paid.payment_id))
+    }
+}
+
+impl Stored for SalePaymentsDoc {
+    const COLLECTION: &'static str = SaleDoc::COLLECTION;
+    const SHAPE: i32 = SaleDoc::SHAPE;
+
+    fn indexes() -> Vec<IndexModel> {
+        Vec::new()
+    }
+}
+
+impl TenantDocument for SalePaymentsDoc {}
+
+/// A payment that did not come together with its sale.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PaymentDoc {
     /// Retailer and payment.

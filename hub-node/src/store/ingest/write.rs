@@ -1,6 +1,8 @@
 //! The changes of a round as the commands of one transaction: a command for each collection. Pure.
 
-use actors::ingest::model::{Changes, SaleMark};
+use std::collections::HashMap;
+
+use actors::ingest::model::{Changes, PaymentRecord, SaleMark};
 use actors::ports::StoreError;
 use bson::{Bson, Document, doc};
 use messages::ids::BootId;
@@ -33,8 +35,10 @@ pub(super) fn fresh() -> Plan {
 pub(super) fn plan(retailer: RetailerId, round: Version, changes: &Changes) -> Result<Plan, StoreError> {
     let mut plan = fresh();
     insert(&mut plan, InboxPartDoc::all(retailer, &changes.settled))?;
-    insert(&mut plan, changes.sales.values().map(|it| SaleDoc::new(retailer, it)))?;
-    insert(&mut plan, changes.payments.iter().map(|it| PaymentDoc::new(retailer, it)))?;
+    let (paid, alone) = payments(changes);
+    let paid_for = |id| paid.get(id).map_or(&[][..], Vec::as_slice);
+    insert(&mut plan, changes.sales.iter().map(|(id, it)| SaleDoc::new(retailer, it, paid_for(id))))?;
+    insert(&mut plan, alone.into_iter().map(|it| PaymentDoc::new(retailer, it)))?;
     insert(&mut plan, changes.voids.iter().map(|it| VoidDoc::new(retailer, it)))?;
     replace(&mut plan, changes.cursors.values().map(|it| StreamDoc::new(retailer, it)))?;
     replace(&mut plan, changes.edges.values().map(EdgeDoc::from))?;
@@ -57,6 +61,20 @@ pub(super) fn plan(retailer: RetailerId, round: Version, changes: &Changes) -> R
         }
     }
     Ok(plan)
+}
+
+/// Those that are stored with their sale, which costs next to nothing, and those that are not: their sale is stored already,
+/// or has another day.
+fn payments(changes: &Changes) -> (HashMap<TransactionId, Vec<&PaymentRecord>>, Vec<&PaymentRecord>) {
+    let (mut paid, mut alone) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+    for record in &changes.payments {
+        let of = record.payment.transaction_id;
+        match changes.sales.get(&of) {
+            Some(sale) if record.belongs_to(sale) => paid.entry(of).or_default().push(record),
+            _ => alone.push(record),
+        }
+    }
+    (paid, alone)
 }
 
 fn serialized(document: &impl Serialize) -> Result<Document, Unreadable> {

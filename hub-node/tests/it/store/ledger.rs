@@ -1,7 +1,8 @@
 //! The ledger of store edges: documents as released builds have written them are still read, and a round costs one command
 //! for each kind of document, however many events it holds. `shapes/ledger-1.txt` holds a document of each kind as of shape
 //! 1: one line a document, collection and base64 of its BSON; `shapes/ledger-2.txt` those of the ledger with shelves, once with
-//! the journal and once folded. Never change a line; a new shape gets a file of its own.
+//! the journal and once folded; `shapes/ledger-3.txt` those with a payment in the document of its sale. Never change a line; a
+//! new shape gets a file of its own.
 
 mod commands;
 mod folds;
@@ -201,6 +202,9 @@ fn changes() -> Changes {
         reference: Some("auth 17".into()),
         captured_at: NOW,
     };
+    let (late_id, sold_before) = (PaymentId::from_uuid(number(0x301)), transaction(8));
+    let late = Payment { payment_id: late_id, transaction_id: sold_before, ..payment.clone() };
+    let next_hour = Payment { payment_id: PaymentId::from_uuid(number(0x302)), ..payment.clone() };
     let void = Void {
         transaction_id: transaction(9),
         receipt: None,
@@ -232,7 +236,11 @@ fn changes() -> Changes {
         settled: vec![Settled { event: event(1), stream: stream(), seq: 6, at: NOW }],
         letters: BTreeMap::from([(event(5), letter())]),
         sales: sales().into_iter().map(|record| (record.sale.transaction_id, record)).collect(),
-        payments: vec![PaymentRecord { origin: origin(3), slot: slot(), payment }],
+        payments: vec![
+            PaymentRecord { origin: origin(6), slot: slot(), payment: late },
+            PaymentRecord { origin: origin(7), slot: Slot { hour: 23, ..slot() }, payment: next_hour },
+            PaymentRecord { origin: origin(3), slot: slot(), payment },
+        ],
         voids: vec![VoidRecord { origin: origin(4), slot: slot(), void }],
         added: Additions {
             stock: BTreeMap::from([((shop(), "MILK.1$".into()), moved)]),
@@ -275,19 +283,28 @@ async fn stored(shapes: &str) -> TestStore {
 #[tokio::test]
 async fn documents_of_the_ledger_of_shape_1_are_read() {
     let store = stored(include_str!("shapes/ledger-1.txt")).await;
-    all_is_there(&store).await;
+    all_is_there(&store, &[0x300]).await;
     let ledger = store.open(retailer(), Epoch(1)).await.unwrap();
     assert!(ledger.remembers_singly && ledger.journal.is_empty());
 }
 
 #[tokio::test]
 async fn documents_of_the_ledger_of_shape_2_are_read() {
-    let store = stored(include_str!("shapes/ledger-2.txt")).await;
+    shelves_are_read(include_str!("shapes/ledger-2.txt"), &[0x300]).await;
+}
+
+#[tokio::test]
+async fn documents_of_the_ledger_of_shape_3_are_read() {
+    shelves_are_read(include_str!("shapes/ledger-3.txt"), &[0x300, 0x301]).await;
+}
+
+async fn shelves_are_read(sample: &str, payments: &[u128]) {
+    let store = stored(sample).await;
     let ledger = store.open(retailer(), Epoch(1)).await.unwrap();
     assert!(!ledger.remembers_singly);
     let [entry] = &ledger.journal[..] else { panic!("{:?}", ledger.journal) };
     assert_eq!(entry.additions, changes().added);
-    all_is_there(&store).await;
+    all_is_there(&store, payments).await;
 }
 
 #[tokio::test]
@@ -296,7 +313,13 @@ async fn the_ledger_comes_back_as_it_was_written() {
     store.open(retailer(), Epoch(1)).await.unwrap();
     store.write(retailer(), Epoch(1), Version(1), &changes()).await.unwrap();
     fold(&store, retailer(), 1).await;
-    all_is_there(&store).await;
+    all_is_there(&store, &[0x300, 0x301]).await;
+    let alone = database(&store).await.collection::<Document>("payments");
+    assert_eq!(
+        alone.count_documents(doc! {}).await.unwrap(),
+        2,
+        "only what holds for the sale as well is in its document"
+    );
     // Sums are added to, and what is marked is marked.
     let marks = BTreeMap::from([(
         transaction(1),
@@ -357,13 +380,15 @@ fn wanted() -> Wanted {
         transactions: BTreeSet::from([transaction(1), transaction(77)]),
         receipts: BTreeSet::from([sale(1, 1).receipt, sale(77, 1).receipt]),
         sales: BTreeSet::from([transaction(1), transaction(2)]),
-        payments: BTreeSet::from([PaymentId::from_uuid(number(0x300)), PaymentId::from_uuid(number(0x377))]),
+        payments: [(1, 0x300), (8, 0x301), (1, 0x377)]
+            .map(|(of, n)| (transaction(of), PaymentId::from_uuid(number(n))))
+            .into(),
         letters: BTreeSet::from([event(5)]),
         ..Wanted::default()
     }
 }
 
-async fn all_is_there(store: &Store) {
+async fn all_is_there(store: &Store, payments: &[u128]) {
     let ledger = store.open(retailer(), Epoch(1)).await.unwrap();
     assert_eq!(ledger.edges, BTreeMap::from([(edge_id(), place())]));
     let known = store.look(retailer(), wanted()).await.unwrap();
@@ -372,7 +397,7 @@ async fn all_is_there(store: &Store) {
     assert_eq!(known.transactions.into_iter().collect::<Vec<_>>(), [transaction(1)]);
     assert_eq!(known.receipts.into_iter().collect::<Vec<_>>(), [sale(1, 1).receipt]);
     assert_eq!(known.sales.into_values().collect::<Vec<_>>().len(), 2);
-    assert_eq!(known.payments.len(), 1);
+    assert_eq!(known.payments, payments.iter().map(|n| PaymentId::from_uuid(number(*n))).collect());
     assert_eq!(known.letters, HashMap::from([(event(5), letter())]));
 
     let tenant = TenantDb::new(store, retailer());
@@ -414,7 +439,7 @@ async fn the_sample_of_the_ledger_can_be_made_anew() {
     let kinds = |text: &str| -> Vec<String> {
         text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
     };
-    assert_eq!(kinds(&text), kinds(include_str!("shapes/ledger-2.txt")));
+    assert_eq!(kinds(&text), kinds(include_str!("shapes/ledger-3.txt")));
 }
 
 async fn dump(store: &TestStore, collections: &[&str]) -> String {

@@ -19,7 +19,7 @@ use super::scene::{Office, Scene};
 /// Three events each.
 const SALES: usize = 6_000;
 const TILLS: usize = 16;
-/// A round of a thousand events with everything around it; a hub that read the backlog into memory would take more.
+/// Rounds of some hundred events with everything around them; a hub that read the backlog into memory would take more.
 const MEMORY: u64 = 192 << 20;
 
 /// Sells one basket after the other at some tills; gives the receipts.

@@ -24,7 +24,7 @@ async fn a_round_costs_a_command_for_each_kind_of_document_and_no_more() {
     wire.taken();
     store.look(retailer(), wanted()).await.unwrap();
     let looks = wire.taken();
-    assert!(looks.len() == 8 && looks.iter().all(|look| look.starts_with("find ")), "{looks:?}");
+    assert!(looks.len() == 9 && looks.iter().all(|look| look.starts_with("find ")), "{looks:?}");
     store.write(retailer(), Epoch(1), Version(1), &changes()).await.unwrap();
     let whole = [
         "findAndModify ledger_fences",
