@@ -9,57 +9,28 @@ use crate::connector::Failure;
 /// What a database says is shown as far as a line of a log goes.
 const MOST_SAID: usize = 400;
 
-/// Classes of refusals, the same for every database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// User, password, or no right to the database.
-    Login,
-    /// The query, or what it asks for.
-    Query,
-    /// The query wants to write.
-    Writes,
-    /// It took longer than allowed.
-    TooLong,
-    /// The agent's machine has no such driver or data source.
-    Absent,
-    /// The server has trouble of its own.
-    Trouble,
-}
-
-/// As a reader says it.
-pub(super) const fn of_class(class: Class) -> Kind {
-    match class {
-        Class::Login => Kind::Login,
-        Class::Query => Kind::Query,
-        Class::Writes => Kind::Writes,
-        Class::TooLong => Kind::TooLong,
-        Class::Absent => Kind::Absent,
-        Class::Trouble => Kind::Trouble,
-    }
-}
-
 /// Of PostgreSQL, by SQLSTATE.
-pub(super) fn of_state(state: &str) -> Kind {
+pub(super) fn of_state(state: &str) -> Class {
     match state {
-        "25006" => Kind::Writes,
-        "57014" => Kind::TooLong,
+        "25006" => Class::Writes,
+        "57014" => Class::TooLong,
         // No right to a table is no passing trouble either.
-        state if state.starts_with("28") => Kind::Login,
+        state if state.starts_with("28") => Class::Login,
         state if ["3D", "42", "22", "0A", "3F", "26", "2F"].iter().any(|class| state.starts_with(class)) => {
-            Kind::Query
+            Class::Query
         }
-        _ => Kind::Trouble,
+        _ => Class::Trouble,
     }
 }
 
 /// Of MySQL and MariaDB, by their own numbers.
-pub(super) fn of_number(number: u16) -> Kind {
+pub(super) fn of_number(number: u16) -> Class {
     match number {
         // Access denied, also by way of a plugin; host not allowed; password expired.
-        1044 | 1045 | 1130 | 1251 | 1698 | 1820 | 1862 | 3118 => Kind::Login,
-        1290 | 1792 => Kind::Writes,
+        1044 | 1045 | 1130 | 1251 | 1698 | 1820 | 1862 | 3118 => Class::Login,
+        1290 | 1792 => Class::Writes,
         // Interrupted by max_statement_time or max_execution_time.
-        1317 | 1969 | 3024 => Kind::TooLong,
+        1317 | 1969 | 3024 => Class::TooLong,
         // Unknown database, table, column or function; syntax; no right to a table or column; ambiguous names.
         1046
         | 1049
@@ -79,39 +50,39 @@ pub(super) fn of_number(number: u16) -> Kind {
         | 1305
         | 1318
         | 1370
-        | 1582 => Kind::Query,
-        _ => Kind::Trouble,
+        | 1582 => Class::Query,
+        _ => Class::Trouble,
     }
 }
 
 /// The failure of a run. `place` is the server or the file; `said` its own words.
-pub(super) fn failure(kind: Kind, place: &str, said: &str, query_s: u32) -> Failure {
+pub(super) fn failure(class: Class, place: &str, said: &str, query_s: u32) -> Failure {
     let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
     let said: String = words.chars().filter(|c| !c.is_control()).take(MOST_SAID).collect();
-    let (code, detail) = match kind {
-        Kind::Login => (
+    let (code, detail) = match class {
+        Class::Login => (
             ErrorCode::SourceRefused,
             format!(
                 "the database at {place} refuses the login; see user, password and database of the source: {said}"
             ),
         ),
-        Kind::Query => (
+        Class::Query => (
             ErrorCode::SourceMalformed,
             format!("the database at {place} cannot carry out the query: {said}"),
         ),
-        Kind::Writes => (
+        Class::Writes => (
             ErrorCode::SourceMalformed,
             format!("the query wants to change something; sources only read: {said}"),
         ),
-        Kind::TooLong => (
+        Class::TooLong => (
             ErrorCode::SourceUnreadable,
             format!("the query took longer than the {query_s} s that the source allows: {said}"),
         ),
-        Kind::Absent => (
+        Class::Absent => (
             ErrorCode::Unsupported,
             format!("the agent's machine has no driver or data source for {place}; install it there: {said}"),
         ),
-        Kind::Trouble => (ErrorCode::SourceUnreadable, format!("the database at {place} failed: {said}")),
+        Class::Trouble => (ErrorCode::SourceUnreadable, format!("the database at {place} failed: {said}")),
     };
     Failure::new(code, detail)
 }
@@ -122,7 +93,7 @@ mod tests {
 
     #[test]
     fn each_class_says_whether_trying_again_helps() {
-        for (kind, code) in [
+        for (class, code) in [
             (of_state("28P01"), ErrorCode::SourceRefused),
             (of_state("3D000"), ErrorCode::SourceMalformed),
             (of_state("42P01"), ErrorCode::SourceMalformed),
@@ -139,11 +110,11 @@ mod tests {
             (of_number(1792), ErrorCode::SourceMalformed),
             (of_number(1969), ErrorCode::SourceUnreadable),
             (of_number(1040), ErrorCode::SourceUnreadable),
-            (of_class(Class::Absent), ErrorCode::Unsupported),
-            (of_class(Class::Login), ErrorCode::SourceRefused),
+            (Class::Absent, ErrorCode::Unsupported),
+            (Class::Login, ErrorCode::SourceRefused),
         ] {
-            let failure = failure(kind, "db", "said\nso", 60);
-            assert_eq!(failure.code, code, "{kind:?}");
+            let failure = failure(class, "db", "said\nso", 60);
+            assert_eq!(failure.code, code, "{class:?}");
             assert!(failure.detail.ends_with("said so"), "{failure}");
         }
     }

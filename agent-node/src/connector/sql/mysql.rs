@@ -6,12 +6,13 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use messages::connector::{Credentials, DatabaseServer, DatabaseTls};
 use messages::mapping::Mapping;
+use messages::reader::Class;
 use mysql_async::consts::ColumnType;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder, SslOpts, Value};
 use tokio::time::timeout;
 
-use super::fault::{self, Kind};
+use super::fault;
 use super::outflow::Outflow;
 use super::{CONNECT_WITHIN, found, header, password, place, trimmed};
 use crate::connector::file_source::{channel, received};
@@ -52,7 +53,7 @@ impl MySqlConnector {
 
     async fn session(&self) -> Result<Session, Failure> {
         let (config, place) = (&self.config, place(&self.config, USUAL_PORT));
-        let trouble = |what: &str| fault::failure(Kind::Trouble, &place, what, config.query_s);
+        let trouble = |what: &str| fault::failure(Class::Trouble, &place, what, config.query_s);
         let tls = match config.tls {
             DatabaseTls::Off => None,
             DatabaseTls::Required => {
@@ -105,7 +106,7 @@ impl Session {
         let statement = within(&self.place, self.query_s, self.line.prep(trimmed(&config.query))).await?;
         if statement.num_params() > 0 {
             let said = "it has parameters, and nothing to put in their place";
-            return Err(fault::failure(Kind::Query, &self.place, said, self.query_s));
+            return Err(fault::failure(Class::Query, &self.place, said, self.query_s));
         }
         let names = statement.columns().iter().map(|column| column.name_str().into_owned()).collect();
         within(&self.place, self.query_s, self.line.close(statement)).await?;
@@ -148,7 +149,7 @@ async fn within<T>(
     match timeout(Duration::from_secs(query_s.into()) + GRACE, asked).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(failure(&error, place, query_s)),
-        Err(_) => Err(fault::failure(Kind::Trouble, place, "it does not answer any more", query_s)),
+        Err(_) => Err(fault::failure(Class::Trouble, place, "it does not answer any more", query_s)),
     }
 }
 
@@ -174,7 +175,7 @@ fn failure(error: &mysql_async::Error, place: &str, query_s: u32) -> Failure {
         mysql_async::Error::Server(said) => {
             fault::failure(fault::of_number(said.code), place, &said.message, query_s)
         }
-        other => fault::failure(Kind::Trouble, place, &other.to_string(), query_s),
+        other => fault::failure(Class::Trouble, place, &other.to_string(), query_s),
     }
 }
 

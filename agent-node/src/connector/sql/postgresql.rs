@@ -6,13 +6,14 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, StreamExt as _};
 use messages::connector::{Credentials, DatabaseServer, DatabaseTls};
 use messages::mapping::Mapping;
+use messages::reader::Class;
 use rustls_pki_types::ServerName;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
-use super::fault::{self, Kind};
+use super::fault;
 use super::outflow::Outflow;
 use super::tls::{Plain, Shake};
 use super::{CONNECT_WITHIN, found, header, password, place, trimmed};
@@ -70,7 +71,7 @@ impl PostgreSqlConnector {
 
     async fn session(&self) -> Result<Session, Failure> {
         let (config, place) = (&self.config, place(&self.config, USUAL_PORT));
-        let unreachable = |what: String| fault::failure(Kind::Trouble, &place, &what, config.query_s);
+        let unreachable = |what: String| fault::failure(Class::Trouble, &place, &what, config.query_s);
         // The way to a database leads through no proxy.
         let dialer =
             Dialer::new(self.means.ca_file.as_ref(), None).map_err(|error| unreachable(error.detail))?;
@@ -119,7 +120,7 @@ impl Session {
         let statement = self.within(self.client.prepare(trimmed(&config.query))).await?;
         if !statement.params().is_empty() {
             let said = "it has parameters, and nothing to put in their place";
-            return Err(fault::failure(Kind::Query, &self.place, said, self.query_s));
+            return Err(fault::failure(Class::Query, &self.place, said, self.query_s));
         }
         let columns = statement.columns();
         let names = columns.iter().map(|column| column.name().to_owned()).collect();
@@ -144,7 +145,7 @@ impl Session {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(failure(&error, &self.place, self.query_s)),
             Err(_) => {
-                Err(fault::failure(Kind::Trouble, &self.place, "it does not answer any more", self.query_s))
+                Err(fault::failure(Class::Trouble, &self.place, "it does not answer any more", self.query_s))
             }
         }
     }
@@ -192,7 +193,7 @@ fn failure(error: &tokio_postgres::Error, place: &str, query_s: u32) -> Failure 
             // The cause says more than "error performing TLS handshake".
             let cause =
                 std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            fault::failure(Kind::Trouble, place, &format!("{error}{cause}"), query_s)
+            fault::failure(Class::Trouble, place, &format!("{error}{cause}"), query_s)
         }
     }
 }

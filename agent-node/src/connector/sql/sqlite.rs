@@ -8,11 +8,12 @@ use futures_util::FutureExt as _;
 use messages::connector::SqliteSource;
 use messages::inspect::Sample;
 use messages::mapping::Mapping;
+use messages::reader::Class;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode as Code, OpenFlags, Statement};
 use tokio::sync::mpsc;
 
-use super::fault::{self, Kind};
+use super::fault;
 use super::{found, header, trimmed};
 use crate::connector::file_source::{channel, off_thread, received};
 use crate::connector::table::header::Want;
@@ -73,12 +74,12 @@ fn prepared<'c>(
     want: Want<'_>,
 ) -> Result<(Statement<'c>, Header), Failure> {
     let statement = connection.prepare(trimmed(&config.query)).map_err(|error| failure(&error, config))?;
-    let said = |kind, what: &str| fault::failure(kind, &config.path, what, config.query_s);
+    let said = |class, what: &str| fault::failure(class, &config.path, what, config.query_s);
     if !statement.readonly() {
-        return Err(said(Kind::Writes, "it is no select"));
+        return Err(said(Class::Writes, "it is no select"));
     }
     if statement.parameter_count() > 0 {
-        return Err(said(Kind::Query, "it has parameters, and nothing to put in their place"));
+        return Err(said(Class::Query, "it has parameters, and nothing to put in their place"));
     }
     let names = statement.column_names().map(str::to_owned).collect();
     let header = header(names, &config.columns, want, config.decimal_mark)?;
@@ -148,17 +149,17 @@ fn read(
 }
 
 fn failure(error: &rusqlite::Error, config: &SqliteSource) -> Failure {
-    let kind = match error {
-        rusqlite::Error::SqlInputError { .. } | rusqlite::Error::MultipleStatement => Kind::Query,
+    let class = match error {
+        rusqlite::Error::SqlInputError { .. } | rusqlite::Error::MultipleStatement => Class::Query,
         rusqlite::Error::SqliteFailure(inner, _) => match inner.code {
-            Code::OperationInterrupted => Kind::TooLong,
-            Code::ReadOnly | Code::AuthorizationForStatementDenied => Kind::Writes,
-            Code::NotADatabase | Code::TypeMismatch | Code::TooBig | Code::Unknown => Kind::Query,
-            _ => Kind::Trouble,
+            Code::OperationInterrupted => Class::TooLong,
+            Code::ReadOnly | Code::AuthorizationForStatementDenied => Class::Writes,
+            Code::NotADatabase | Code::TypeMismatch | Code::TooBig | Code::Unknown => Class::Query,
+            _ => Class::Trouble,
         },
-        _ => Kind::Trouble,
+        _ => Class::Trouble,
     };
-    fault::failure(kind, &config.path, &error.to_string(), config.query_s)
+    fault::failure(class, &config.path, &error.to_string(), config.query_s)
 }
 
 impl PosConnector for SqliteConnector {

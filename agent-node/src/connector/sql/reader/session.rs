@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use messages::ErrorCode;
 use messages::connector::Credentials;
-use messages::reader::{Ask, Column, Failed, PROTOCOL, Row, Task, Told};
+use messages::reader::{Ask, Class, Column, Failed, PROTOCOL, Row, Task, Told};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::ChildStdin;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::CONNECT_WITHIN;
-use super::super::fault::{self, Kind};
+use super::super::fault;
 use super::{ReaderConnector, program};
 use crate::connector::Failure;
 use crate::connector::file_source::off_thread;
@@ -151,12 +151,12 @@ impl Session {
         let line = match heard {
             Err(_) => {
                 self.started.life.kill();
-                let (kind, said) = if self.begun {
-                    (Kind::TooLong, "it was ended")
+                let (class, said) = if self.begun {
+                    (Class::TooLong, "it was ended")
                 } else {
-                    (Kind::Trouble, "it does not begin a session in time")
+                    (Class::Trouble, "it does not begin a session in time")
                 };
-                return Err(fault::failure(kind, &self.place, said, self.query_s));
+                return Err(fault::failure(class, &self.place, said, self.query_s));
             }
             Ok(Ok(Next::Line)) => self.started.output.line(),
             Ok(Ok(Next::TooLong)) => return Err(self.broken("says a line of more than 4 MiB")),
@@ -168,7 +168,7 @@ impl Session {
         match told {
             Ok(Told::Failed(Failed { class, said })) => {
                 let said = self.started.life.clean(&said);
-                Err(fault::failure(fault::of_class(class), &self.place, &said, self.query_s))
+                Err(fault::failure(class, &self.place, &said, self.query_s))
             }
             Ok(Told::Note(note)) => {
                 let note = self.started.life.clean(&note);
