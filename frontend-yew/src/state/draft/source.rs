@@ -29,6 +29,14 @@ impl Numbers<'_> {
             usual
         })
     }
+
+    /// 0: the usual one.
+    fn port(&mut self) -> u16 {
+        u16::try_from(self.of("port", 0)).unwrap_or_else(|_| {
+            self.early.push(fault("source.port", "must lie between 1 and 65535"));
+            0
+        })
+    }
 }
 
 /// A source; what is no number goes to `early`.
@@ -131,8 +139,7 @@ fn server(form: &FormValues, numbers: &mut Numbers<'_>) -> DatabaseServer {
     let text = |name: &str| form.text(&format!("source.{name}"));
     DatabaseServer {
         host: text("host"),
-        // What is no port is told by the check of the whole.
-        port: u16::try_from(numbers.of("port", 0)).unwrap_or(0),
+        port: numbers.port(),
         user: text("user"),
         database: text("database"),
         tls: one_of(&TLS, &text("tls")),

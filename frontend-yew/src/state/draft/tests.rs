@@ -258,6 +258,10 @@ fn each_kind_of_source_has_its_own_fields() {
     };
     assert_eq!((sheet.sheet.as_str(), sheet.header_row), ("A", 3));
     assert_eq!(fields(source_of("excel", &[path, ("source.header_row", "x")])), ["source.header_row"]);
+    for port in ["65536", "-1", "x"] {
+        let wrong = source_of("firebird", &[&server[..], &[("source.port", port)]].concat());
+        assert_eq!(fields(wrong), ["source.port"], "{port} is not taken for the usual one");
+    }
     assert_eq!(
         fields(source_of("mysql", &[])),
         ["source_credentials.password", "source.host", "source.user", "source.database", "source.query"]

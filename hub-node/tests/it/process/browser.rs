@@ -62,6 +62,11 @@ async fn browser_pages_whose_answers_are_played() {
 }
 
 #[tokio::test]
+async fn browser_jobs_from_databases() {
+    plays("sources.mjs").await;
+}
+
+#[tokio::test]
 async fn browser_schedules_queue_and_platforms() {
     plays("timing.mjs").await;
 }
