@@ -299,9 +299,8 @@ fn ensure(
     add(me, state, spec);
     let Some(slot) = state.slots.get_mut(&id) else { return };
     slot.waiting.retain(|waiting| !waiting.is_closed());
-    // A cell that has died already counts as not running: its event is on the way.
-    let alive = slot.cell.as_ref().is_some_and(|cell| cell.get_status() == ractor::ActorStatus::Running);
-    if alive {
+    // Of one that has died already, the event is on the way.
+    if slot.cell.as_ref().is_some_and(is_alive) {
         answer(reply, Ok(()));
     } else if slot.given_up {
         answer(reply, Err(Absent::GivenUp));
@@ -310,6 +309,11 @@ fn ensure(
     } else {
         slot.waiting.push(reply);
     }
+}
+
+/// Has it started and not begun to end? It is "starting" until its `post_start` is over, and takes messages all the while.
+fn is_alive(cell: &ActorCell) -> bool {
+    (cell.get_status() as u8) < ractor::ActorStatus::Stopping as u8
 }
 
 /// The wait before a restart is over.
@@ -344,7 +348,7 @@ fn spawned(
     let current = state.slots.get_mut(id).filter(|slot| slot.life == life && slot.cell.is_none());
     match (current, outcome) {
         // It has ended before this message: its event found no slot and is made up for here.
-        (Some(_), Ok(started)) if started.cell.get_status() as u8 >= ractor::ActorStatus::Stopping as u8 => {
+        (Some(_), Ok(started)) if !is_alive(&started.cell) => {
             fail(me, state, id, Ended::Failed, "ended while starting");
         }
         (Some(slot), Ok(started)) => {

@@ -19,6 +19,8 @@ struct Worker;
 const NOT_WANTED: u32 = u32::MAX - 1;
 /// Instead of a number of bad starts: it takes its time.
 const SLOW: u32 = u32::MAX - 2;
+/// Instead of a number of bad starts: it has started, and takes its time before it hears its first message.
+const LINGERS: u32 = u32::MAX - 3;
 
 enum Order {
     Panic,
@@ -51,9 +53,17 @@ impl Actor for Worker {
                 tokio::time::sleep(Duration::from_millis(50)).await; // slow: the start itself
                 Ok(start)
             }
+            LINGERS => Ok(LINGERS),
             bad if start <= bad => Err("not yet".into()),
             _ => Ok(start),
         }
+    }
+
+    async fn post_start(&self, _: ActorRef<Order>, state: &mut u32) -> Result<(), ActorProcessingErr> {
+        if *state == LINGERS {
+            tokio::time::sleep(Duration::from_secs(60)).await; // slow: what follows the start
+        }
+        Ok(())
     }
 
     async fn handle(
@@ -148,6 +158,16 @@ async fn callers_wait_through_failed_starts() {
     let bench = Bench::new().await;
     bench.supervisor.ensure(bench.spec(QUICK, 2), Duration::from_secs(5)).await.unwrap();
     assert_eq!(bench.starts(), 3);
+}
+
+/// It takes messages from its start on; whoever asks for it a moment later must not wait for a start that was.
+#[tokio::test(start_paused = true)]
+async fn callers_do_not_wait_for_what_follows_a_start() {
+    let bench = Bench::new().await;
+    for _ in 0..2 {
+        bench.supervisor.ensure(bench.spec(QUICK, LINGERS), Duration::from_secs(5)).await.unwrap();
+    }
+    assert_eq!(bench.starts(), 1);
 }
 
 #[tokio::test]
