@@ -37,6 +37,15 @@ export async function call(method, path, body, token) {
   return answer.json();
 }
 
+/** The first person, and a retailer with its path. */
+export async function setUp(time_zone = 'Europe/Berlin') {
+  const person = { login: 'ann', name: 'Ann Novak', password: PASSWORD };
+  const { access_token: token } = await call('POST', '/setup', { token: given('STORY_SETUP_TOKEN'), ...person });
+  const shop = { code: 'freshmart', name: 'FreshMart', currency: 'EUR', time_zone };
+  const { id } = await call('POST', '/retailers', shop, token);
+  return { token, shop, retailer: id, of: `/retailers/${id}` };
+}
+
 export async function accessible(page, name) {
   const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
   const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();

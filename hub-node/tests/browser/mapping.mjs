@@ -5,7 +5,7 @@ import { execFile, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { accessible, assert, at, call, faultless, given, live, PASSWORD, play, signIn } from './console.mjs';
+import { accessible, assert, at, call, faultless, given, live, play, setUp, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 const folder = given('STORY_FOLDER');
@@ -19,11 +19,7 @@ const ARTICLES = [
 
 /** A retailer with an agent at work and a destination. */
 async function furnish() {
-  const person = { login: 'ann', name: 'Ann Novak', password: PASSWORD };
-  const { access_token: token } = await call('POST', '/setup', { token: given('STORY_SETUP_TOKEN'), ...person });
-  const shop = { code: 'freshmart', name: 'FreshMart', currency: 'EUR', time_zone: 'Europe/Berlin' };
-  const retailer = await call('POST', '/retailers', shop, token);
-  const of = `/retailers/${retailer.id}`;
+  const { token, of } = await setUp();
   const made = await call('POST', `${of}/agents`, { name: 'Back office' }, token);
   const enrolment = await call('POST', `${of}/agents/${made.id}/enrolment`, undefined, token);
   const data = path.join(folder, 'agent');
@@ -32,7 +28,7 @@ async function furnish() {
   const config = { kind: 'local_file', path: path.join(folder, 'out/items.csv'), format: 'csv' };
   await call('POST', `${of}/destinations`, { name: 'Folder', config }, token);
   await writeFile(path.join(folder, 'items.csv'), `${ARTICLES}\n`);
-  return [`${hub}/retailers/${retailer.id}`, agent];
+  return [`${hub}${of}`, agent];
 }
 
 const column = (page, name) => at(page, 'map-column').filter({ hasText: name });

@@ -1,7 +1,7 @@
 // Pages whose answers this script plays, on a real hub that serves the rest: what a run of many lines, a cluster of three
 // nodes, a lost file or a token of yesterday looks like. A test cannot wait for those.
 
-import { accessible, assert, at, call, faultless, given, live, open, PASSWORD, play, say, signIn } from './console.mjs';
+import { accessible, assert, at, call, faultless, given, live, open, play, say, setUp, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 /** More rows than the hub takes frames of one socket in a second. */
@@ -9,15 +9,12 @@ const MANY = 90;
 const id = (n) => `01890a5d-ac96-774b-bcce-b302099a8${String(n).padStart(3, '0')}`;
 
 async function furnish() {
-  const person = { login: 'ann', name: 'Ann Novak', password: PASSWORD };
-  const { access_token: token } = await call('POST', '/setup', { token: given('STORY_SETUP_TOKEN'), ...person });
-  const shop = { code: 'freshmart', name: 'FreshMart', currency: 'EUR', time_zone: 'UTC' };
-  const retailer = await call('POST', '/retailers', shop, token);
+  const { token, shop, retailer, of } = await setUp('UTC');
   for (let n = 1; n < MANY; n += 1) {
     await call('POST', '/retailers', { ...shop, code: `shop-${n}`, name: `Shop ${n}` }, token);
   }
-  const agent = await call('POST', `/retailers/${retailer.id}/agents`, { name: 'Back office' }, token);
-  return { retailer: retailer.id, agent: agent.id };
+  const agent = await call('POST', `${of}/agents`, { name: 'Back office' }, token);
+  return { retailer, agent: agent.id };
 }
 
 /** The second module of the program does not come: the page says so, and tries again when told to. */

@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-import { accessible, assert, at, call, faultless, given, live, open, PASSWORD, play, signIn } from './console.mjs';
+import { accessible, assert, at, call, faultless, given, live, open, play, setUp, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 const folder = given('STORY_AGENT_FOLDER');
@@ -47,17 +47,14 @@ function plugin(name, manifest, script, settings) {
 async function furnish() {
   plugin('tap-till', 'kind = "tap"\nversion = "2.1"\nabout = "Reads the till"\ndiscover = false', TAP, SETTINGS);
   plugin('target-shelf', 'kind = "target"', '#!/bin/sh\ncat > got\necho \'{"grocerysync_items": 2}\'\n');
-  const person = { login: 'ann', name: 'Ann Novak', password: PASSWORD };
-  const { access_token: token } = await call('POST', '/setup', { token: given('STORY_SETUP_TOKEN'), ...person });
-  const shop = { code: 'freshmart', name: 'FreshMart', currency: 'EUR', time_zone: 'Europe/Berlin' };
-  const retailer = await call('POST', '/retailers', shop, token);
-  const agent = await call('POST', `/retailers/${retailer.id}/agents`, { name: 'Back office' }, token);
-  const enrolment = await call('POST', `/retailers/${retailer.id}/agents/${agent.id}/enrolment`, {}, token);
+  const { token, of } = await setUp();
+  const agent = await call('POST', `${of}/agents`, { name: 'Back office' }, token);
+  const enrolment = await call('POST', `${of}/agents/${agent.id}/enrolment`, {}, token);
   const data = ['--data-dir', path.join(folder, 'data')];
   await run(program, ['enrol', '--hub', hub, '--token', enrolment.token, ...data]);
   const child = spawn(program, ['run', '--stop-on-stdin-close', '--plugins', plugins, ...data],
     { stdio: ['pipe', 'ignore', 'inherit'] });
-  return [`${hub}/retailers/${retailer.id}`, child];
+  return [`${hub}${of}`, child];
 }
 
 async function save(page, row) {

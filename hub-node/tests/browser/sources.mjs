@@ -1,15 +1,11 @@
 // Jobs whose sources are databases: each kind has its own fields, what is wrong is said beside them, what is stored comes
 // back into the form, and passwords do not.
 
-import { accessible, assert, at, call, faultless, given, live, PASSWORD, play, signIn } from './console.mjs';
+import { accessible, assert, at, call, faultless, given, live, play, setUp, signIn } from './console.mjs';
 
 /** A retailer with a place for its items, whose agent was made and never came. */
 async function furnish() {
-  const person = { login: 'ann', name: 'Ann Novak', password: PASSWORD };
-  const { access_token: token } = await call('POST', '/setup', { token: given('STORY_SETUP_TOKEN'), ...person });
-  const shop = { code: 'freshmart', name: 'FreshMart', currency: 'EUR', time_zone: 'Europe/Berlin' };
-  const retailer = await call('POST', '/retailers', shop, token);
-  const of = `/retailers/${retailer.id}`;
+  const { token, of } = await setUp();
   await call('POST', `${of}/agents`, { name: 'Back office' }, token);
   await call('POST', `${of}/destinations`, { name: 'Folder', config: { kind: 'local_file', path: '/out/items.csv' } }, token);
   return `${given('STORY_HUB')}${of}`;

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 import {
-  accessible, assert, at, faultless, given, live, open, PASSWORD, PATIENCE, play, say, signIn,
+  accessible, assert, at, faultless, given, live, open, PASSWORD, PATIENCE, play, say, setUp, signIn,
 } from './console.mjs';
 
 const hub = given('STORY_HUB');
@@ -40,10 +40,8 @@ async function shoot(page, name) {
 }
 
 async function furnish() {
-  const person = { login: 'ann', name: 'Ann Novak', password: PASSWORD };
-  ({ access_token: token } = await call('POST', '/setup', { token: given('STORY_SETUP_TOKEN'), ...person }, null));
-  const shop = { code: 'freshmart', name: 'FreshMart', currency: 'EUR', time_zone: 'Europe/Zurich' };
-  const { id: retailer } = await call('POST', '/retailers', shop);
+  let retailer;
+  ({ token, retailer } = await setUp('Europe/Zurich'));
   const { id: store } = await call('POST', `/retailers/${retailer}/stores`, { code: 'main', name: 'Main street', time_zone: 'Europe/Zurich' });
   await call('POST', `/retailers/${retailer}/stores`, { code: 'harbour', name: 'Harbour', time_zone: 'Asia/Ho_Chi_Minh' });
   const manager = { login: 'mia', name: 'Mia Roth', role: 'manager', scope: { allow: [retailer] }, password: PASSWORD };

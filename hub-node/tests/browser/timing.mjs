@@ -3,18 +3,15 @@
 
 import { readFile } from 'node:fs/promises';
 
-import { accessible, assert, at, call, faultless, given, live, PASSWORD, play, signIn } from './console.mjs';
+import { accessible, assert, at, call, faultless, given, live, play, setUp, signIn } from './console.mjs';
 
 const hub = given('STORY_HUB');
 
 /** A retailer whose agent was made and never came. */
 async function furnish() {
-  const person = { login: 'ann', name: 'Ann Novak', password: PASSWORD };
-  const { access_token: token } = await call('POST', '/setup', { token: given('STORY_SETUP_TOKEN'), ...person });
-  const shop = { code: 'freshmart', name: 'FreshMart', currency: 'EUR', time_zone: 'Europe/Berlin' };
-  const retailer = await call('POST', '/retailers', shop, token);
-  await call('POST', `/retailers/${retailer.id}/agents`, { name: 'Back office' }, token);
-  return `${hub}/retailers/${retailer.id}`;
+  const { token, of } = await setUp();
+  await call('POST', `${of}/agents`, { name: 'Back office' }, token);
+  return `${hub}${of}`;
 }
 
 async function save(page, row) {

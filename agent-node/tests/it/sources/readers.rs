@@ -45,18 +45,19 @@ fn odbc(connection: &str, query: &str) -> OdbcSource {
     OdbcSource { connection: connection.into(), query: query.into(), query_s: 60, ..OdbcSource::default() }
 }
 
-fn by_odbc(driver: &str, server: DatabaseServer) -> SourceConfig {
+fn by_odbc(driver: &str, more: &str, server: DatabaseServer) -> SourceConfig {
     let DatabaseServer { host, port, user, database, query, query_s, decimal_mark, columns, .. } = server;
-    let connection = format!("Driver={{{driver}}};Server={host};Port={port};Database={database}");
+    let connection = format!("Driver={{{driver}}};Server={host};Port={port};Database={database}{more}");
     SourceConfig::Odbc(Box::new(OdbcSource { connection, user, query, decimal_mark, columns, query_s }))
 }
 
 fn postgresql(server: DatabaseServer) -> SourceConfig {
-    by_odbc("PostgreSQL Unicode", server)
+    // As Debian registers it, the driver writes each session into a file of /tmp.
+    by_odbc("PostgreSQL Unicode", ";CommLog=0", server)
 }
 
 fn mariadb(server: DatabaseServer) -> SourceConfig {
-    by_odbc("MariaDB Unicode", server)
+    by_odbc("MariaDB Unicode", "", server)
 }
 
 #[tokio::test]
