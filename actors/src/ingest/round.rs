@@ -246,7 +246,7 @@ impl Reader<'_> {
             }
             let read = read_one(sent, self.trust, wanted);
             match &read {
-                Ok(Fact::SaleRecorded(sale)) => drop(sales.insert(sale.transaction_id)),
+                Ok(Fact::SaleRecorded(sale)) if sent.seq > settled => drop(sales.insert(sale.transaction_id)),
                 // Nothing keeps those apart that are stored with their sale.
                 Ok(Fact::PaymentCaptured(payment)) if !sales.contains(&payment.transaction_id) => {
                     wanted.payments.insert((payment.transaction_id, payment.payment_id));
